@@ -1,0 +1,63 @@
+"""What every command shares: exit codes, and how an error reaches the person at the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from builder import errors
+
+DONE, FAILED, WRONG_INPUT, DONE_WITH_GAPS, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
+    """Parses `argv`, calls the chosen command's `run`, and returns its exit code.
+
+    0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted. A command that takes Beam options sets
+    `passes_beam_options` on its parser and receives the arguments that nobody claimed as `args.beam_options`.
+    """
+    args, unknown = parser.parse_known_args(argv)
+    if unknown and not getattr(args, "passes_beam_options", False):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.beam_options = unknown
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    # Third parties narrate their progress at this level; ours goes through builder.progress and print.
+    for name in ("apache_beam", "absl", "rasterio", "tensorflow", "root"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    command: Callable[[argparse.Namespace], int] = args.run
+    try:
+        return command(args)
+    except errors.InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is kept; run the same command again to go on.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return DONE
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except Exception:  # noqa: BLE001 - the last stop: a fault of ours is shown whole, with exit code 1
+        traceback.print_exc()
+        return FAILED
+
+
+def bbox(text: str) -> tuple[float, float, float, float]:
+    """(west, south, east, north) in degrees from `W,S,E,N`."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected four numbers W,S,E,N in degrees; received {text!r}") from error
+    return west, south, east, north
+
+
+def positive_int(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text) if text.lstrip("+-").isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; received {text!r}")
+    return number

@@ -1,0 +1,1 @@
+"""Who has a picture: sources of dated imagery behind one protocol."""

@@ -1,0 +1,1 @@
+"""What the classes are, and how each product's codes map to them."""

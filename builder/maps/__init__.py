@@ -1,0 +1,1 @@
+"""Land cover products on one grid, and where they agree."""

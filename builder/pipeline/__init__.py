@@ -1,0 +1,1 @@
+"""Beam: thin transforms over the rooms, and the only place in `builder` that imports apache_beam."""

@@ -1,0 +1,1 @@
+"""What leaves the house: examples, checks, releases and the catalogue."""

@@ -1,0 +1,1 @@
+"""From a released dataset to a refined map: train, judge, reclassify, report."""
