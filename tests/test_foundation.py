@@ -102,7 +102,7 @@ def test_a_box_across_the_antimeridian_wraps_its_columns() -> None:
     np.testing.assert_allclose(lon, [179 + 1 / 720, -179 - 1 / 720])
 
 
-@given(st.integers(1, 500))
+@given(st.integers(20, 500))
 def test_tiles_cover_a_window_once(size: int) -> None:
     window = grid.Window(100, 400, 129_500, 129_800)
     cells = np.concatenate([t.cells().ravel() for t in window.tiles(size)])
