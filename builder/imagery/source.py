@@ -1,0 +1,107 @@
+"""What a source of imagery is: it finds dated scenes over an area, and reads their pixels on a given ground grid.
+
+Choosing (rules, seasons, order) is not the source's business: `builder.chips.quality` judges what `find` offers.
+Sources and scenes are frozen values that pickle; what is expensive to open is cached per process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees; west > east crosses 180 degrees
+
+REDISTRIBUTION = ("yes", "no", "unknown")
+
+
+@dataclasses.dataclass(frozen=True)
+class Acquisition:
+    """Who saw the ground, when, how sharply, and under which terms. Days are UTC and inclusive."""
+
+    source: str
+    sensor: str
+    scene_ids: tuple[str, ...]
+    acquired_from: datetime.date
+    acquired_to: datetime.date
+    gsd_m: float
+    licence: str
+    attribution: str
+    url: str
+    redistribution: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelFile:
+    """How to read one scene's pixels: GDAL path, band numbers from 1 for red, green, blue, and what is no data.
+
+    `stretch` (low, high) maps samples linearly to 0..255 and is required where samples have more than 8 bits.
+    `nodata` overrides what the file declares.
+    """
+
+    path: str
+    bands: tuple[int, int, int] = (1, 2, 3)
+    stretch: tuple[float, float] | None = None
+    nodata: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """One dated picture of the ground. `names` are all the words that a denied source may hide in."""
+
+    acquisition: Acquisition
+    pixels: PixelFile
+    bounds: Bounds
+    names: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GroundGrid:
+    """`size_px` x `size_px` pixels on the ground.
+
+    `nodes` float64[n, n, 2] holds (longitude, latitude) at n x n evenly spaced places of the grid, row by row, from
+    the outer corner of the first pixel to the outer corner of the last.
+    """
+
+    nodes: np.ndarray
+    size_px: int
+    size_m: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Patch:
+    """Pixels of one scene on one grid: uint8[y, x, rgb], and bool[y, x] where the scene holds data."""
+
+    pixels: np.ndarray
+    valid: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Unreadable:
+    """Why a scene could not be read on one grid: missing file, corrupt block, failed request."""
+
+    detail: str
+
+
+class Source(Protocol):
+    """A place to ask for imagery. Implementations are frozen dataclasses that pickle."""
+
+    @property
+    def name(self) -> str:
+        """Short name that appears in every chip."""
+        ...
+
+    def find(self, areas: Sequence[Bounds]) -> list[list[Scene]]:
+        """The scenes whose bounds touch each area, in a fixed order.
+
+        Raises:
+          errors.InputError: if the source itself cannot be read: no such folder, a scene without a date.
+        """
+        ...
+
+    def read(self, scene: Scene, grids: Sequence[GroundGrid]) -> list[Patch | Unreadable]:
+        """The scene's pixels on each grid, in order. A fault of one grid does not spoil the others."""
+        ...
