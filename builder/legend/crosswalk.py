@@ -198,8 +198,8 @@ def _parse(where: str, record: Mapping[str, str], legend: legends.Legend) -> _Ro
     strict, dominant = (_target(where, use, record[use].strip(), legend) for use in ("strict", "dominant"))
     if strict != dominant and (strict != legends.OUTSIDE or dominant == legends.NODATA):
         raise errors.InputError(
-            f"{where}: expected strict to equal dominant or to be `outside` (a code that fits one class wholly has it as its "
-            f"dominant class too); received strict {record['strict']!r}, dominant {record['dominant']!r}."
+            f"{where}: expected strict to equal dominant or to be `outside` (a code that fits one class wholly has it "
+            f"as its dominant class too); received strict {record['strict']!r}, dominant {record['dominant']!r}."
         )
     return _Row(int(text), record["name"].strip(), strict, dominant)
 

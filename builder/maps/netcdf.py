@@ -1,0 +1,120 @@
+"""CCI-LC as the Climate Data Store gives it: a NetCDF variable of class codes over longitude and latitude."""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+from typing import Any
+
+import numpy as np
+
+from builder import errors
+from builder.maps import rasters
+
+LAYER = "lccs_class"
+LATITUDE = {"lat", "latitude", "degrees_north", "degree_north", "y"}
+LONGITUDE = {"lon", "longitude", "degrees_east", "degree_east", "x"}
+SPACING_TOLERANCE = 1e-2  # of a pixel: coordinates may be stored as float32
+_LOCK = threading.RLock()  # the NetCDF and HDF5 libraries keep their state in globals
+
+
+class NetCdf:
+    """One variable over (lat, lon) in any order and direction, maybe with axes of length one; a `rasters.Source`."""
+
+    def __init__(self, path: pathlib.Path, variable: str | None) -> None:
+        library = _library()
+        self._path = path
+        with _LOCK:
+            try:
+                self._file = library.Dataset(str(path))
+                self._file.set_auto_maskandscale(False)
+                self.variable: str | None = variable or LAYER
+                self._layer = self._file.variables.get(self.variable)
+                axes = {} if self._layer is None else _axes(self._file, self._layer)
+                centres = {axis: np.asarray(coordinate[:], np.float64) for axis, coordinate in axes.items()}
+            except (OSError, RuntimeError) as error:
+                raise rasters.corrupt(path, error) from error
+        if self._layer is None:
+            raise errors.InputError(
+                f"{path}: expected the variable {self.variable}; the file holds "
+                f"{', '.join(self._file.variables) or 'none'}. Name the one of class codes as `variable` in products.toml."
+            )
+        if len(centres) != 2:
+            raise errors.InputError(
+                f"{path}: expected {self.variable} over latitude and longitude (and axes of length one); received axes "
+                f"{self._layer.dimensions}. Convert it with `gdal_translate -b 1 NETCDF:IN:{self.variable} OUT`."
+            )
+        latitudes, longitudes = centres["lat"], centres["lon"]
+        self._order = [axes[a].dimensions[0] for a in ("lat", "lon")]
+        self._reversed = (bool(latitudes[0] < latitudes[-1]), bool(longitudes[0] > longitudes[-1]))
+        self.shape: tuple[int, int] = (len(latitudes), len(longitudes))
+        self.dtype = np.dtype(self._layer.dtype)
+        fill = getattr(self._layer, "_FillValue", None)
+        self.nodata: float | None = None if fill is None else float(fill)
+        self.crs: str | None = "EPSG:4326"
+        north, height = _axis(path, latitudes[::-1] if self._reversed[0] else latitudes)
+        west, width = _axis(path, longitudes[::-1] if self._reversed[1] else longitudes)
+        self.transform: rasters.Transform = (width, 0.0, west, 0.0, height, north)
+
+    def read(self, row0: int, row1: int, col0: int, col1: int) -> np.ndarray:
+        """Codes[y, x] of the window, as stored."""
+        rows, row_step = _stored(row0, row1, self.shape[0], self._reversed[0])
+        cols, col_step = _stored(col0, col1, self.shape[1], self._reversed[1])
+        wanted = dict(zip(self._order, (rows, cols), strict=True))
+        index = tuple(wanted.get(dimension, 0) for dimension in self._layer.dimensions)
+        with _LOCK:
+            try:
+                codes = np.asarray(self._layer[index])
+            except (OSError, RuntimeError) as error:
+                raise rasters.corrupt(self._path, error) from error
+        if [d for d in self._layer.dimensions if d in wanted] != self._order:
+            codes = codes.T
+        return codes[::row_step, ::col_step]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        with _LOCK:
+            self._file.close()
+
+
+def _library() -> Any:
+    try:
+        import netCDF4
+    except ImportError as error:
+        raise errors.InputError(
+            "NetCDF files of CCI-LC need netCDF4, which is not installed. Install the extra: "
+            "pip install 'globeland[build]', or use the GeoTIFF of the same map instead."
+        ) from error
+    return netCDF4
+
+
+def _axes(file: Any, layer: Any) -> dict[str, Any]:
+    """The coordinate variables of `layer` that are its latitude and its longitude."""
+    axes = {}
+    for dimension, length in zip(layer.dimensions, layer.shape, strict=True):
+        coordinate = file.variables.get(dimension)
+        words = {dimension.lower(), str(getattr(coordinate, "units", "")).lower()}
+        axis = "lat" if words & LATITUDE else "lon" if words & LONGITUDE else None
+        if axis and coordinate is not None:
+            axes[axis] = coordinate
+        elif length != 1:
+            return {}
+    return axes
+
+
+def _axis(path: pathlib.Path, centres: np.ndarray) -> tuple[float, float]:
+    """Outer edge of the first pixel, and the step, of regular pixel centres."""
+    if len(centres) < 2:
+        raise errors.InputError(f"{path}: expected at least two rows and columns; received an axis of one.")
+    step = (centres[-1] - centres[0]) / (len(centres) - 1)
+    regular = centres[0] + step * np.arange(len(centres))
+    if step == 0 or np.abs(centres - regular).max() > SPACING_TOLERANCE * abs(step):
+        raise errors.InputError(
+            f"{path}: expected latitudes and longitudes in equal steps; they are not. Use gdalwarp to grid them."
+        )
+    return float(centres[0] - step / 2), float(step)
+
+
+def _stored(start: int, stop: int, length: int, is_reversed: bool) -> tuple[slice, int]:
+    """Where rows (or columns) start..stop of the north-up grid lie in the file, and the step that orders them."""
+    return (slice(length - stop, length - start), -1) if is_reversed else (slice(start, stop), 1)
