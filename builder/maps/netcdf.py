@@ -37,7 +37,7 @@ class NetCdf:
         if self._layer is None:
             raise errors.InputError(
                 f"{path}: expected the variable {self.variable}; the file holds "
-                f"{', '.join(self._file.variables) or 'none'}. Name the one of class codes as `variable` in products.toml."
+                f"{', '.join(self._file.variables) or 'none'}. State the right `variable` in products.toml."
             )
         if len(centres) != 2:
             raise errors.InputError(

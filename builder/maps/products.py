@@ -1,0 +1,316 @@
+"""The land cover products of one folder, as distributed: found by their file names, or described in products.toml."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from builder import errors
+from builder.legend import crosswalk as crosswalks
+from builder.legend import legend as legends
+from builder.maps import described, grid, known, naming, rasters
+
+CATALOGUE = known.CATALOGUE
+ProductFacts = known.ProductFacts
+Sampling = Literal["mode", "centre", "touching"]
+
+COARSEST_M = 500.0
+FIRST_YEAR, LAST_YEAR = 2007, 2013
+MOST_PRODUCTS = 8  # one bit each in the layer of agreeing products
+PIXELS_PER_CELL_SIDE = 2.0  # from here on a cell holds enough pixels for a mode
+SIZE_TOLERANCE = 1e-4  # relative
+OFFSET_TOLERANCE = 0.05  # of a cell
+READERS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """One land cover map, ready to be read. `year` is of the land; `crosswalk` knows the nodata codes already.
+
+    `sampling` says how it comes onto the grid: "mode" of finer pixels, the pixel at the cell's "centre", or, for
+    pixels of the cell's size whose centres fall on cell corners, the pixels "touching" the centre. `allow` is the
+    user's reason for a product outside the rules. `nodata` is the code that counts as no data beside the crosswalk's.
+    """
+
+    name: str
+    title: str
+    year: int
+    version: str
+    resolution_m: float
+    licence: str
+    citation: str
+    access: str
+    published_accuracy: str
+    crosswalk: crosswalks.Crosswalk
+    nodata: int | None
+    files: tuple[rasters.RasterFile, ...]
+    is_base: bool
+    sampling: Sampling
+    allow: str | None = None
+
+    def classes(
+        self, file: rasters.RasterFile, row0: int, row1: int, col0: int, col1: int, *, use: crosswalks.Use
+    ) -> np.ndarray:
+        """uint8[y, x]: targets (class code, `legend.NODATA`, `legend.OUTSIDE`) of a window of one file's pixels.
+
+        Raises:
+          errors.InputError: if the data are corrupt, or hold a code that the crosswalk lacks.
+        """
+        codes = rasters.read(file, row0, row1, col0, col1)
+        return crosswalks.recode(codes, self.crosswalk, use, source=str(file.path))
+
+    def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
+        """The files that may hold pixels of a box in degrees; east may exceed 180."""
+        return tuple(file for file in self.files if rasters.overlaps(file, west, south, east, north))
+
+    def record(self) -> dict[str, Any]:
+        """What the metadata of a frame keep of the product: plain values, with the digest of every file."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "year": self.year,
+            "version": self.version,
+            "resolution_m": round(self.resolution_m, 3),
+            "licence": self.licence,
+            "citation": self.citation,
+            "is_base": self.is_base,
+            "sampling": self.sampling,
+            "allow": self.allow,
+            "crosswalk": self.crosswalk.path.name,
+            "crosswalk_sha256": self.crosswalk.sha256,
+            "files": [{"name": f.path.name, "sha256": f.sha256, "size_bytes": f.size_bytes} for f in self.files],
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class ProductSet:
+    """The products of one run, the base first."""
+
+    products: tuple[Product, ...]
+
+    @property
+    def base(self) -> Product:
+        """The product that is to be refined."""
+        return self.products[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in order: bit and band i belong to name i."""
+        return tuple(product.name for product in self.products)
+
+    def records(self) -> list[dict[str, Any]]:
+        """`Product.record` of each."""
+        return [product.record() for product in self.products]
+
+
+def find(folder: pathlib.Path) -> ProductSet:
+    """The products in `folder`: those of its products.toml if there is one, else the five, found by name.
+
+    Every file is opened, and read once for its digest.
+
+    Raises:
+      errors.InputError: if the folder or a product is missing (says what to put where), a file cannot be read, two
+        files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
+    """
+    if not folder.is_dir():
+        raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
+    toml = folder / described.FILE_NAME
+    descriptions = described.read(toml) if toml.is_file() else _the_five(folder)
+    if not 2 <= len(descriptions) <= MOST_PRODUCTS:
+        raise errors.InputError(
+            f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
+        )
+    base = _base(toml, descriptions)
+    products = [_product(folder, d, is_base=d.name == base) for d in descriptions]
+    return ProductSet(tuple(sorted(products, key=lambda product: not product.is_base)))
+
+
+def _shopping_list(names: Sequence[str] = known.FOUND_BY_NAME) -> str:
+    lines = "".join(f"\n  {known.what_to_put(name)}" for name in names)
+    return f"Put there:{lines}\nor describe other maps in a {described.FILE_NAME} beside them."
+
+
+def _the_five(folder: pathlib.Path) -> tuple[described.Description, ...]:
+    missing = [name for name in known.FOUND_BY_NAME if naming.folder_of(folder, name) is None]
+    if missing:
+        raise errors.InputError(
+            f"{folder}: expected a folder for each of the five products; missing: {', '.join(missing)}. "
+            f"{_shopping_list(missing)}"
+        )
+    return tuple(described.Description(name, where=str(folder / name)) for name in known.FOUND_BY_NAME)
+
+
+def _base(toml: pathlib.Path, descriptions: Sequence[described.Description]) -> str:
+    named = [d.name for d in descriptions if d.base]
+    if not named and any(d.name == known.BASE for d in descriptions):
+        return known.BASE
+    if len(named) != 1:
+        raise errors.InputError(
+            f"{toml}: expected one product with base = true (or {known.BASE} among the products); "
+            f"received {', '.join(named) or 'none'}."
+        )
+    return named[0]
+
+
+def _product(folder: pathlib.Path, description: described.Description, *, is_base: bool) -> Product:
+    facts = known.facts_of(description.name)
+    paths, named = _paths(folder, description)
+    files = _described_files(paths, description)
+    _refuse_twins(description.name, files)
+    crosswalk = _crosswalk(folder, description, named, files)
+    nodata = _nodata(crosswalk, files, description)
+    product = Product(
+        name=description.name,
+        title=description.title or (facts.title if facts else description.name),
+        year=_year(description, named),
+        version=description.version or (named.version if named else ""),
+        resolution_m=description.resolution_m or max(file.resolution_m for file in files),
+        licence=_licence(description),
+        citation=description.citation or (facts.citation if facts else ""),
+        access=description.access or (facts.access if facts else ""),
+        published_accuracy=facts.published_accuracy if facts else "",
+        crosswalk=crosswalk if nodata is None else crosswalk.with_nodata(nodata),
+        nodata=nodata,
+        files=files,
+        is_base=is_base,
+        sampling=_sampling(description, files),
+        allow=description.allow,
+    )
+    _refuse_outside_rules(folder, product)
+    return product
+
+
+def _paths(
+    folder: pathlib.Path, description: described.Description
+) -> tuple[tuple[pathlib.Path, ...], naming.Named | None]:
+    if description.files is None:
+        return naming.files_of(folder, description.name)
+    paths: set[pathlib.Path] = set()
+    for pattern in description.files:
+        anchor = pathlib.Path(pathlib.Path(pattern).anchor) if pathlib.Path(pattern).is_absolute() else folder
+        relative = str(pathlib.Path(pattern).relative_to(anchor)) if anchor != folder else pattern
+        matched = {path for path in anchor.glob(relative) if path.is_file()}
+        if not matched:
+            raise errors.InputError(f"{description.where}: no file matches {pattern!r} in {anchor}. Mend `files`.")
+        paths |= matched
+    ordered = tuple(sorted(paths))
+    return ordered, naming.of(description.name, ordered[0])
+
+
+def _described_files(
+    paths: Sequence[pathlib.Path], description: described.Description
+) -> tuple[rasters.RasterFile, ...]:
+    describe = functools.partial(rasters.describe, crs=description.crs, variable=description.variable)
+    with concurrent.futures.ThreadPoolExecutor(READERS) as pool:  # the time goes into digests, which need no GIL
+        return tuple(pool.map(describe, paths))
+
+
+def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
+    """Two files of one extent would be counted twice, or hide each other."""
+    seen: dict[tuple[object, ...], rasters.RasterFile] = {}
+    for file in files:
+        width, height = file.pixel_size
+        left, bottom, right, top = file.bounds
+        extent = (file.crs, *(round(v / width) for v in (left, right)), *(round(v / height) for v in (bottom, top)))
+        if extent in seen:
+            raise errors.InputError(
+                f"{name}: {seen[extent].path} and {file.path} hold one tile (the same extent). Remove one of the two."
+            )
+        seen[extent] = file
+
+
+def _crosswalk(
+    folder: pathlib.Path,
+    description: described.Description,
+    named: naming.Named | None,
+    files: Sequence[rasters.RasterFile],
+) -> crosswalks.Crosswalk:
+    given = description.crosswalk
+    if given is not None and given.lower().endswith(".csv"):
+        return crosswalks.read(folder / given, legends.seven())
+    facts = known.facts_of(description.name)
+    name = given or (named.crosswalk if named else facts.crosswalk if facts else None)
+    if name is None:
+        raise errors.InputError(
+            f"{description.where}: expected the key crosswalk: one of {', '.join(crosswalks.shipped_names())}, "
+            "or the path of a CSV."
+        )
+    if given is None and any(file.variable in naming.LAYERS_OF_C5 for file in files):
+        name = "mcd12q1_c5"
+    return crosswalks.shipped(name)
+
+
+def _nodata(
+    crosswalk: crosswalks.Crosswalk, files: Sequence[rasters.RasterFile], description: described.Description
+) -> int | None:
+    """The code beside the crosswalk's own that counts as no data: as the user states it, else as the files' tags do."""
+    if description.nodata is not None or description.ignores_tags:
+        return description.nodata
+    tags = {file.nodata: file for file in files if file.nodata is not None}
+    extra = {code: file for code, file in tags.items() if crosswalk.strict.get(code) != legends.NODATA}
+    for code, file in extra.items():
+        if code in crosswalk.strict or len(extra) > 1:
+            raise errors.InputError(
+                f"{file.path}: its tag says nodata = {code}, but in {crosswalk.path.name} that is "
+                f"{crosswalk.names.get(code, 'unknown, and other files have other tags')!r}. Say which is right in "
+                f'{described.FILE_NAME}: nodata = {code}, or nodata = "none" to ignore the tag.'
+            )
+    return next(iter(extra), None)
+
+
+def _year(description: described.Description, named: naming.Named | None) -> int:
+    if description.year is None and named is None:
+        raise errors.InputError(f"{description.where}: expected the key year, of the land that the map shows.")
+    return description.year if description.year is not None else named.year  # type: ignore[union-attr]
+
+
+def _licence(description: described.Description) -> str:
+    facts = known.facts_of(description.name)
+    licence = description.licence or (facts.licence if facts else None)
+    if licence is None:
+        raise errors.InputError(f"{description.where}: expected the key licence: under what terms the map may be used.")
+    return licence
+
+
+def _sampling(description: described.Description, files: Sequence[rasters.RasterFile]) -> Sampling:
+    if description.sampling is not None:
+        return cast(Sampling, description.sampling)
+    found = {_sampling_of(file) for file in files}
+    if len(found) > 1:
+        raise errors.InputError(
+            f"{description.where}: expected files of one grid; some need sampling {' and some '.join(sorted(found))}. "
+            "Keep the files of one resolution, or state `sampling` in products.toml."
+        )
+    return found.pop()
+
+
+def _sampling_of(file: rasters.RasterFile) -> Sampling:
+    cell = 1.0 / grid.CELLS_PER_DEGREE
+    if file.resolution_m * PIXELS_PER_CELL_SIDE <= cell * rasters.METRES_PER_DEGREE:
+        return "mode"
+    left, _, _, top = file.bounds
+    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.pixel_size)
+    offsets = ((left + 180.0) / cell % 1.0, (90.0 - top) / cell % 1.0)
+    on_corners = all(abs(offset - 0.5) < OFFSET_TOLERANCE for offset in offsets)
+    return "touching" if file.is_geographic and has_cell_size and on_corners else "centre"
+
+
+def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:
+    if product.allow:
+        return
+    faults = []
+    if product.resolution_m > COARSEST_M:
+        faults.append(f"pixels of {product.resolution_m:.0f} m, where at most {COARSEST_M:.0f} m are expected")
+    if not FIRST_YEAR <= product.year <= LAST_YEAR:
+        faults.append(f"the year {product.year}, where {FIRST_YEAR}..{LAST_YEAR} is expected")
+    if faults:
+        raise errors.InputError(
+            f"{product.name} ({product.files[0].path}) has {' and '.join(faults)}. Take another edition, or accept it "
+            f'with allow = "<reason>" in {folder / described.FILE_NAME}.'
+        )
