@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import pathlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from builder import atomic, errors
+from builder.chips import chip, pictures, settings
 
 STORED = pa.schema(
     [
@@ -11,7 +23,7 @@ STORED = pa.schema(
         pa.field("rotation_deg", pa.float64(), nullable=False),
         pa.field("lon", pa.float64(), nullable=False),
         pa.field("lat", pa.float64(), nullable=False),
-        pa.field("reason", pa.string()),  # null = accepted, else a value of chip.Reason
+        pa.field("reason", pa.string()),  # null = accepted, else a value of quality.Reason
         pa.field("detail", pa.string()),
         pa.field("image", pa.binary()),  # JPEG, 4:2:0
         pa.field("pixels_sha256", pa.string()),  # of the decoded JPEG, row by row, red green blue
@@ -32,3 +44,167 @@ STORED = pa.schema(
     ]
 )
 INDEX = pa.schema([field for field in STORED if field.name != "image"])
+ROWS_PER_GROUP = 64  # a batch without rotations is one row group
+_SUFFIX = ".parquet"
+_JOURNAL = "journal.txt"
+
+
+class ChipStore:
+    """Batches acquired under one imagery.toml, in `folder`/<digest>: a change of rules never mixes with old chips.
+
+    A batch is named by a hash of its requests, so a finished batch is recognised whoever asks for it. The journal
+    has a line per batch that was begun: a name on two lines was asked for twice.
+    """
+
+    def __init__(self, folder: pathlib.Path, digest: str = "") -> None:
+        self.root = folder
+        self.folder = folder / digest[:16] if digest else folder
+
+    def prepare(self) -> None:
+        """Makes the folder and removes what killed runs left. Call once, before any worker starts.
+
+        Raises:
+          errors.InputError: if the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            atomic.remove_litter(self.folder)
+            with atomic.file(self.folder / "writable"):
+                pass
+            (self.folder / "writable").unlink()
+        except OSError as error:
+            raise errors.InputError(f"{self.folder}: the chip store cannot be written: {error.strerror}. Choose a frame on a writable disk.") from error
+
+    def path(self, batch: str) -> pathlib.Path:
+        """The file of a batch."""
+        return self.folder / f"{batch}{_SUFFIX}"
+
+    def has(self, batch: str) -> bool:
+        """Whether the batch is finished."""
+        return self.path(batch).is_file()
+
+    def batches(self) -> list[str]:
+        """Names of all finished batches, sorted."""
+        return sorted(p.name.removesuffix(_SUFFIX) for p in self.folder.glob(f"[!.]*{_SUFFIX}"))
+
+    def begin(self, batch: str) -> None:
+        """Notes in the journal that the batch is asked for."""
+        with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(f"{batch}\n")
+
+    def begun(self) -> list[str]:
+        """The journal: the batches that were asked for, in order, repeated where they were asked for again."""
+        journal = self.folder / _JOURNAL
+        return journal.read_text(encoding="utf-8").split() if journal.is_file() else []
+
+    def write(self, batch: str, outcomes: Sequence[chip.Outcome], size: settings.ChipSize) -> pa.Table:
+        """Stores a finished batch; returns its index rows.
+
+        Raises:
+          errors.InputError: if the disk is full.
+        """
+        table = pa.Table.from_pylist([row_of(outcome, size) for outcome in outcomes], STORED)
+        try:
+            with atomic.file(self.path(batch)) as temporary:
+                pq.write_table(
+                    table,
+                    temporary,
+                    row_group_size=ROWS_PER_GROUP,
+                    compression={name: "NONE" if name == "image" else "ZSTD" for name in STORED.names},
+                    use_dictionary=False,
+                    write_page_checksum=True,
+                )
+                _flushed(temporary)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise errors.InputError(
+                    f"{self.folder}: the disk is full. Make room and run the same command again: {len(self.batches())} "
+                    "finished batches are kept."
+                ) from error
+            raise
+        return table.select(INDEX.names)
+
+    def read_index(self, batch: str) -> pa.Table:
+        """The rows of one batch, without images.
+
+        Raises:
+          errors.InputError: naming the file, if it is damaged.
+        """
+        return self._read(self.path(batch), INDEX.names).cast(INDEX)
+
+    def index(self, batches: Iterable[str] | None = None) -> pa.Table:
+        """All rows (or those of `batches`) without images, batch by batch in the order of their names."""
+        names = self.batches() if batches is None else sorted(batches)
+        return pa.concat_tables([INDEX.empty_table(), *(self.read_index(name) for name in names)])
+
+    def locations(self) -> dict[str, str]:
+        """The batch of each accepted key."""
+        places: dict[str, str] = {}
+        for name in self.batches():
+            rows = self._read(self.path(name), ["key", "reason"])
+            kept = rows.filter(pc.is_null(rows["reason"]))
+            places.update(dict.fromkeys(kept["key"].to_pylist(), name))
+        return places
+
+    def rows(self, keys: Collection[str], batches: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of accepted `keys` as dicts with every column of STORED, batch by batch: memory holds one batch."""
+        wanted = pa.array(sorted(keys), pa.string())
+        for name in self.batches() if batches is None else sorted(batches):
+            names = self._read(self.path(name), ["key", "reason"])
+            if not pc.any(pc.and_(pc.is_in(names["key"], value_set=wanted), pc.is_null(names["reason"]))).as_py():
+                continue
+            table = self._read(self.path(name), STORED.names)
+            hit = pc.and_(pc.is_in(table["key"], value_set=wanted), pc.is_null(table["reason"]))
+            yield from table.filter(hit).to_pylist()
+
+    def images(self, keys: Collection[str], batches: Iterable[str] | None = None) -> Iterator[tuple[str, bytes]]:
+        """(key, JPEG) of accepted `keys`, batch by batch; memory holds one batch."""
+        for row in self.rows(keys, batches):
+            yield row["key"], row["image"]
+
+    def _read(self, path: pathlib.Path, columns: list[str]) -> pa.Table:
+        try:
+            return pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise errors.InputError(f"{path}: the batch cannot be read: {error}. Remove the file; it will be acquired again.") from error
+
+
+def row_of(outcome: chip.Outcome, size: settings.ChipSize) -> dict[str, Any]:
+    """An outcome as a row of STORED; the digest and hash are of the pixels that a reader decodes."""
+    request, result = outcome.request, outcome.result
+    row: dict[str, Any] = {
+        "key": request.key,
+        "parent": request.parent,
+        "rotation_deg": request.rotation_deg,
+        "lon": request.lon,
+        "lat": request.lat,
+    }
+    if isinstance(result, chip.Refusal):
+        return row | {"reason": str(result.reason), "detail": result.detail}
+    image = pictures.encoded(result.pixels, size.jpeg_quality)
+    pixels = pictures.decoded(image)
+    seen = result.acquisition
+    return row | {
+        "image": image,
+        "pixels_sha256": pictures.sha256(pixels),
+        "phash": pictures.phash(pixels),
+        "source": seen.source,
+        "sensor": seen.sensor,
+        "scene_ids": list(seen.scene_ids),
+        "acquired_from": seen.acquired_from,
+        "acquired_to": seen.acquired_to,
+        "gsd_m": seen.gsd_m,
+        "licence": seen.licence,
+        "attribution": seen.attribution,
+        "url": seen.url,
+        "redistribution": seen.redistribution,
+        "affine": list(result.footprint.affine(size.size_px)),
+        "crs": result.footprint.crs,
+        "corners": np.ravel(result.footprint.corners()).tolist(),
+    }
+
+
+def _flushed(path: pathlib.Path) -> None:
+    """Waits until the file is on the disk: a batch that has its name must survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

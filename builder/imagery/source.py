@@ -16,6 +16,8 @@ import numpy as np
 Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees; west > east crosses 180 degrees
 
 REDISTRIBUTION = ("yes", "no", "unknown")
+# SPDX names, and the words of STAC providers; a licence that forbids derivatives or commerce is left to the user.
+OPEN_LICENCES = ("cc0", "cc-by-4", "cc-by-3", "cc-by-sa", "cc by 4", "cc by-sa", "pddl", "odc-by", "odbl", "public domain", "pdm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +41,39 @@ class PixelFile:
     """How to read one scene's pixels: GDAL path, band numbers from 1 for red, green, blue, and what is no data.
 
     `stretch` (low, high) maps samples linearly to 0..255 and is required where samples have more than 8 bits.
-    `nodata` overrides what the file declares.
+    `nodata` overrides what the file declares; without `mask` the file's own mask, alpha and nodata are not believed.
     """
 
     path: str
     bands: tuple[int, int, int] = (1, 2, 3)
     stretch: tuple[float, float] | None = None
     nodata: float | None = None
+    mask: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Stated:
+    """What the user states about a whole source in imagery.toml; None where nothing is stated."""
+
+    licence: str | None = None
+    attribution: str | None = None
+    sensor: str | None = None
+    gsd_m: float | None = None
+    redistribution: str | None = None
+    bands: tuple[int, int, int] | None = None
+    stretch: tuple[float, float] | None = None
+    nodata: float | None = None
+    mask: bool = True
+
+    def pixels(self, path: str) -> PixelFile:
+        """How to read one file of the source."""
+        return PixelFile(path, self.bands or (1, 2, 3), self.stretch, self.nodata, self.mask)
+
+    def may_redistribute(self, licence: str) -> str:
+        """One of REDISTRIBUTION: what is stated, else what the licence is known to allow."""
+        if self.redistribution:
+            return self.redistribution
+        return "yes" if licence.casefold().startswith(OPEN_LICENCES) else "unknown"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Open GeoTIFFs, kept for the next read, and what their headers say."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import threading
+
+import numpy as np
+import pyproj
+import rasterio
+import rasterio.errors
+
+from builder import errors
+from builder.imagery import source
+
+OPEN_FILES = 64  # per thread
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpenFile:
+    """An open raster and the transformation from longitude and latitude (degrees) to its CRS."""
+
+    reader: rasterio.DatasetReader
+    to_crs: pyproj.Transformer
+
+    def places(self, lon_lat: np.ndarray) -> np.ndarray:
+        """float64[n, 2] (column, row) of float64[n, 2] (longitude, latitude); not finite where the CRS has no place."""
+        lon, lat = lon_lat[:, 0], lon_lat[:, 1]
+        if self.reader.crs.is_geographic:  # degrees stay as they are; whole turns are the file's choice
+            middle = (self.reader.bounds.left + self.reader.bounds.right) / 2.0
+            lon = lon + 360.0 * np.round((middle - lon) / 360.0)
+        x, y = self.to_crs.transform(lon, lat)
+        return np.stack(~self.reader.transform * (np.asarray(x), np.asarray(y)), axis=1)
+
+    def lon_lat(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(longitude, latitude) in degrees of places in the file."""
+        x, y = self.reader.transform * (columns, rows)
+        lon, lat = self.to_crs.transform(x, y, direction="INVERSE")
+        return np.asarray(lon), np.asarray(lat)
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What the folder source needs of a file: bounds in degrees, pixel size on the ground, the date tag."""
+
+    bounds: source.Bounds
+    pixel_m: float
+    datetime_tag: str | None
+
+
+def header(path: str) -> Header:
+    """The header of a GeoTIFF.
+
+    Raises:
+      errors.InputError: if it is not a raster, or has no CRS.
+    """
+    try:
+        file = _open(path)
+    except rasterio.errors.RasterioError as error:
+        raise errors.InputError(f"{path}: expected a GeoTIFF; it cannot be opened: {error}. Replace or remove it.") from error
+    with file.reader:
+        return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
+
+
+_LOCAL = threading.local()  # GDAL datasets must not be shared by threads
+
+
+def opened(path: str) -> OpenFile:
+    """The file, opened once per thread.
+
+    Raises:
+      rasterio.errors.RasterioIOError: if it cannot be opened.
+      errors.InputError: if it has no CRS.
+    """
+    files = _files()
+    if path in files:
+        files.move_to_end(path)
+        return files[path]
+    file = files[path] = _open(path)
+    if len(files) > OPEN_FILES:
+        files.popitem(last=False)[1].reader.close()
+    return file
+
+
+def forget(path: str) -> None:
+    """Closes the file if it is open, so that the next read opens it anew."""
+    file = _files().pop(path, None)
+    if file is not None:
+        with contextlib.suppress(rasterio.errors.RasterioError):
+            file.reader.close()
+
+
+def _open(path: str) -> OpenFile:
+    reader = rasterio.open(path)
+    if reader.crs is None:
+        reader.close()
+        raise errors.InputError(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
+    return OpenFile(reader, pyproj.Transformer.from_crs("EPSG:4326", reader.crs.to_wkt(), always_xy=True))
+
+
+def _files() -> collections.OrderedDict[str, OpenFile]:
+    if not hasattr(_LOCAL, "files"):
+        _LOCAL.files = collections.OrderedDict()
+    files: collections.OrderedDict[str, OpenFile] = _LOCAL.files
+    return files
+
+
+def _bounds(file: OpenFile) -> source.Bounds:
+    """Bounds in degrees of points along all edges; west > east where the file crosses 180 degrees."""
+    along = np.linspace(0.0, 1.0, 21)
+    zero, one = np.zeros_like(along), np.ones_like(along)
+    u, v = np.concatenate([along, one, along, zero]), np.concatenate([zero, along, one, along])
+    lon, lat = file.lon_lat(u * file.reader.width, v * file.reader.height)
+    offset = (lon - lon[0] + 180.0) % 360.0 - 180.0
+    west, east = ((lon[0] + o + 180.0) % 360.0 - 180.0 for o in (offset.min(), offset.max()))
+    return float(west), float(lat.min()), float(east), float(lat.max())
+
+
+def _pixel_m(file: OpenFile) -> float:
+    """Mean side of the middle pixel on the ground, in metres, to the millimetre."""
+    column, row = file.reader.width / 2.0, file.reader.height / 2.0
+    lon, lat = file.lon_lat(np.array([column, column + 1, column]), np.array([row, row, row + 1]))
+    _, _, sides = pyproj.Geod(ellps="WGS84").inv(lon[[0, 0]], lat[[0, 0]], lon[[1, 2]], lat[[1, 2]])
+    return round(float(np.mean(sides)), 3)

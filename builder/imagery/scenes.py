@@ -1,0 +1,41 @@
+"""Scenes by place: finds the scenes of many areas at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+
+from builder.imagery import source
+
+
+class SceneIndex:
+    """A fixed list of scenes that answers which of them touch an area."""
+
+    def __init__(self, scenes: Sequence[source.Scene]) -> None:
+        self.scenes = sorted(scenes, key=lambda scene: (scene.acquisition.scene_ids, scene.pixels.path))
+        self._boxes, self._owner = _boxes([scene.bounds for scene in self.scenes])
+        self._tree = shapely.STRtree(self._boxes)
+
+    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+        """The scenes whose bounds touch each area, by scene id."""
+        boxes, owner = _boxes(areas)
+        asked, hit = self._tree.query(boxes)
+        pairs = np.unique(np.stack([owner[asked], self._owner[hit]], axis=1), axis=0) if len(asked) else np.empty((0, 2), int)
+        found: list[list[source.Scene]] = [[] for _ in areas]
+        for area, scene in pairs.tolist():
+            found[area].append(self.scenes[scene])
+        return found
+
+
+def _boxes(bounds: Sequence[source.Bounds]) -> tuple[np.ndarray, np.ndarray]:
+    """(boxes, number of the bounds that each box belongs to): two boxes where west > east."""
+    table = np.asarray(bounds, np.float64).reshape(-1, 4)
+    number = np.arange(len(table))
+    crossing = table[:, 0] > table[:, 2]
+    west_part, east_part = table.copy(), table[crossing]
+    west_part[crossing, 2] = 180.0
+    east_part[:, 0] = -180.0
+    every = np.concatenate([west_part, east_part])
+    return shapely.box(*every.T), np.concatenate([number, number[crossing]])

@@ -1,0 +1,190 @@
+"""STAC catalogues of GeoTIFFs: a local folder, or a static catalogue over HTTP(S)."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import functools
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from builder import errors
+from builder.imagery import cogs, scenes, source, web
+
+FETCHES_AT_ONCE = 16
+_ROOTS = ("catalog.json", "collection.json")
+_ROLES = ("visual", "data")  # in order of preference
+_MEDIA = ("image/tiff", "image/vnd.stac.geotiff")
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """A STAC catalogue at `href` (URL, file or folder): catalogues and collections are followed down to their items.
+
+    `asset` names the asset that holds the pixels; without it the first with the role visual or data, or the only
+    GeoTIFF, is taken. Dates, gsd, licence and providers come from the item, then its collection, then `stated`.
+    """
+
+    name: str
+    href: str
+    stated: source.Stated = source.Stated()
+    asset: str | None = None
+
+    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+        """See `source.Source`; the catalogue is read once per process."""
+        return _index(self).find(areas)
+
+    def read(
+        self, scene: source.Scene, grids: Sequence[source.GroundGrid]
+    ) -> list[source.Patch | source.Unreadable]:
+        """See `source.Source`."""
+        return cogs.read(scene.pixels, grids)
+
+
+@functools.lru_cache(maxsize=32)
+def _index(catalogue: Catalogue) -> scenes.SceneIndex:
+    found = [scene_of(item, href, collection, catalogue) for item, href, collection in items(_root(catalogue.href))]
+    if not found:
+        raise errors.InputError(f"{catalogue.href}: the STAC catalogue of source {catalogue.name!r} holds no item.")
+    return scenes.SceneIndex(found)
+
+
+def _root(href: str) -> str:
+    folder = pathlib.Path(href)
+    if web.is_remote(href) or folder.is_file():
+        return href
+    for name in _ROOTS:
+        if (folder / name).is_file():
+            return str(folder / name)
+    raise errors.InputError(f"{href}: expected a STAC catalogue, a folder with {' or '.join(_ROOTS)}; found none.")
+
+
+Document = Mapping[str, Any]
+
+
+def items(root: str) -> Iterator[tuple[Document, str, Document]]:
+    """(item, its address, its collection or {}) of everything below the document `root`, level by level."""
+    seen = {root}
+    level: list[tuple[str, Document]] = [(root, {})]
+    with concurrent.futures.ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+        while level:
+            documents = list(pool.map(lambda entry: web.read_json(entry[0]), level))
+            below: list[tuple[str, Document]] = []
+            for (href, collection), document in zip(level, documents, strict=True):
+                yield from _items_of(document, href, collection)
+                for child in _children(document, href):
+                    if child not in seen:
+                        seen.add(child)
+                        below.append((child, document if document.get("type") == "Collection" else collection))
+            level = below
+
+
+def _items_of(document: object, href: str, collection: Document) -> Iterator[tuple[Document, str, Document]]:
+    kind = document.get("type") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or kind not in ("Catalog", "Collection", "Feature", "FeatureCollection"):
+        raise errors.InputError(f"{href}: expected a STAC Catalog, Collection or Item; received type {kind!r}.")
+    if kind == "Feature":
+        yield document, href, collection
+    for feature in document.get("features", []) if kind == "FeatureCollection" else []:
+        yield feature, href, collection
+
+
+def _children(document: Document, href: str) -> list[str]:
+    links = document.get("links", [])
+    if document.get("type") == "Feature":
+        return []
+    return [web.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")]
+
+
+def scene_of(item: Document, href: str, collection: Document, catalogue: Catalogue) -> source.Scene:
+    """The scene that a STAC item describes.
+
+    Raises:
+      errors.InputError: naming the item, if it has no date, no bounds, no gsd, or no asset to read.
+    """
+    facts, stated = item.get("properties", {}), catalogue.stated
+    asset = _asset(item, href, catalogue.asset)
+    start, end = _dates(facts, href)
+    providers = [*facts.get("providers", []), *collection.get("providers", [])]
+    names = [str(provider.get("name", "")) for provider in providers]
+    instruments = [str(facts[key]) for key in ("constellation", "platform") if facts.get(key)]
+    instruments += [str(name) for name in facts.get("instruments", [])]
+    licence = str(facts.get("license") or collection.get("license") or stated.licence or "")
+    acquisition = source.Acquisition(
+        source=catalogue.name,
+        sensor=stated.sensor or " ".join(dict.fromkeys(instruments)),
+        scene_ids=(str(item.get("id", "")),),
+        acquired_from=start,
+        acquired_to=end,
+        gsd_m=_gsd_m(asset, facts, collection, stated, href),
+        licence=licence,
+        attribution=stated.attribution or "; ".join(dict.fromkeys(filter(None, names))),
+        url=_public(web.joined(href, asset["href"])),
+        redistribution=stated.may_redistribute(licence),
+    )
+    words = (*names, *instruments, str(item.get("collection", "")), str(collection.get("id", "")), str(collection.get("title", "")))
+    pixels = stated.pixels(web.gdal_path(web.joined(href, asset["href"])))
+    return source.Scene(acquisition, pixels, _bounds(item, href), tuple(filter(None, dict.fromkeys(words))))
+
+
+def _public(address: str) -> str:
+    return address if web.is_remote(address) else pathlib.Path(address).name  # a local path means nothing elsewhere
+
+
+def _asset(item: Document, href: str, name: str | None) -> Document:
+    assets: dict[str, Document] = item.get("assets", {})
+    if name is not None:
+        if name in assets:
+            return assets[name]
+        raise errors.InputError(f"{href}: no asset {name!r}; it has {', '.join(assets) or 'none'}. Set asset in imagery.toml.")
+    for role in _ROLES:
+        for asset in assets.values():
+            if role in asset.get("roles", []):
+                return asset
+    tiffs = [asset for asset in assets.values() if str(asset.get("type", "")).startswith(_MEDIA)]
+    if len(tiffs) != 1:
+        raise errors.InputError(
+            f"{href}: expected one asset with the role visual or data, or one GeoTIFF; "
+            f"it has {', '.join(assets) or 'none'}. Name one with asset = in imagery.toml."
+        )
+    return tiffs[0]
+
+
+def _dates(facts: Document, href: str) -> tuple[datetime.date, datetime.date]:
+    start, end = facts.get("start_datetime"), facts.get("end_datetime")
+    if not (start and end):
+        start = end = facts.get("datetime")
+    if not start:
+        raise errors.InputError(f"{href}: the item has no datetime and no start_datetime and end_datetime. Add its date.")
+    first, last = _day(str(start), href), _day(str(end), href)
+    if last < first:
+        raise errors.InputError(f"{href}: start_datetime {start} is after end_datetime {end}. Mend the item.")
+    return first, last
+
+
+def _day(text: str, href: str) -> datetime.date:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise errors.InputError(f"{href}: expected a date and time as 2010-07-01T00:00:00Z; received {text!r}.") from error
+    return (moment.astimezone(datetime.UTC) if moment.tzinfo else moment).date()
+
+
+def _gsd_m(asset: Document, facts: Document, collection: Document, stated: source.Stated, href: str) -> float:
+    known = asset.get("gsd") or facts.get("gsd") or stated.gsd_m
+    if known is None:
+        values = collection.get("summaries", {}).get("gsd", [])
+        known = max(values) if isinstance(values, list) and values else None
+    if not isinstance(known, int | float) or known <= 0:
+        raise errors.InputError(f"{href}: the item has no gsd (metres). Add it, or state gsd_m for the source in imagery.toml.")
+    return float(known)
+
+
+def _bounds(item: Document, href: str) -> source.Bounds:
+    box = item.get("bbox")
+    if isinstance(box, list) and len(box) in (4, 6):
+        west, south, east, north = (float(box[i]) for i in ((0, 1, 2, 3) if len(box) == 4 else (0, 1, 3, 4)))
+        return west, south, east, north
+    raise errors.InputError(f"{href}: the item has no bbox of 4 or 6 numbers; received {box!r}. Add it.")
