@@ -1,0 +1,1 @@
+"""The dataset `globeland_samples`, as TFDS expects it: one folder."""
