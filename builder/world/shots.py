@@ -1,0 +1,106 @@
+"""Who photographed the world, when, how sharply and where: the plan of its scenes."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pyproj
+
+from builder.world import settings
+
+OVERLAP_M = 320.0  # of neighbouring scenes: more than the diagonal of a chip, so that one of them holds it whole
+ZONES = (48, 49)
+HIGH_RESOLUTION, MEDIUM_RESOLUTION, LANDSAT = "demo-high-resolution", "demo-medium-resolution", "demo-landsat"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shot:
+    """One day's pictures from one zone of UTM or both.
+
+    `part` (west, south, east, north) is the share of the window that they cover, each in 0..1. `gain` and `haze`
+    (grey levels) are the light of the day. `wedge` leaves out a north-eastern corner with these legs (shares).
+    """
+
+    collection: str
+    platform: str
+    instrument: str
+    date: datetime.date
+    gsd_m: float
+    zones: tuple[int, ...] = ZONES
+    part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    winter: bool = False
+    gain: float = 1.0
+    haze: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    wedge: tuple[float, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneJob:
+    """One file to write: `left`, `top` in metres of the zone, `shape` (rows, columns) of pixels."""
+
+    name: str
+    shot: Shot
+    zone: int
+    left: float
+    top: float
+    shape: tuple[int, int]
+
+
+def plan(world: settings.World) -> tuple[Shot, ...]:
+    """The shots of a world: two good days of 2010, and what the rules of the frame must refuse or may fall back on.
+
+    The swath of the good days ends before the north-eastern corner: about 4 % of the window has no acceptable picture,
+    only one of 2015 (too late, though sharper), one of winter, and coarse ones.
+    """
+    day, gsd_m = datetime.date, world.gsd_m
+    sharp = {"collection": HIGH_RESOLUTION, "platform": "demosat-1", "instrument": "pan-sharpened camera"}
+    summer = {**sharp, "gsd_m": gsd_m, "wedge": (0.40, 0.22)}
+    medium = {"collection": MEDIUM_RESOLUTION, "platform": "demosat-2", "instrument": "multispectral camera"}
+    landsat = {"collection": LANDSAT, "platform": "landsat-5", "instrument": "tm"}
+    return (
+        Shot(**summer, date=day(2010, 6, 12), zones=(48,)),  # type: ignore[arg-type]
+        Shot(**summer, date=day(2010, 7, 19), zones=(49,), gain=0.93, haze=(6.0, 8.0, 12.0)),  # type: ignore[arg-type]
+        Shot(**sharp, gsd_m=gsd_m, date=day(2011, 8, 3), part=(0.10, 0.55, 0.30, 0.75), gain=0.9, haze=(14.0, 16.0, 20.0)),  # type: ignore[arg-type]
+        Shot(**sharp, gsd_m=gsd_m, date=day(2010, 1, 15), part=(0.30, 0.15, 0.55, 0.45), winter=True, gain=0.96),  # type: ignore[arg-type]
+        Shot(**sharp, gsd_m=gsd_m, date=day(2010, 1, 15), part=(0.82, 0.82, 1.0, 1.0), winter=True, gain=0.96),  # type: ignore[arg-type]
+        Shot(**sharp, gsd_m=gsd_m, date=day(2005, 6, 28), part=(0.52, 0.30, 0.64, 0.42), gain=1.04),  # type: ignore[arg-type]
+        Shot(**sharp, gsd_m=0.75 * gsd_m, date=day(2015, 7, 2), part=(0.80, 0.80, 1.0, 1.0), gain=1.02),  # type: ignore[arg-type]
+        Shot(**medium, gsd_m=15.0, date=day(2010, 7, 1)),  # type: ignore[arg-type]
+        Shot(**landsat, gsd_m=30.0, date=day(2010, 7, 3)),  # type: ignore[arg-type]
+    )
+
+
+def jobs(world: settings.World) -> list[SceneJob]:
+    """Every file of every shot."""
+    return [job for shot in plan(world) for zone in shot.zones for job in _jobs_of(world, shot, zone)]
+
+
+def _jobs_of(world: settings.World, shot: Shot, zone: int) -> Iterator[SceneJob]:
+    west, south, east, north = world.window.bounds
+    width, height = east - west, north - south
+    box = (west + shot.part[0] * width, south + shot.part[1] * height, west + shot.part[2] * width, south + shot.part[3] * height)
+    edge = 6.0 * zone - 180.0  # east of this the next zone begins
+    box_west, box_east = max(box[0], edge - 6.0), min(box[2], edge)
+    if box_east - box_west < 1e-4:
+        return
+    lons, lats = np.meshgrid(np.linspace(box_west, box_east, 5), np.linspace(box[1], box[3], 5))
+    x, y = pyproj.Transformer.from_crs("EPSG:4326", epsg(zone), always_xy=True).transform(lons, lats)
+    across = max(1, round((x.max() - x.min()) / world.scene_m))
+    down = max(1, round((y.max() - y.min()) / world.scene_m))
+    side_x, side_y = (x.max() - x.min()) / across, (y.max() - y.min()) / down
+    for row in range(down):
+        for column in range(across):
+            left = math.floor((x.min() + column * side_x - OVERLAP_M / 2) / shot.gsd_m) * shot.gsd_m
+            top = math.ceil((y.max() - row * side_y + OVERLAP_M / 2) / shot.gsd_m) * shot.gsd_m
+            shape = (math.ceil((side_y + OVERLAP_M) / shot.gsd_m), math.ceil((side_x + OVERLAP_M) / shot.gsd_m))
+            name = f"{shot.platform}_{shot.date:%Y%m%d}_{zone}_{round(shot.part[0] * 100):03d}_r{row}c{column}"
+            yield SceneJob(name, shot, zone, left, top, shape)
+
+
+def epsg(zone: int) -> str:
+    """The CRS of a northern zone of UTM."""
+    return f"EPSG:326{zone}"

@@ -1,0 +1,246 @@
+"""What each class looks like from above: one function per class, from positions in metres to colours.
+
+Every texture varies inside its class (brightness, hue, direction, scale, mixture), and mean colours overlap between
+classes, so that structure is what tells them apart: a grid of roofs and streets, dunes and rock, striped parcels, tree
+crowns with shadows, mottled grass with shrubs, shaded snow, smooth water.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from builder.world import settings
+from builder.world.grains import Grains
+
+Colour = tuple[np.ndarray, np.ndarray, np.ndarray]  # red, green, blue: float32[n], 0..255
+RGB = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ground:
+    """Positions to paint: `x` and `y` float32[n], metres east and north; `winter` says how to paint them."""
+
+    x: np.ndarray
+    y: np.ndarray
+    grains: Grains
+    winter: bool
+
+    def grain(self, name: str, metres: float) -> np.ndarray:
+        """A grain at these positions."""
+        return self.grains.at(name, self.x, self.y, metres)
+
+    def slow(self, metres: float) -> np.ndarray:
+        """Slow variation without a visible period: two broad grains, turned and scaled differently."""
+        first = self.grains.at("broad", self.x * np.float32(0.9) + self.y * np.float32(0.43), self.y - self.x * np.float32(0.5), metres)
+        second = self.grains.at("broad", self.y * np.float32(0.8) - self.x * np.float32(0.6), self.x + self.y * np.float32(0.7), 1.31 * metres)
+        return np.asarray((first + second) * np.float32(0.707))
+
+    def districts(self, size_m: float, salt: int) -> tuple[np.ndarray, np.ndarray]:
+        """int32 column and row of districts of about `size_m`, with winding borders."""
+        bend = np.float32(0.12 * size_m)
+        column = (self.x + bend * self.grains.at("broad", self.x, self.y, 1.8 + 0.2 * salt)) * np.float32(1 / size_m)
+        row = (self.y + bend * self.grains.at("broad", self.y, self.x, 2.1 + 0.2 * salt)) * np.float32(1 / size_m)
+        return column.astype(np.int32), row.astype(np.int32)
+
+    def turned(self, turn: np.ndarray) -> Ground:
+        """The same ground in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
+        angle = (turn * 31).astype(np.int32)  # 32 directions: sines from a table
+        cos, sin = _COS.take(angle), _SIN.take(angle)
+        # A large shift keeps positions positive, where truncation to integers is a floor.
+        return dataclasses.replace(self, x=self.x * cos + self.y * sin + 60_000, y=self.y * cos - self.x * sin + 60_000)
+
+
+_ANGLES = np.arange(32, dtype=np.float32) * np.float32(np.pi / 32)
+_COS, _SIN = np.cos(_ANGLES), np.sin(_ANGLES)
+
+
+def artificial(ground: Ground) -> Colour:
+    """Streets, courtyards and roofs of several materials; each district has its own direction and size of lots."""
+    g = ground.grains
+    column, row = ground.districts(520.0, 1)
+    style = g.fraction(column, row, 1)
+    city = ground.turned(g.fraction(column, row, 2))
+    block_m = 52 + 46 * g.fraction(column, row, 3)
+    u, v = city.x / block_m, city.y / (block_m * np.float32(0.62))
+    i, j = u.astype(np.int32), v.astype(np.int32)
+    edge_u, edge_v = (u - i) * block_m, (v - j) * block_m * np.float32(0.62)
+    street = (edge_u < 8) | (edge_v < 6.5)
+    along = 2 + (3 * style).astype(np.int32)
+    lot = ((u - i) * along).astype(np.int32)
+    lot_u = ((u - i) * along - lot) * (block_m / along)
+    half = (edge_v > block_m * np.float32(0.34)).astype(np.int32)
+    lot_v = edge_v - half * block_m * np.float32(0.34)
+    ids = i * 8 + lot, j * 2 + half
+    kind = g.fraction(*ids, 4)
+    lightness = g.fraction(*ids, 5)
+    roof = (lot_u > 3.2) & (lot_v > 7.5) & ~street
+    shadow = (lot_u > 1.2) & (lot_u <= 3.2) & (lot_v > 6) & ~street
+    yard = kind > 0.82
+    grain = ground.grain("white", 1.6)
+    ridge = np.where((lot_v % 13) < 6.5, np.float32(1.0), np.float32(0.86))
+    leafy = ground.grain("crowns", 1.1)
+    red = np.where(street, 118 + 5 * grain, 120 + 26 * leafy)
+    green = np.where(street, 118 + 5 * grain, 124 + 26 * leafy)
+    blue = np.where(street, 119 + 5 * grain, 98 + 20 * leafy)
+    hue = _choose(kind, ((0.24, (150, 150, 152)), (0.42, (205, 203, 198)), (0.62, (150, 92, 74)), (0.72, (92, 116, 158)), (0.82, (176, 160, 138))))
+    tone = (0.74 + 0.5 * lightness) * ridge
+    built = roof & ~yard
+    red = np.where(built, hue[0] * tone + 4 * grain, red)
+    green = np.where(built, hue[1] * tone + 4 * grain, green)
+    blue = np.where(built, hue[2] * tone + 4 * grain, blue)
+    dark = np.where(shadow & ~yard, np.float32(0.42), np.float32(1.0))
+    return red * dark, green * dark, blue * dark
+
+
+def bareland(ground: Ground) -> Colour:
+    """Dunes in one place, rock and gullies in another; from pale sand over red to grey."""
+    g = ground.grains
+    column, row = ground.districts(700.0, 2)
+    turned = ground.turned(g.fraction(column, row, 6))
+    sandy = _step(ground.slow(5.2), 0.25)
+    scale = ground.slow(7.2)
+    dunes = np.where(scale > 0, turned.grain("dunes", 1.9), turned.grain("dunes", 3.1))
+    rock = 0.9 * ground.grain("rough", 1.7) + 0.8 * ground.grain("gullies", 1.3) + 0.5 * turned.grain("relief", 1.9)
+    light = 1 + sandy * (0.115 * dunes + 0.02 * ground.grain("white", 1.6)) + (1 - sandy) * 0.15 * rock
+    light *= 1 + 0.10 * ground.slow(2.8)
+    tint = np.clip(0.5 + 0.35 * ground.slow(2.6), 0, 1)
+    pale = _blend(tint, (198, 176, 138), (176, 142, 106))
+    stone = _blend(tint, (142, 130, 116), (152, 122, 98))
+    return _lit(tuple(sandy * p + (1 - sandy) * s for p, s in zip(pale, stone, strict=True)), light)
+
+
+def cultivated(ground: Ground) -> Colour:
+    """Parcels with rows, in the colours of several crops; winter leaves soil, stubble and some winter wheat."""
+    g = ground.grains
+    column, row = ground.districts(640.0, 3)
+    plain = ground.turned(g.fraction(column, row, 7))
+    width, length = 26 + 34 * g.fraction(column, row, 8), 85 + 110 * g.fraction(column, row, 9)
+    v = plain.y / length
+    j = v.astype(np.int32)
+    u = plain.x / width + 7.3 * g.fraction(j, row, 10)
+    i = u.astype(np.int32)
+    crop, vigour = g.fraction(i, j, 11), g.fraction(i, j, 12)
+    edge_m = np.minimum((u - i) * width, (v - j) * length)
+    spacing = 4.6 + 3.4 * g.fraction(j, i, 13)
+    across = np.where(g.fraction(i, j, 14) < 0.2, plain.y, plain.x)
+    phase = across / spacing
+    rows = np.abs((phase - phase.astype(np.int32)) - 0.5) * 4 - 1  # triangle wave, -1..1
+    light = 0.84 + 0.3 * vigour + (0.05 + 0.07 * vigour) * rows + 0.03 * ground.grain("white", 1.6)
+    light = light + 0.05 * ground.grain("smooth", 5.0)
+    if ground.winter:
+        kinds = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
+    else:
+        kinds = ((0.26, (96, 140, 66)), (0.46, (66, 112, 52)), (0.62, (142, 158, 82)), (0.78, (190, 168, 104)), (0.9, (156, 126, 94)), (1.0, (122, 96, 74)))
+    bank = np.where(edge_m < 1.9, np.float32(0.66), np.float32(1.0))
+    return _lit(_choose(crop, kinds), light * bank)
+
+
+def forest(ground: Ground) -> Colour:
+    """Crowns with a sunny and a shaded side; broadleaved and coniferous stands; winter bares the broadleaved ones."""
+    stand = _step(ground.slow(3.2) + 0.4 * ground.grain("rough", 4.0), 0.3)
+    crown_m = np.where(ground.slow(6.2) > 0, np.float32(1), np.float32(0))
+    crowns = np.where(crown_m > 0, ground.grain("crowns", 1.15), ground.grain("crowns", 1.75))
+    tones = np.where(crown_m > 0, ground.grain("tones", 1.15), ground.grain("tones", 1.75))
+    conifer, broad = (44, 74, 46), ((118, 104, 88) if ground.winter else (84, 116, 54))
+    base = _blend(stand, conifer, broad)
+    slope = 1 + 0.11 * ground.slow(1.4)
+    light = (0.96 + 0.46 * crowns + 0.13 * tones) * slope + 0.05 * ground.grain("white", 1.6)
+    return _lit(base, np.clip(light, 0.22, 1.8))
+
+
+def grass_shrub(ground: Ground) -> Colour:
+    """Soft mottles of green and brown with scattered shrubs; straw in winter, then close to bareland."""
+    mottle = np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7) + 0.16 * ground.grain("fractal", 1.9), 0, 1)
+    lush = np.clip(0.5 + 0.4 * ground.slow(4.8), 0, 1)
+    if ground.winter:
+        meadow = _blend(mottle, (186, 166, 120), (160, 138, 100))
+    else:
+        fresh = _blend(mottle, (112, 140, 72), (146, 148, 88))
+        dry = _blend(mottle, (146, 142, 86), (172, 156, 108))
+        meadow = tuple(lush * f + (1 - lush) * d for f, d in zip(fresh, dry, strict=True))
+    shrubs = ground.grain("shrubs", 1.5) * (ground.slow(2.5) > -0.5)
+    light = 1 + 0.045 * ground.grain("rough", 1.6) + 0.02 * ground.grain("white", 1.6) + 0.05 * ground.slow(1.1)
+    return _lit(meadow, light * (1 - np.float32(0.48) * shrubs))
+
+
+def snow_ice(ground: Ground) -> Colour:
+    """Bright slopes with blue shadows, crevasses in places, and rock that shows through."""
+    turned = ground.turned(np.full(ground.x.shape, 0.3, np.float32))
+    relief = 0.65 * ground.grain("relief", 2.9) + 0.55 * turned.grain("crisp", 1.6)
+    shade = np.clip(0.32 - 0.26 * relief, 0, 1)
+    colour = _blend(shade, (248, 249, 250), (120, 146, 186))
+    crevasse = turned.grain("cracks", 1.6) * (ground.slow(3.5) > 0.55)
+    colour = tuple(c * (1 - np.float32(0.35) * crevasse) for c in colour)
+    rock = (ground.grain("fractal", 1.6) + 0.4 * relief > 1.95).astype(np.float32)
+    stone = 96 + 18 * ground.grain("rough", 1.7)
+    dull = 1 - 0.07 * np.clip(1 + ground.slow(5.5), 0, 2)
+    return _lit(tuple(c * (1 - rock) + stone * rock for c in colour), dull)
+
+
+def water(ground: Ground) -> Colour:
+    """Dark and smooth, clear blue to turbid brown, ripples and some glint; winter covers much of it with pale ice."""
+    g = ground.grains
+    column, row = ground.districts(1500.0, 4)
+    turned = ground.turned(g.fraction(column, row, 15))
+    turbid = np.clip(0.42 + 0.42 * ground.slow(10.2), 0, 1)
+    colour = _blend(turbid, (28, 52, 76), (112, 112, 86))
+    light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.09 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
+    glint = (turned.grain("ripples", 1.5) > 2.6) * (ground.slow(4.5) > 0.6)
+    open_water = tuple(c * light + np.float32(70) * glint for c in colour)
+    if not ground.winter:
+        return open_water[0], open_water[1], open_water[2]
+    ice = _step(ground.slow(5.2) + 0.9 + 0.2 * ground.grain("fractal", 1.7), 0.12)
+    cracks = ground.grain("cracks", 1.9)
+    pale = 214 + 9 * ground.slow(1.2) - 46 * cracks
+    frozen = (pale - 6, pale + 3, pale + 10)
+    red, green, blue = (ice * f + (1 - ice) * o for f, o in zip(frozen, open_water, strict=True))
+    return red, green, blue
+
+
+def wetland(ground: Ground) -> Colour:
+    """Reeds with open water between them."""
+    pools = _step(ground.grain("fractal", 1.9) - 0.2, 0.1)
+    reeds, ponds = grass_shrub(ground), water(ground)
+    red, green, blue = (pools * p + (1 - pools) * r * 0.8 for p, r in zip(ponds, reeds, strict=True))
+    return red, green, blue
+
+
+TEXTURES: Mapping[int, Callable[[Ground], Colour]] = MappingProxyType(
+    {
+        settings.ARTIFICIAL: artificial,
+        settings.BARELAND: bareland,
+        settings.CULTIVATED: cultivated,
+        settings.FOREST: forest,
+        settings.GRASS_SHRUB: grass_shrub,
+        settings.SNOW_ICE: snow_ice,
+        settings.WATER: water,
+        settings.WETLAND: wetland,
+    }
+)
+
+
+def _blend(part: np.ndarray, first: RGB, second: RGB) -> Colour:
+    """`first` where `part` is 0, `second` where it is 1."""
+    red, green, blue = (np.float32(a) + part * np.float32(b - a) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def _choose(fraction: np.ndarray, kinds: tuple[tuple[float, RGB], ...]) -> Colour:
+    """The colour of the first kind whose bound exceeds `fraction`; the last kind's beyond all bounds."""
+    index = np.minimum(np.searchsorted(np.array([b for b, _ in kinds], np.float32), fraction), len(kinds) - 1)
+    table = np.array([colour for _, colour in kinds], np.float32)
+    return table[:, 0].take(index), table[:, 1].take(index), table[:, 2].take(index)
+
+
+def _lit(colour: tuple[np.ndarray, ...], light: np.ndarray) -> Colour:
+    red, green, blue = (c * light for c in colour)
+    return red, green, blue
+
+
+def _step(values: np.ndarray, width: float) -> np.ndarray:
+    """0 below zero, 1 above, linear over `width`."""
+    return np.clip(values * np.float32(0.5 / width) + 0.5, 0, 1)
