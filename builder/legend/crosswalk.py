@@ -149,8 +149,8 @@ def recode(codes: np.ndarray, crosswalk: Crosswalk, use: Use, *, source: str) ->
 
 def _look_up(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
     if codes.dtype.itemsize == 1:  # a translated byte string needs no array of 8-byte indices
-        translated = codes.tobytes().translate(table.tobytes())
-        return np.frombuffer(bytearray(translated), np.uint8).reshape(codes.shape)
+        translated = bytearray(np.ascontiguousarray(codes).data).translate(table.tobytes())
+        return np.frombuffer(translated, np.uint8).reshape(codes.shape)
     return np.take(table, codes)
 
 

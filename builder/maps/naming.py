@@ -1,4 +1,4 @@
-"""The files of the five products, by their names, which say year, version, tile and which crosswalk the codes need."""
+"""The files of the five products, by their names, which say year, version and the crosswalk of the codes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from builder.maps import known
 
 GLCNMO_YEARS = {"1": 2003, "2": 2008, "3": 2013}
 RASTER_SUFFIXES = (".tif", ".tiff", ".hdf", ".nc")
-LAYERS_OF_C5 = ("Land_Cover_Type_1", "Majority_Land_Cover_Type_1")
+LAYERS_WITH_WATER_0 = ("Land_Cover_Type_1", "Majority_Land_Cover_Type_1")
 TIFF = r"\.tiff?$"
 
-_GLOBELAND30 = re.compile(rf"^(?P<tile>[ns]\d{{1,2}}_\d{{1,2}})_(?P<year>\d{{4}})(?P<version>lc030).*{TIFF}", re.I)
-_MODIS_TILE = re.compile(r"(?<![a-z0-9])(h\d{2}v\d{2})(?![a-z0-9])", re.I)
+_GLOBELAND30 = re.compile(rf"^[ns]\d{{1,2}}_\d{{1,2}}_(?P<year>\d{{4}})(?P<version>lc030).*{TIFF}", re.I)
 _MODIS_YEAR = re.compile(r"(?:\.A|doy)(\d{4})001(?!\d)|(?<!\d)(\d{4})[-_]01[-_]01(?!\d)", re.I)
 _MODIS_COLLECTION = re.compile(r"(?:MCD12Q1|A\d{7}(?:\.h\d{2}v\d{2})?)[._](\d{3})(?!\d)", re.I)
 _MODIS_LAYER = re.compile(r"LC_Type1(?!\d)|Land_Cover_Type_1(?!\d)", re.I)
-_GLCNMO = re.compile(rf"^gm_lc_v(?P<version>[123])(?:_(?P<tile>\d_\d))?(?:_.*)?{TIFF}", re.I)
+_GLCNMO = re.compile(rf"^gm_lc_v(?P<version>[123])(?:_.*)?{TIFF}", re.I)
 _CCI = re.compile(
     r"^(?:ESACCI|C3S)-LC-L4-LCCS-Map-300m-P\d+Y-(?P<year>\d{4})-v(?P<version>\d+(?:\.\d+)+).*\.(?:tiff?|nc)$", re.I
 )
@@ -28,7 +27,7 @@ _GLOBCOVER = re.compile(
     rf"^GLOBCOVER_(?:L4_)?\d{{6}}_(?P<year>\d{{4}})\d{{2}}_V(?P<version>\d+(?:\.\d+)*)(?:_Global)?.*{TIFF}", re.I
 )
 _COMPANIONS = {  # rasters that come with the maps and hold no classes
-    "mcd12q1": re.compile(r"(?:LC_Type|Land_Cover_Type_)[2-5]|LC_Prop|(?<![a-z])(?:QC|QA|LW)(?![a-z])|Assessment", re.I),
+    "mcd12q1": re.compile(r"Type_?[2-5](?!\d)|LC_Prop|(?<![a-z])(?:QC|QA|LW)(?![a-z])|Assessment", re.I),
     "globcover": re.compile(r"_QL", re.I),
 }
 
@@ -40,7 +39,6 @@ class Named:
     year: int
     version: str
     crosswalk: str
-    tile: str | None = None
 
 
 def folder_of(folder: pathlib.Path, product: str) -> pathlib.Path | None:
@@ -50,7 +48,7 @@ def folder_of(folder: pathlib.Path, product: str) -> pathlib.Path | None:
 
 
 def files_of(folder: pathlib.Path, product: str) -> tuple[tuple[pathlib.Path, ...], Named]:
-    """The files of `product` in its folder (at any depth, in order of their names), and what all their names say.
+    """The files of `product` in its folder (at any depth, in order), and what all their names say.
 
     Raises:
       errors.InputError: if there is no such folder or file, a raster is not named as the product's are, or the files are
@@ -110,12 +108,12 @@ def _globcover(name: str) -> Named | None:
 
 def _globeland30(name: str) -> Named | None:
     found = _GLOBELAND30.match(name)
-    return Named(int(found["year"]), found["version"].lower(), "globeland30", found["tile"].lower()) if found else None
+    return Named(int(found["year"]), found["version"].lower(), "globeland30") if found else None
 
 
 def _glcnmo(name: str) -> Named | None:
     found = _GLCNMO.match(name)
-    return Named(GLCNMO_YEARS[found["version"]], f"v{found['version']}", "glcnmo", found["tile"]) if found else None
+    return Named(GLCNMO_YEARS[found["version"]], f"v{found['version']}", "glcnmo") if found else None
 
 
 def _mcd12q1(name: str) -> Named | None:
@@ -123,15 +121,10 @@ def _mcd12q1(name: str) -> Named | None:
     layer, year = _MODIS_LAYER.search(name), _MODIS_YEAR.search(name)
     if "MCD12Q1" not in name.upper() or not year or not (is_hdf or (layer and re.search(TIFF, name, re.I))):
         return None
-    collection, tile = _MODIS_COLLECTION.search(name), _MODIS_TILE.search(name)
+    collection = _MODIS_COLLECTION.search(name)
     version = collection[1] if collection else ""
     is_c5 = version in ("005", "051") or (layer is not None and layer[0].lower().startswith("land_cover"))
-    return Named(
-        year=int(year[1] or year[2]),
-        version=version,
-        crosswalk="mcd12q1_c5" if is_c5 else "mcd12q1",
-        tile=tile[1].lower() if tile and is_hdf else None,
-    )
+    return Named(int(year[1] or year[2]), version, "mcd12q1_c5" if is_c5 else "mcd12q1")
 
 
 _READERS: Mapping[str, Callable[[str], Named | None]] = {

@@ -241,7 +241,7 @@ def _crosswalk(
             f"{description.where}: expected the key crosswalk: one of {', '.join(crosswalks.shipped_names())}, "
             "or the path of a CSV."
         )
-    if given is None and any(file.variable in naming.LAYERS_OF_C5 for file in files):
+    if given is None and any(file.variable in naming.LAYERS_WITH_WATER_0 for file in files):
         name = "mcd12q1_c5"
     return crosswalks.shipped(name)
 
