@@ -1,0 +1,256 @@
+"""Which cell of a window each source pixel falls in, for sources in any projection: exact, and fast.
+
+A pixel belongs to the cell that holds its centre. Positions are counted in cells from the window's north-west corner:
+x to the east, y to the south. The cells of a window carry a rim one cell wide (index 0 and size + 1), which takes all
+pixels outside the window, so that no mask is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pyproj
+
+from builder.maps import grid, rasters
+
+CHUNK_ROWS, CHUNK_COLUMNS = 512, 4096  # pixels held at once; multiples of usual block sizes
+NODE_STEP = 16  # pixels between exactly projected nodes
+SNAP = 1e-6  # of a cell or pixel: origins are written with few decimals, and a border must stay a border
+EDGE_SAMPLES = 65
+WGS84 = "EPSG:4326"
+Runs = list[tuple[int, int]]  # starts and ends
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Pixels row0..row1, col0..col1 of a source file (ends excluded)."""
+
+    row0: int
+    row1: int
+    col0: int
+    col1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.row1 - self.row0, self.col1 - self.col0
+
+
+def chunks(file: rasters.RasterFile, window: grid.Window) -> Iterator[Chunk]:
+    """The parts of `file` that hold every pixel whose centre may lie in `window`."""
+    rows, columns = _ranges_lonlat(file, window) if is_lonlat(file.crs) else _ranges_projected(file, window)
+    for row0, row1 in rows:
+        for top, bottom in _cut(row0, row1, CHUNK_ROWS):
+            for col0, col1 in columns:
+                for left, right in _cut(col0, col1, CHUNK_COLUMNS):
+                    yield Chunk(top, bottom, left, right)
+
+
+def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.ndarray:
+    """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
+
+    Equal to projecting every pixel centre on its own. Where the projection is curved, only every 16th pixel is
+    projected; between them positions are interpolated, and pixels nearer to a border than the interpolation may be
+    wrong are projected after all.
+
+    Returns:
+      int64[y, x], of the chunk's shape.
+    """
+    if is_lonlat(file.crs):
+        x, y = _axes(file, window)
+        row, column = _with_rim(y[chunk.row0 : chunk.row1], x[chunk.col0 : chunk.col1], window)
+        index: np.ndarray = row[:, None] * (window.shape[1] + 2) + column[None, :]
+        return index
+    return _projected_cells(file, chunk, window)
+
+
+def pixels_per_cell(file: rasters.RasterFile, window: grid.Window) -> np.ndarray:
+    """How many source pixels the area of each cell holds: float64[y, x], or [1, 1] where it is the same for all."""
+    a, _, _, _, e, _ = file.transform
+    if is_lonlat(file.crs):
+        return np.array([[1.0 / abs(a * e) / grid.CELLS_PER_DEGREE**2]])
+    west, _, _, north = window.bounds
+    rows, columns = window.shape
+    lon = west + np.arange(columns + 1) / grid.CELLS_PER_DEGREE
+    lat = north - np.arange(rows + 1) / grid.CELLS_PER_DEGREE
+    x, y = pixel_position(file, *np.meshgrid(lon, lat))
+    # Half the cross product of the diagonals: the area of a quadrangle.
+    down_x, down_y = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
+    up_x, up_y = x[1:, :-1] - x[:-1, 1:], y[1:, :-1] - y[:-1, 1:]
+    pixels: np.ndarray = np.abs(down_x * up_y - up_x * down_y) / 2.0
+    return pixels
+
+
+def pixel_centres(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(longitude, latitude) in degrees of the centres of pixels; infinite where the projection has no answer."""
+    a, _, c, _, e, f = file.transform
+    lon, lat = _to_lonlat(file.crs).transform(c + a * (columns + 0.5), f + e * (rows + 0.5))
+    return lon, lat
+
+
+def pixel_position(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(column, row) of points in degrees, counted in pixels from the file's corner; infinite where there is none.
+
+    Files in longitude and latitude are entered across the antimeridian too, whether they count from -180 or from 0.
+    """
+    x, y = _from_lonlat(file.crs).transform(lon, lat)
+    a, _, c, _, e, f = file.transform
+    with np.errstate(invalid="ignore"):
+        column, row = _snap((np.asarray(x) - c) / a), _snap((np.asarray(y) - f) / e)
+        if is_lonlat(file.crs):
+            column = np.mod(column, _snap(np.array(360.0 / a)))
+    return column, row
+
+
+@functools.lru_cache(maxsize=256)
+def is_lonlat(crs: str) -> bool:
+    """Whether coordinates of `crs` are longitude and latitude on WGS84, whatever the CRS is called."""
+    if not pyproj.CRS.from_user_input(crs).is_geographic:
+        return False
+    lon, lat = np.array([-179.0, -45.0, 0.0, 100.0, 179.0]), np.array([-80.0, 30.0, 0.0, -60.0, 85.0])
+    x, y = _to_lonlat(crs).transform(lon, lat)
+    return bool(np.allclose(x, lon, rtol=0, atol=1e-9) and np.allclose(y, lat, rtol=0, atol=1e-9))
+
+
+@functools.lru_cache(maxsize=256)
+def _to_lonlat(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _from_lonlat(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
+
+
+def _snap(position: np.ndarray) -> np.ndarray:
+    nearest: np.ndarray = np.round(position)
+    return np.where(np.abs(position - nearest) < SNAP, nearest, position)
+
+
+def _axes(file: rasters.RasterFile, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the pixel centres along both axes, x in 0..COLUMNS."""
+    a, _, c, _, e, f = file.transform
+    rows, columns = file.shape
+    x = _snap((c + (np.arange(columns) + 0.5) * a + 180.0) * grid.CELLS_PER_DEGREE - window.col0) % grid.COLUMNS
+    y = _snap((90.0 - (f + (np.arange(rows) + 0.5) * e)) * grid.CELLS_PER_DEGREE - window.row0)
+    return x, y
+
+
+def _ranges_lonlat(file: rasters.RasterFile, window: grid.Window) -> tuple[Runs, Runs]:
+    x, y = _axes(file, window)
+    rows, columns = window.shape
+    return _runs((y >= 0) & (y < rows)), _runs(x < columns)
+
+
+def _runs(inside: np.ndarray) -> Runs:
+    """Start and end of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(np.int8)))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def _ranges_projected(file: rasters.RasterFile, window: grid.Window) -> tuple[Runs, Runs]:
+    """Rows and columns round the projected outline of the window, with room for the bend between its samples."""
+    west, south, east, north = window.bounds
+    lon, lat = np.linspace(west, east, EDGE_SAMPLES), np.linspace(south, north, EDGE_SAMPLES)
+    outline_lon = np.concatenate([lon, lon, np.full_like(lat, west), np.full_like(lat, east)])
+    outline_lat = np.concatenate([np.full_like(lon, south), np.full_like(lon, north), lat, lat])
+    column, row = pixel_position(file, outline_lon, outline_lat)
+    known = np.isfinite(column) & np.isfinite(row)
+    if not known.any():
+        return [], []
+    return _padded(row[known], file.shape[0]), _padded(column[known], file.shape[1])
+
+
+def _padded(positions: np.ndarray, size: int) -> Runs:
+    low, high = float(positions.min()), float(positions.max())
+    pad = 2.0 + (high - low) / EDGE_SAMPLES
+    first, last = max(math.floor(low - pad), 0), min(math.ceil(high + pad), size)
+    return [(first, last)] if first < last else []
+
+
+def _cut(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Parts of start..end cut at multiples of `size`."""
+    for low in range(start - start % size, end, size):
+        yield max(low, start), min(low + size, end)
+
+
+def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = window.shape
+    row = (np.clip(y, -1, rows) + 1).astype(np.int64)
+    column = (np.clip(x, -1, columns) + 1).astype(np.int64)
+    return row, column
+
+
+def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y) of points, continuous round the window's middle; far away where the projection has no answer."""
+    half = window.shape[1] / 2.0
+    with np.errstate(invalid="ignore"):
+        x = (lon + 180.0) * grid.CELLS_PER_DEGREE - window.col0 - half
+        x = x - grid.COLUMNS * np.round(x / grid.COLUMNS) + half
+        y = (90.0 - lat) * grid.CELLS_PER_DEGREE - window.row0
+    return np.nan_to_num(x, nan=-np.inf), np.nan_to_num(y, nan=-np.inf)
+
+
+def _exact_cells(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray, window: grid.Window) -> np.ndarray:
+    x, y = _window_position(*pixel_centres(file, rows, columns), window)
+    row, column = _with_rim(y, x, window)
+    index: np.ndarray = row * (window.shape[1] + 2) + column
+    return index
+
+
+def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.ndarray:
+    node_rows, node_columns = _nodes(chunk.shape[0]), _nodes(chunk.shape[1])
+    grid_rows, grid_columns = np.meshgrid(chunk.row0 + node_rows, chunk.col0 + node_columns, indexing="ij")
+    x, y = _window_position(*pixel_centres(file, grid_rows, grid_columns), window)
+    tolerance = max(_interpolation_error(x), _interpolation_error(y))
+    if not tolerance < 0.25:  # a pole or the edge of the projection: nothing to interpolate
+        rows, columns = np.mgrid[chunk.row0 : chunk.row1, chunk.col0 : chunk.col1]
+        return _exact_cells(file, rows, columns, window)
+    weigh_rows, weigh_columns = _weights(chunk.shape[0], len(node_rows)), _weights(chunk.shape[1], len(node_columns))
+    x = _interpolated(x, weigh_rows, weigh_columns, window.shape[1])
+    y = _interpolated(y, weigh_rows, weigh_columns, window.shape[0])
+    tolerance += 1e-6 * (max(window.shape) + 2)  # of arithmetic in 32 bits
+    index: np.ndarray = y.astype(np.int64) * (window.shape[1] + 2) + x.astype(np.int64)
+    near = ((x - tolerance).astype(np.int32) != (x + tolerance).astype(np.int32)) | (
+        (y - tolerance).astype(np.int32) != (y + tolerance).astype(np.int32)
+    )
+    rows, columns = np.nonzero(near)
+    index[near] = _exact_cells(file, chunk.row0 + rows, chunk.col0 + columns, window)
+    return index
+
+
+def _nodes(size: int) -> np.ndarray:
+    """Offsets of nodes that cover 0..size - 1: an odd number of them, at least three."""
+    intervals = max(2, 2 * math.ceil((size - 1) / (2 * NODE_STEP)))
+    return np.arange(intervals + 1) * NODE_STEP
+
+
+def _interpolation_error(nodes: np.ndarray) -> float:
+    """Bound on the error of interpolating between nodes: what interpolating between every second one shows.
+
+    The error of linear interpolation grows with the square of the step, so this is about four times too large. Both
+    directions are looked at on their own: for conformal projections their curvatures cancel at the middle of a patch.
+    """
+    with np.errstate(invalid="ignore"):
+        along_rows = np.abs((nodes[:-2:2] + nodes[2::2]) / 2.0 - nodes[1::2]).max()
+        along_columns = np.abs((nodes[:, :-2:2] + nodes[:, 2::2]) / 2.0 - nodes[:, 1::2]).max()
+    return float(along_rows + along_columns)
+
+
+def _weights(size: int, nodes: int) -> np.ndarray:
+    """float32[pixel, node]: linear interpolation as a matrix."""
+    interval, offset = np.divmod(np.arange(size), NODE_STEP)
+    weights = np.zeros((size, nodes), np.float32)
+    weights[np.arange(size), interval] = 1.0 - offset / NODE_STEP
+    weights[np.arange(size), np.minimum(interval + 1, nodes - 1)] += (offset / NODE_STEP).astype(np.float32)
+    return weights
+
+
+def _interpolated(nodes: np.ndarray, weigh_rows: np.ndarray, weigh_columns: np.ndarray, size: int) -> np.ndarray:
+    """float32 position of each pixel, with the rim: 0..1 is outside before, size + 1 and more outside behind."""
+    position: np.ndarray = weigh_rows @ nodes.astype(np.float32) @ weigh_columns.T
+    return np.clip(position, -0.5, size + 0.5, out=position) + np.float32(1.0)  # half a cell from any border
