@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from builder import errors, hashing
 from builder.chips import store
-from builder.points import reviews
+from builder.points import reviews, table
 
 EPOCH = datetime.date(1970, 1, 1)
 EXAMPLES_PER_SHARD = 1_500  # about 64 MB of JPEGs: a shard is what the writer holds in memory
@@ -67,6 +67,12 @@ class Assembly:
         present = set(pc.unique(self.rows["split"]).to_pylist())
         return tuple(split for split in SPLITS if split in present)
 
+    def shards(self, split: str) -> list[pa.Table]:
+        """The rows of each shard of a split, in order."""
+        of_split = self.rows.filter(pc.equal(self.rows["split"], split))
+        numbers = sorted(pc.unique(of_split["shard"]).to_pylist())
+        return [of_split.filter(pc.equal(of_split["shard"], number)) for number in numbers]
+
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
@@ -92,8 +98,10 @@ def assemble(
     Raises:
       errors.InputError: if a chip has no point, two chips share a key, or no example is left.
     """
-    rows = _joined(points, kept)
-    decisions = [_decide(row, verdicts, rules) for row in _for_decision(rows, points)]
+    of_points = points_of(points, kept)
+    rows = _joined(of_points, kept)
+    asked = of_points.select(["key", "split", "label", "state"]).append_column("parent", kept["parent"])
+    decisions = [_decide(row, verdicts, rules) for row in asked.to_pylist()]
     decisions = _limited(rows, decisions, rules, validation_share)
     left_out = collections.Counter(
         (split, stratum or "", decision.left_out)
@@ -108,9 +116,13 @@ def assemble(
     return Assembly(rows.append_column("shard", _shards(rows)), left_out)
 
 
-def _joined(points: pa.Table, kept: pa.Table) -> pa.Table:
-    """Chips with what their point says of them; a rotated chip takes its parent's point."""
-    owner = pc.coalesce(kept["parent"], kept["key"])
+def points_of(points: pa.Table, chips: pa.Table) -> pa.Table:
+    """The point of each chip or refusal; a rotated chip has its parent's.
+
+    Raises:
+      errors.InputError: if one has no point.
+    """
+    owner = pc.coalesce(chips["parent"], chips["key"])
     where = pc.index_in(owner, points["key"])
     if where.null_count:
         lost = owner.filter(pc.is_null(where))[0].as_py()
@@ -118,35 +130,26 @@ def _joined(points: pa.Table, kept: pa.Table) -> pa.Table:
             f"the chip store holds a chip of the point {lost}, which points.parquet does not have. "
             "It is of another frame: remove the folder chips of this frame and acquire again."
         )
+    return points.take(where)
+
+
+def _joined(of_points: pa.Table, kept: pa.Table) -> pa.Table:
+    """Chips with what their point says of them."""
     if len(pc.unique(kept["key"])) != len(kept):
         raise errors.InputError(
             "the chip store holds two chips with one key. Remove the folder chips and acquire again."
         )
-    of_points = points.select(OF_POINT).take(where)
     rows = kept.select([*OF_CHIP, "batch"])
     for name in OF_POINT:
         rows = rows.append_column(name, of_points[name])
     # A rotated chip goes where its parent goes, so that a slice of the split rarely parts them.
-    unit = kept["batch"].take(pc.fill_null(pc.index_in(owner, kept["key"]), pc.index_in(kept["key"], kept["key"])))
+    owner = pc.index_in(of_points["key"], kept["key"])
+    unit = kept["batch"].take(pc.coalesce(owner, pc.index_in(kept["key"], kept["key"])))
     return rows.append_column("unit", unit)
 
 
-def _for_decision(rows: pa.Table, points: pa.Table) -> list[dict[str, str]]:
-    owner = pc.coalesce(rows["parent"], rows["key"])
-    at = pc.index_in(owner, points["key"])
-    columns = {
-        "owner": owner,
-        "parent": rows["parent"],
-        "split": rows["split"],
-        "label": points["label"].take(at),
-        "given": pc.is_null(points["cell"].take(at)),
-    }
-    asked: list[dict[str, str]] = pa.table(columns).to_pylist()
-    return asked
-
-
-def _decide(row: Mapping[str, str], verdicts: Mapping[str, str], rules: Rules) -> Decision:
-    verdict = verdicts.get(row["owner"])
+def _decide(row: Mapping[str, str | None], verdicts: Mapping[str, str], rules: Rules) -> Decision:
+    verdict = verdicts.get(row["key"] or "")
     in_test = row["split"] in TEST_SPLITS
     if not in_test and rules.reviewed_only and row["parent"] is not None:
         return Decision(None, left_out=NOT_REVIEWED)
@@ -158,7 +161,7 @@ def _decide(row: Mapping[str, str], verdicts: Mapping[str, str], rules: Rules) -
         )
     if row["label"] is None or (rules.reviewed_only and not in_test):
         return Decision(None, left_out=NOT_REVIEWED)
-    return Decision(row["label"], "given" if row["given"] else "consensus")
+    return Decision(row["label"], "given" if row["state"] == table.GIVEN else "consensus")
 
 
 def _limited(rows: pa.Table, decisions: list[Decision], rules: Rules, validation_share: float) -> list[Decision]:

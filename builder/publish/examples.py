@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from builder.publish import assembly
 
-Row = Mapping[str, Any]  # one row of `assembly.ROWS`
+Row = Mapping[str, Any]  # one row of `assembly.Assembly.rows`
+Images = Callable[[Collection[str], Iterable[str]], Iterable[tuple[str, bytes]]]  # (keys, batches) -> (key, JPEG)
 DEGREES_TO_E7 = 10_000_000
 
 
@@ -204,23 +204,15 @@ def of_row(row: Row) -> dict[str, Any]:
     return {feature.name: feature.value(row) for feature in FEATURES}
 
 
-def of_shard(
-    rows: pa.Table, images: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def of_shard(rows: pa.Table, images: Images) -> Iterator[tuple[str, dict[str, Any]]]:
     """(key, example) of every row of one shard, in order of the hashed key, so that classes and places are mixed.
 
     Args:
-      rows: `assembly.ROWS`, the rows of one shard.
-      images: gives (key, JPEG bytes) of many keys, in any order; it is asked once.
+      rows: `assembly.Assembly.shards`.
+      images: `store.ChipStore.images`; it is asked once, for the batches the rows are in.
     """
-    pictures = dict(images(rows["key"].to_pylist()))
-    order = sorted(range(len(rows)), key=lambda i: assembly.order_of(rows["key"][i].as_py()))
+    keys = rows["key"].to_pylist()
+    pictures = dict(images(keys, set(rows["batch"].to_pylist())))
+    order = sorted(range(len(keys)), key=lambda i: assembly.order_of(keys[i]))
     for row in rows.take(pa.array(order, pa.int64())).to_pylist():
         yield row["key"], of_row({**row, "image": pictures.pop(row["key"])})
-
-
-def shards_of(rows: pa.Table, split: str) -> list[pa.Table]:
-    """The rows of each shard of a split, in order."""
-    of_split = rows.filter(pc.equal(rows["split"], split))
-    numbers = sorted(pc.unique(of_split["shard"]).to_pylist())
-    return [of_split.filter(pc.equal(of_split["shard"], number)) for number in numbers]

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from builder.legend import legend
-from builder.pipeline import building, options
+from builder.pipeline import building
 from builder.points import frame
 from builder.publish import assembly, examples
 from builder.publish.examples import Kind
@@ -53,8 +53,8 @@ class Builder(tfds.core.ShardBasedBuilder):
         ),
         SamplesConfig(
             name="accurate",
-            description="Train and validation hold reviewed chips only, at most 800 per class. Test splits are those of "
-            "`rough`.",
+            description="Train and validation hold reviewed chips only, at most 800 per class. Test splits are "
+            "those of `rough`.",
             rules=ACCURATE,
         ),
     ]
@@ -79,20 +79,17 @@ class Builder(tfds.core.ShardBasedBuilder):
     ) -> None:
         incomplete = pathlib.Path(self.data_dir)
         building.remove_litter(incomplete)
-        flags = options.flags(download_config.beam_options)
-        self._build = building.prepare(dl_manager.manual_dir, self.builder_config.rules, flags)
-        runner = options.distributed_runner(flags)  # TFDS's serial loop is as fast locally
+        beam_options = download_config.beam_options
+        flags = building.flags_of(beam_options)
+        self._build = building.prepare(pathlib.Path(dl_manager.manual_dir), self.builder_config.rules, flags)
+        runner = building.distributed_runner(beam_options)
         super()._download_and_prepare(dl_manager, dataclasses.replace(download_config, beam_runner=runner))
         self.info.metadata.update(self._build.finish(incomplete, self.info.file_format.value))
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, list[Callable[[], Any]]]:
-        built = self._build.assembly
-        return {
-            split: [functools.partial(examples.of_shard, rows, self._build.images) for rows in built.shards(split)]
-            for split in built.splits
-        }
+        return self._build.shards()
 
 
 CONNECTORS: Mapping[Kind, Callable[..., tfds.features.FeatureConnector]] = {
