@@ -19,7 +19,7 @@ Reason = quality.Reason
 NODES = 5  # per side of a grid that sources transform exactly
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Request:
     """What is wanted: a chip centred at (lon, lat) degrees that may carry `label` (a class name; None = any class)."""
 

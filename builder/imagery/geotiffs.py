@@ -16,6 +16,7 @@ from builder import errors
 from builder.imagery import source
 
 OPEN_FILES = 64  # per thread
+TRUE_TO_SCALE = 0.01  # largest departure of a map projection's scale from 1 at which its metres count as metres
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,8 +120,17 @@ def _bounds(file: OpenFile) -> source.Bounds:
 
 
 def _pixel_m(file: OpenFile) -> float:
-    """Mean side of the middle pixel on the ground, in metres, to the millimetre."""
+    """Mean side of the middle pixel on the ground, in metres, to the millimetre.
+
+    Where the file's CRS is true to scale within a hundredth, the nominal side: a 5 m product is 5 m in all of its zone.
+    """
     column, row = file.reader.width / 2.0, file.reader.height / 2.0
     lon, lat = file.lon_lat(np.array([column, column + 1, column]), np.array([row, row, row + 1]))
     _, _, sides = pyproj.Geod(ellps="WGS84").inv(lon[[0, 0]], lat[[0, 0]], lon[[1, 2]], lat[[1, 2]])
-    return round(float(np.mean(sides)), 3)
+    ground_m = float(np.mean(sides))
+    if file.reader.crs.is_projected:
+        to_metres = float(file.reader.crs.linear_units_factor[1])
+        nominal_m = sum(file.reader.res) / 2.0 * to_metres
+        if abs(nominal_m / ground_m - 1.0) < TRUE_TO_SCALE:
+            ground_m = nominal_m
+    return round(ground_m, 3)
