@@ -56,7 +56,7 @@ class Progress:
 
 def duration(seconds: float) -> str:
     """`seconds` as people say it: 41 s, 3 min 20 s, 2 h 05 min."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

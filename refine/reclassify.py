@@ -87,7 +87,7 @@ def keep_all(
     """
     classes = crosswalk.recode(base, table, "dominant", source=source)
     provenance = np.full(base.shape, Provenance.OUTSIDE_REGION, np.uint8)
-    inside = region & (state != agreement.State.NO_DATA)
+    inside = region & (state != agreement.State.NODATA)
     provenance[inside & (state == agreement.State.CONSISTENT)] = Provenance.CONSISTENT
     provenance[inside & (state == agreement.State.UNDETERMINED)] = Provenance.UNDETERMINED
     provenance[inside & (state == agreement.State.INCONSISTENT)] = Provenance.UNSURE
@@ -99,7 +99,9 @@ def keep_all(
 def wanted(provenance: np.ndarray, *, include_undetermined: bool) -> np.ndarray:
     """bool[y, x]: pixels to classify, given what `keep_all` returned."""
     asked = provenance == Provenance.UNSURE
-    return asked | (provenance == Provenance.UNDETERMINED) if include_undetermined else asked
+    if include_undetermined:
+        asked |= provenance == Provenance.UNDETERMINED
+    return np.asarray(asked)
 
 
 def decide(

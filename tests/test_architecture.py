@@ -56,7 +56,9 @@ def _outside(path: pathlib.Path) -> set[str]:
     return {name.split(".")[0] for name in _imports(path)}
 
 
-BUILDER_FILES = [p for p in _python_files("builder") if len(p.relative_to(ROOT / "builder").parts) > 1 or p.stem in MAY_IMPORT]
+BUILDER_FILES = [
+    p for p in _python_files("builder") if len(p.relative_to(ROOT / "builder").parts) > 1 or p.stem in MAY_IMPORT
+]
 
 
 @pytest.mark.parametrize("path", BUILDER_FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -91,14 +93,30 @@ def test_refine_knows_the_dataset_only_through_tfds(path: pathlib.Path) -> None:
     assert not any("dataset_builder" in name or name.startswith("datasets") for name in _imports(path))
 
 
-@pytest.mark.parametrize("module", ["builder.legend.legend", "builder.legend.crosswalk", "builder.__main__", "refine.__main__"])
+@pytest.mark.parametrize(
+    "module", ["builder.legend.legend", "builder.legend.crosswalk", "builder.__main__", "refine.__main__"]
+)
 def test_imports_are_cheap(module: str) -> None:
-    heavy = ["apache_beam", "tensorflow", "tensorflow_datasets", "keras", "rasterio", "pyarrow", "geopandas", "matplotlib"]
+    heavy = [
+        "apache_beam",
+        "tensorflow",
+        "tensorflow_datasets",
+        "keras",
+        "rasterio",
+        "pyarrow",
+        "geopandas",
+        "matplotlib",
+    ]
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_every_module_of_the_package_has_a_docstring() -> None:
-    missing = [p for f in ("builder", "refine", "benchmarks") for p in _python_files(f) if not ast.get_docstring(ast.parse(p.read_text()))]
+    missing = [
+        p
+        for f in ("builder", "refine", "benchmarks")
+        for p in _python_files(f)
+        if not ast.get_docstring(ast.parse(p.read_text()))
+    ]
     assert missing == []

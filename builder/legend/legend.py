@@ -18,7 +18,7 @@ LEGEND_FILE = pathlib.Path(__file__).with_name("legend.toml")
 
 @dataclasses.dataclass(frozen=True)
 class LandCoverClass:
-    """One class: `index` is the public ClassLabel, `code` (uint8, 1..254) is what rasters carry, `colour` is #rrggbb."""
+    """One class: `index` is the public ClassLabel, `code` (1..254) is what rasters carry, `colour` is #rrggbb."""
 
     index: int
     code: int
@@ -97,7 +97,9 @@ def read(path: pathlib.Path) -> Legend:
         if len(set(values)) != len(values):
             raise errors.InputError(f"{path}: two classes have the same {field}: {values}. Give each its own.")
     if any(not NODATA < c.code < OUTSIDE for c in classes):
-        raise errors.InputError(f"{path}: a class code must be {NODATA + 1}..{OUTSIDE - 1}; received {[c.code for c in classes]}.")
+        raise errors.InputError(
+            f"{path}: a class code must be {NODATA + 1}..{OUTSIDE - 1}; received {[c.code for c in classes]}."
+        )
     return Legend(table["name"], classes)
 
 

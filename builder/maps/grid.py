@@ -63,7 +63,9 @@ class Window:
         """Parts of at most `size` x `size` cells, cut at global multiples of `size`, row by row."""
         for row in range(self.row0 - self.row0 % size, self.row1, size):
             for col in range(self.col0 - self.col0 % size, self.col1, size):
-                yield Window(max(row, self.row0), min(row + size, self.row1), max(col, self.col0), min(col + size, self.col1))
+                yield Window(
+                    max(row, self.row0), min(row + size, self.row1), max(col, self.col0), min(col + size, self.col1)
+                )
 
 
 GLOBE = Window(0, ROWS, 0, COLUMNS)
@@ -81,7 +83,8 @@ def window_of_bbox(west: float, south: float, east: float, north: float) -> Wind
         raise errors.InputError(f"--bbox W,S,E,N: expected -90 <= S < N <= 90 degrees; received S={south}, N={north}.")
     if not (-180 <= west <= 180 and -180 <= east <= 180) or west == east:
         raise errors.InputError(
-            f"--bbox W,S,E,N: expected W and E in -180..180 degrees and W != E (W > E crosses 180); received W={west}, E={east}."
+            f"--bbox W,S,E,N: expected W and E in -180..180 degrees and W != E "
+            f"(W > E crosses 180); received W={west}, E={east}."
         )
     if west > east:
         east += 360.0

@@ -34,8 +34,8 @@ def page() -> str:
         [
             "# Catalogue",
             "",
-            "Made by `python -m builder catalog`; do not edit by hand. What an entry marks *unverified* was not checked "
-            "against its makers' own text.",
+            "Made by `python -m builder catalog`; do not edit by hand. What an entry marks *unverified* was not "
+            "checked against its makers' own text.",
             "",
             *_classes(),
             *_products(),
@@ -51,15 +51,18 @@ def _classes() -> Iterable[str]:
         "The order is the ClassLabel of every example; the code is that of rasters (GlobeLand30's). "
         "Wetland and tundra are outside the legend.",
     )
-    rows = [[str(c.index), f"`{c.name}`", c.title, str(c.code), f"`{c.colour}`", c.definition] for c in legend.seven().classes]
+    rows = [
+        [str(c.index), f"`{c.name}`", c.title, str(c.code), f"`{c.colour}`", c.definition]
+        for c in legend.seven().classes
+    ]
     yield from _table(["label", "name", "class", "code", "colour", "definition"], rows)
 
 
 def _products() -> Iterable[str]:
     yield from _heading(
         "Land cover products",
-        "Products marked *found* are recognised in `PRODUCTS/<name>/` by their own file names; any other is described in "
-        "`products.toml`. *Strict* counts the codes whose whole definition fits one class (they make the samples), "
+        "Products marked *found* are recognised in `PRODUCTS/<name>/` by their own file names; any other is described "
+        "in `products.toml`. *Strict* counts the codes whose whole definition fits one class (they make the samples), "
         "*dominant* those whose main component does (they find disagreement).",
     )
     for facts in known.CATALOGUE:
@@ -89,18 +92,35 @@ def _codes(table: crosswalk.Crosswalk) -> str:
 
 
 def _imagery() -> Iterable[str]:
-    yield from _heading("Imagery", "Sources of very-high-resolution imagery, and whether chips from them may be published.")
+    yield from _heading(
+        "Imagery", "Sources of very-high-resolution imagery, and whether chips from them may be published."
+    )
     sources = tomllib.loads(IMAGERY.read_text(encoding="utf-8"))["imagery"]
     fields = ["name", "where", "years", "gsd_m", "date", "licence", "redistribution", "use"]
-    titles = ["source", "where", "years", "metres per pixel", "how the date is known", "licence", "publish chips", "how it is read"]
+    titles = [
+        "source",
+        "where",
+        "years",
+        "metres per pixel",
+        "how the date is known",
+        "licence",
+        "publish chips",
+        "how it is read",
+    ]
     yield from _table(titles, [[s[f] for f in fields] for s in sources])
 
 
 def _releases() -> Iterable[str]:
-    yield from _heading("Releases", "Versions of the dataset that were recorded, with the digest of every feature of every example.")
-    records = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(RELEASES.glob("*.json"))] if RELEASES.is_dir() else []
+    yield from _heading(
+        "Releases", "Versions of the dataset that were recorded, with the digest of every feature of every example."
+    )
+    records = (
+        [json.loads(p.read_text(encoding="utf-8")) for p in sorted(RELEASES.glob("*.json"))]
+        if RELEASES.is_dir()
+        else []
+    )
     if not records:
-        yield "None is recorded yet: no imagery may be redistributed before its licence is settled. `tfds build` makes your own."
+        yield "None is recorded yet. `tfds build` makes your own; README.md says how."
         yield ""
         return
     yield from _table(["config", "version", "date", "examples", "digest"], [_release(r) for r in records])

@@ -1,0 +1,192 @@
+"""python -m builder demo | points | chips | catalog: from maps to a sampling frame and its chips."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from builder import command_line
+
+DESCRIPTION = """From land cover products to a sampling frame and its chips.
+
+The usual road:
+  python -m builder points --products PRODUCTS --out FRAME --imagery imagery.toml
+  tfds build datasets/globeland_samples --manual_dir FRAME --data_dir DATA
+"""
+EXIT_CODES = "exit codes: 0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted"
+BEAM_NOTE = "Further options go to Apache Beam, for instance --runner, --direct_num_workers, --direct_running_mode."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    return command_line.run(_parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m builder",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version of the code and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_points(commands)
+    _add_chips(commands)
+    _add_catalog(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the installed version; looked up only when asked for, since that reads package metadata."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import importlib.metadata
+
+        print(f"globeland {importlib.metadata.version('globeland')}")
+        parser.exit()
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "demo",
+        help="generate a region with products, imagery and truth, and draw a sampling frame from it",
+        allow_abbrev=False,
+    )
+    p.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder to write")
+    p.add_argument(
+        "--size", choices=("tiny", "small"), default="small", help="tiny takes seconds, small under a minute"
+    )
+    p.add_argument("--seed", type=int, default=0, help="another seed is another world (default %(default)s)")
+    p.add_argument("--overwrite", action="store_true", help="replace DIR if it exists")
+    p.set_defaults(run=_demo)
+
+
+def _add_points(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "points",
+        help="harmonize products, find where they agree, and draw a sampling frame",
+        epilog=BEAM_NOTE,
+        allow_abbrev=False,
+    )
+    given = p.add_mutually_exclusive_group(required=True)
+    given.add_argument(
+        "--products", type=pathlib.Path, metavar="DIR", help="one folder per product, or a products.toml"
+    )
+    given.add_argument(
+        "--from",
+        type=pathlib.Path,
+        dest="given_points",
+        metavar="FILE",
+        help="take these points instead: CSV or GeoJSON with lon, lat, label",
+    )
+    p.add_argument(
+        "--out", type=pathlib.Path, required=True, metavar="FRAME", help="folder to write: the sampling frame"
+    )
+    p.add_argument("--imagery", type=pathlib.Path, metavar="FILE", help="imagery.toml to put into the frame")
+    region = p.add_mutually_exclusive_group()
+    region.add_argument(
+        "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
+    )
+    region.add_argument(
+        "--aoi", type=pathlib.Path, metavar="FILE", help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS"
+    )
+    p.add_argument(
+        "--per-class",
+        type=int,
+        default=13_000,
+        metavar="N",
+        help="accepted train and validation chips wanted per class (%(default)s)",
+    )
+    p.add_argument(
+        "--test-per-stratum",
+        type=int,
+        default=100,
+        metavar="N",
+        help="accepted test chips wanted per class and stratum (%(default)s)",
+    )
+    p.add_argument("--min-agreement", type=int, metavar="K", help="products that must agree (default: all)")
+    p.add_argument(
+        "--split-block", type=float, default=1.0, metavar="D", help="side of a block in degrees (%(default)s)"
+    )
+    p.add_argument(
+        "--validation-share", type=float, default=0.1, metavar="S", help="share of blocks for validation (%(default)s)"
+    )
+    p.add_argument(
+        "--buffer-m",
+        type=float,
+        default=1000.0,
+        metavar="M",
+        help="metres between chips of different splits (%(default)s)",
+    )
+    p.add_argument(
+        "--min-spacing-m",
+        type=float,
+        default=500.0,
+        metavar="M",
+        help="metres between chips of one class (%(default)s)",
+    )
+    p.add_argument(
+        "--reserve",
+        type=float,
+        default=3.0,
+        metavar="R",
+        help="rank R times the quota, since imagery refuses many (%(default)s)",
+    )
+    p.add_argument("--seed", type=int, default=0, help="another seed is another sample (%(default)s)")
+    p.add_argument("--dry-run", action="store_true", help="say what would be drawn, write nothing")
+    p.add_argument("--overwrite", action="store_true", help="replace FRAME; its chips, reviews and imagery.toml stay")
+    p.set_defaults(run=_points, passes_beam_options=True)
+
+
+def _add_chips(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "chips",
+        help="acquire the chips of a frame now (`tfds build` does it too)",
+        epilog=BEAM_NOTE,
+        allow_abbrev=False,
+    )
+    p.add_argument(
+        "--frame", type=pathlib.Path, required=True, metavar="FRAME", help="sampling frame written by `points`"
+    )
+    p.set_defaults(run=_chips, passes_beam_options=True)
+
+
+def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("catalog", help="write CATALOG.md: products, imagery, releases", allow_abbrev=False)
+    p.add_argument(
+        "--out",
+        type=pathlib.Path,
+        default=pathlib.Path("CATALOG.md"),
+        metavar="FILE",
+        help="file to write (%(default)s)",
+    )
+    p.add_argument("--check", action="store_true", help="write nothing; leave with 1 if FILE is not current")
+    p.set_defaults(run=_catalog)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from builder.world import demo
+
+    demo.run(args.folder, size=args.size, seed=args.seed, overwrite=args.overwrite)
+    return command_line.DONE
+
+
+def _catalog(args: argparse.Namespace) -> int:
+    from builder.publish import catalog
+
+    if args.check:
+        return command_line.DONE if catalog.is_current(args.out) else command_line.FAILED
+    catalog.write(args.out)
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
