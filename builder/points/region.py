@@ -1,0 +1,113 @@
+"""Where to draw: a box, an area of interest from a file, or all that the base product covers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from typing import Any
+
+import numpy as np
+import shapely
+
+from builder import errors
+from builder.maps import grid, products, rasters
+
+Bounds = tuple[float, float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """The cells to look at, and the area within them that counts (degrees; None = all of them)."""
+
+    window: grid.Window
+    aoi: shapely.Geometry | None = None
+
+    @property
+    def aoi_sha256(self) -> str:
+        """Digest of the area of interest, "" if there is none."""
+        return "" if self.aoi is None else hashlib.sha256(shapely.to_wkb(self.aoi)).hexdigest()
+
+
+def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None) -> Region:
+    """The region that a user asks for.
+
+    Raises:
+      errors.InputError: if both a box and an area are given, the box is reversed, the area is empty or has no CRS, or
+        the base product holds no pixel there.
+    """
+    if bbox is not None and aoi is not None:
+        raise errors.InputError("--bbox and --aoi: expected one of them; received both.")
+    if aoi is not None:
+        region, name = of_area(read_area(aoi)), f"--aoi {aoi}"
+    elif bbox is not None:
+        region, name = Region(grid.window_of_bbox(*bbox)), f"--bbox {','.join(f'{v:g}' for v in bbox)}"
+    else:
+        return Region(_window_of_base(base))
+    if not base.files_over(*region.window.bounds):
+        west, south, east, north = _window_of_base(base).bounds
+        raise errors.InputError(
+            f"{name}: expected a region that the base product {base.name} covers; its {len(base.files)} files lie "
+            f"within {west:.3f},{south:.3f},{east:.3f},{north:.3f} (W,S,E,N). Choose a region there, or add its tiles."
+        )
+    return region
+
+
+def read_area(path: pathlib.Path) -> shapely.Geometry:
+    """The area of a vector file of any CRS, as one valid geometry in degrees of EPSG:4326.
+
+    Raises:
+      errors.InputError: if the file cannot be read, has no CRS, or holds no polygon.
+    """
+    import geopandas
+
+    if not path.exists():
+        raise errors.InputError(f"--aoi {path}: expected a file of polygons; there is no such file.")
+    try:
+        features = geopandas.read_file(path)
+    except Exception as error:  # each driver has its own
+        raise errors.InputError(f"--aoi {path}: expected polygons in a format GDAL reads; {error}.") from error
+    if getattr(features, "crs", None) is None:
+        raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
+    whole: Any = shapely.make_valid(features.to_crs("EPSG:4326").union_all())
+    polygons = [part for part in shapely.get_parts(whole).tolist() if part.geom_type in ("Polygon", "MultiPolygon")]
+    area = shapely.union_all(polygons)
+    if area.is_empty or area.area <= 0:
+        raise errors.InputError(f"--aoi {path}: expected polygons; received {len(features)} features without area.")
+    return area
+
+
+def of_area(area: shapely.Geometry) -> Region:
+    """The cells of an area in degrees. Parts on both sides of 180 degrees make one window across it.
+
+    The area is kept in the longitudes of the window, which pass 180 there.
+    """
+    area = shapely.normalize(area)
+    beyond_180 = shapely.transform(shapely.intersection(area, WESTERN), lambda xy: xy + np.array([360.0, 0.0]))
+    moved = shapely.normalize(shapely.union_all([shapely.intersection(area, EASTERN), beyond_180]))
+    if _width(moved) < _width(area) - 1e-9:
+        area = moved
+    west, south, east, north = shapely.bounds(area).tolist()
+    return Region(grid.window_of_bbox(_turned(west), max(south, -90.0), _turned(east), min(north, 90.0)), area)
+
+
+def _width(area: shapely.Geometry) -> float:
+    west, _, east, _ = shapely.bounds(area).tolist()
+    return float(east - west)
+
+
+def _turned(lon: float) -> float:
+    return lon if -180.0 <= lon <= 180.0 else (lon + 180.0) % 360.0 - 180.0
+
+
+WESTERN = shapely.box(-360.0, -90.0, 0.0, 90.0)
+EASTERN = shapely.box(0.0, -90.0, 360.0, 90.0)
+
+
+def _window_of_base(base: products.Product) -> grid.Window:
+    """The smallest window, without crossing 180 degrees, that surely holds every file of the base."""
+    bounds = [rasters.bounds_lonlat(file) for file in base.files]
+    crosses = any(west < -180.0 or east > 180.0 for west, _, east, _ in bounds)
+    west, east = (-180.0, 180.0) if crosses else (min(b[0] for b in bounds), max(b[2] for b in bounds))
+    south, north = max(min(b[1] for b in bounds), -90.0), min(max(b[3] for b in bounds), 90.0)
+    return grid.window_of_bbox(west, south, east, north)

@@ -1,0 +1,132 @@
+"""What the region could not give: per split, class and place, with the reasons, for people and for the metadata."""
+
+from __future__ import annotations
+
+import collections
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from builder.legend import legend as legends
+from builder.maps import grid
+from builder.points import design as designs
+from builder.points import drawing, sampling, table
+
+REGIONS_PRINTED = 5
+CURES = {
+    designs.TRAIN: "take larger blocks (--split-block), a smaller --buffer-m, or a wider region (--bbox, --aoi)",
+    designs.VALIDATION: "take smaller blocks (--split-block), so that some fall to validation, or a wider region",
+    designs.TEST: "no cell is consistent: lower --min-agreement or take a wider region (--bbox, --aoi)",
+    designs.TEST_INCONSISTENT: "no cell is inconsistent: take a wider region (--bbox, --aoi) or go without this test",
+}
+Record = dict[str, Any]
+
+
+def strata(drawn: drawing.Drawn) -> dict[str, Record]:
+    """Cells, area and tau of each test stratum, as the metadata keep them; tau is null where all cells are ranked."""
+    return {
+        stratum_name(group): {
+            "cells": stratum.cells,
+            "area_km2": stratum.area_km2,
+            "tau": stratum.tau if math.isfinite(stratum.tau) else None,
+        }
+        for group, stratum in sorted(drawn.strata.items())
+    }
+
+
+def stratum_name(group: sampling.Group) -> str:
+    """The name of the stratum of a group of points: class and state."""
+    split, name = group
+    return f"{name}/{table.INCONSISTENT if split == designs.TEST_INCONSISTENT else table.CONSISTENT}"
+
+
+def find(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:
+    """Every (split, class) with fewer ranked points than `design.ranked` asks, and what each region had of it."""
+    found = []
+    for split in designs.SPLITS:
+        for c in legends.seven().classes:
+            ranked = len(drawn.records.get((split, c.name), ()))
+            if ranked < design.ranked(split):
+                record = {"split": split, "class": c.name, "wanted": design.quota(split)}
+                record |= {"to_rank": design.ranked(split), "ranked": ranked}
+                found.append(record | {"regions": _regions((split, c.name), drawn, design)})
+    return found
+
+
+def _regions(group: sampling.Group, drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:
+    """Per region, cells that passed each rule; sorted from most to least."""
+    side = sampling.region_cells(design)
+    ranked = _per_region(drawn.records.get(group), side)
+    census = {key[2:]: counts for key, counts in drawn.census.items() if key[:2] == group}
+    rows = []
+    for place in sorted(census.keys() | ranked.keys()):
+        row, column = place
+        window = grid.Window(
+            row * side, min((row + 1) * side, grid.ROWS), column * side, min((column + 1) * side, grid.COLUMNS)
+        )
+        record: Record = {"bbox": [round(v, 6) for v in window.bounds], "ranked": ranked.get(place, 0)}
+        if place in census:
+            names = ("consistent", "pure_core", "open")
+            record |= dict(zip(names, (int(n) for n in census[place]), strict=True))
+        rows.append(record)
+    return sorted(rows, key=lambda r: (-int(r["consistent" if "consistent" in r else "ranked"]), r["bbox"]))
+
+
+def _per_region(records: np.ndarray | None, side: int) -> Mapping[tuple[int, int], int]:
+    if records is None:
+        return {}
+    rows, columns = np.divmod(records["cell"], grid.COLUMNS)
+    return collections.Counter(zip((rows // side).tolist(), (columns // side).tolist(), strict=True))
+
+
+def empty_splits(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[str]:
+    """A sentence for each wanted split that has no point at all, naming what to change."""
+    filled = {split for (split, _), records in drawn.records.items() if len(records)}
+    return [
+        f"{split} is empty: {CURES[split]}." for split in designs.SPLITS if design.quota(split) and split not in filled
+    ]
+
+
+def counts_table(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[str]:
+    """Lines for people: consistent cells of each class, and points ranked of points to rank in each split."""
+    head = f"{'class':<14}{'consistent':>12}{'pure core':>12}{'open':>12}"
+    lines = [head + "".join(f"{split:>20}" for split in designs.SPLITS)]
+    for c in legends.seven().classes:
+        passed = sum((n for (_, name, *_), n in drawn.census.items() if name == c.name), np.zeros(3, np.int64))
+        cells = "".join(f"{int(n):>12,}" for n in passed)
+        ranked = "".join(_ranked(drawn, design, split, c.name) for split in designs.SPLITS)
+        lines.append(f"{c.name:<14}{cells}{ranked}")
+    lines.append("points are ranked / to rank; ! = fewer than the chips wanted, even if imagery refuses none")
+    return lines
+
+
+def _ranked(drawn: drawing.Drawn, design: designs.SamplingDesign, split: str, name: str) -> str:
+    ranked = len(drawn.records.get((split, name), ()))
+    mark = "!" if ranked < design.quota(split) else " "
+    return f"{ranked:,} / {design.ranked(split):,}{mark}".rjust(20)
+
+
+def lines(found: Sequence[Record]) -> list[str]:
+    """Lines for people: each shortfall and the regions that had most of it."""
+    text = []
+    for record in found:
+        text.append(
+            f"short: {record['split']} {record['class']}: {record['ranked']:,} of {record['to_rank']:,} points to rank "
+            f"({record['wanted']:,} chips wanted)" + ("" if record["regions"] else "; the region has none")
+        )
+        text += [f"  {_region_text(region)}" for region in record["regions"][:REGIONS_PRINTED]]
+        if len(record["regions"]) > REGIONS_PRINTED:
+            text.append(f"  and {len(record['regions']) - REGIONS_PRINTED} more regions, all in the file's metadata")
+    return text
+
+
+def _region_text(region: Record) -> str:
+    box = ",".join(f"{v:g}" for v in region["bbox"])
+    if "open" not in region:
+        return f"{box}: {region['ranked']:,} ranked, every cell there is"
+    return (
+        f"{box}: {region['consistent']:,} consistent cells, {region['pure_core']:,} with a pure core, "
+        f"{region['open']:,} far enough from other splits, {region['ranked']:,} ranked"
+    )
