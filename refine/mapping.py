@@ -126,8 +126,21 @@ def _open(request: MapRequest) -> Job:
     )
     work.mkdir(parents=True, exist_ok=True)
     to_degrees = pyproj.Transformer.from_crs(CRS.from_user_input(base.crs), "EPSG:4326", always_xy=True)
-    area = regions.area(request.bbox, request.aoi)
+    area = _area(request)
     return Job(request, base, crosswalk.shipped(known.BASE), layers, imagery, area, engine, to_degrees, work)
+
+
+def _area(request: MapRequest) -> shapely.Geometry:
+    """Where to reclassify, in degrees: the box, the area of interest, or the whole globe."""
+    if request.bbox is not None and request.aoi is not None:
+        raise errors.InputError("--bbox and --aoi: expected one of them; received both.")
+    if request.aoi is not None:
+        return regions.read_area(request.aoi)
+    west, south, east, north = request.bbox or (-180.0, -90.0, 180.0, 90.0)
+    grid.window_of_bbox(west, south, east, north)  # refuses a reversed or empty box
+    if west < east:
+        return shapely.box(west, south, east, north)
+    return shapely.union(shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north))
 
 
 def _check_meets(base: rasters.RasterFile, layers: rasterio.io.DatasetReader, request: MapRequest) -> None:
@@ -136,7 +149,8 @@ def _check_meets(base: rasters.RasterFile, layers: rasterio.io.DatasetReader, re
     if not (west < box.right and east > box.left and south < box.top and north > box.bottom):
         raise errors.InputError(
             f"{request.base} ({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f}) does not meet "
-            f"the frame {request.frame} ({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). Give the tile that the frame covers."
+            f"the frame {request.frame} ({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). "
+            "Give the tile that the frame covers."
         )
 
 

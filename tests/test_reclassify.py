@@ -1,0 +1,122 @@
+"""What becomes of each pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from builder import errors
+from builder.legend import crosswalk, legend
+from builder.maps import agreement
+from refine import reclassify
+from refine.reclassify import Provenance
+
+TABLE = crosswalk.shipped("globeland30")
+CODES = np.array(
+    legend.seven().codes, np.uint8
+)  # artificial, bareland, cultivated, forest, grass_shrub, snow_ice, water
+INCONSISTENT = agreement.State.INCONSISTENT
+
+
+def _one(base: int, predicted: str, sure: float, *, min_confidence: float = 0.5) -> tuple[int, int, Provenance]:
+    """(code, confidence, provenance) of one inconsistent pixel whose chip is classified."""
+    code = np.array([[base]], np.uint8)
+    provenance = reclassify.keep_all(code, np.full((1, 1), INCONSISTENT), np.ones((1, 1), bool), TABLE, source="a.tif")
+    asked = reclassify.wanted(provenance, include_undetermined=False)
+    shares = np.full((int(asked.sum()), 7), (1 - sure) / 6)
+    shares[:, legend.seven().names.index(predicted)] = sure
+    done = reclassify.decide(
+        code, provenance, asked, np.ones(len(shares), bool), shares, TABLE, CODES, min_confidence=min_confidence
+    )
+    return done.codes.item(), done.confidence.item(), Provenance(done.provenance.item())
+
+
+@pytest.mark.parametrize(
+    ("base", "predicted", "sure", "expected"),
+    [
+        (20, "forest", 0.9, (20, 90, Provenance.CONFIRMED)),
+        (20, "water", 0.9, (60, 90, Provenance.CHANGED)),
+        (20, "water", 0.4, (20, 40, Provenance.UNSURE)),
+        (40, "grass_shrub", 0.9, (40, 90, Provenance.CONFIRMED)),  # shrubland stays shrubland
+        (20, "grass_shrub", 0.9, (30, 90, Provenance.CHANGED)),  # a new one is grassland
+        (50, "water", 0.99, (50, 255, Provenance.OUTSIDE_LEGEND)),
+        (70, "bareland", 0.99, (70, 255, Provenance.OUTSIDE_LEGEND)),
+        (0, "water", 0.99, (0, 255, Provenance.NO_DATA)),
+    ],
+)
+def test_a_pixel_of_an_inconsistent_cell(
+    base: int, predicted: str, sure: float, expected: tuple[int, int, Provenance]
+) -> None:
+    assert _one(base, predicted, sure) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (agreement.State.NODATA, Provenance.OUTSIDE_REGION),
+        (agreement.State.CONSISTENT, Provenance.CONSISTENT),
+        (agreement.State.INCONSISTENT, Provenance.UNSURE),
+        (agreement.State.UNDETERMINED, Provenance.UNDETERMINED),
+    ],
+)
+def test_only_inconsistent_cells_are_asked_about_unless_told_otherwise(
+    state: agreement.State, expected: Provenance
+) -> None:
+    provenance = reclassify.keep_all(
+        np.array([[20]], np.uint8), np.array([[state]]), np.array([[True]]), TABLE, source="a.tif"
+    )
+    assert provenance.item() == expected
+    assert reclassify.wanted(provenance, include_undetermined=False).item() == (state == INCONSISTENT)
+    both = (INCONSISTENT, agreement.State.UNDETERMINED)
+    assert reclassify.wanted(provenance, include_undetermined=True).item() == (state in both)
+
+
+def test_outside_the_region_nothing_is_asked() -> None:
+    provenance = reclassify.keep_all(
+        np.array([[20]], np.uint8), np.array([[INCONSISTENT]]), np.array([[False]]), TABLE, source="a.tif"
+    )
+    assert provenance.item() == Provenance.OUTSIDE_REGION
+
+
+def test_an_unknown_code_of_the_base_is_refused_with_its_file() -> None:
+    with pytest.raises(errors.InputError, match=r"n49_30.*33"):
+        reclassify.keep_all(
+            np.array([[33]], np.uint8), np.array([[2]]), np.array([[True]]), TABLE, source="n49_30_2010lc030.tif"
+        )
+
+
+def test_a_pixel_without_a_chip_is_kept_for_want_of_imagery() -> None:
+    base = np.array([[20, 20]], np.uint8)
+    provenance = np.full((1, 2), Provenance.UNSURE, np.uint8)
+    shares = np.eye(7)[[6]]
+    done = reclassify.decide(
+        base, provenance, provenance > 0, np.array([False, True]), shares, TABLE, CODES, min_confidence=0.5
+    )
+    assert done.provenance.tolist() == [[Provenance.NO_IMAGERY, Provenance.CHANGED]]
+    assert done.codes.tolist() == [[20, 60]]
+
+
+maps = hnp.arrays(np.uint8, (6, 5), elements=st.sampled_from([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]))
+states = hnp.arrays(np.uint8, (6, 5), elements=st.integers(0, 3))
+
+
+@given(maps, states, hnp.arrays(bool, (6, 5)), st.booleans(), st.floats(0, 1), st.integers(0, 2**31))
+def test_a_code_differs_from_the_base_just_where_it_says_changed(
+    base: np.ndarray, state: np.ndarray, region: np.ndarray, undetermined: bool, floor: float, seed: int
+) -> None:
+    provenance = reclassify.keep_all(base, state, region, TABLE, source="a.tif")
+    asked = reclassify.wanted(provenance, include_undetermined=undetermined)
+    random = np.random.default_rng(seed)
+    pictured = random.random(asked.sum()) < 0.7
+    shares = random.dirichlet(np.ones(7), int(pictured.sum()))
+    done = reclassify.decide(base, provenance, asked, pictured, shares, TABLE, CODES, min_confidence=floor)
+    np.testing.assert_array_equal(done.codes != base, done.provenance == Provenance.CHANGED)
+    np.testing.assert_array_equal(
+        done.confidence != reclassify.NOT_CLASSIFIED,
+        np.isin(done.provenance, [Provenance.CONFIRMED, Provenance.CHANGED])
+        | (asked & (done.provenance == Provenance.UNSURE)),
+    )
+    assert not np.isin(done.provenance[np.isin(base, [0, 50, 70])], [Provenance.CHANGED, Provenance.CONFIRMED]).any()
