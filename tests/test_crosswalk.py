@@ -149,7 +149,7 @@ def test_a_crosswalk_of_the_user_needs_four_columns(tmp_path: pathlib.Path) -> N
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("1,Wald,forest,forest,,\n2,See,water,water,,\n1,Wald,forest,forest,,\n", r"line 4: code 1 .* twice, first in line 2"),
+        ("1,Wald,forest,forest,,\n2,See,water,water,,\n1,Wald,forest,forest,,\n", r"line 4: code 1 is .* in line 2"),
         ("1,Wald,forrest,forest,,\n", r"line 2: expected strict .* received 'forrest'\. Did you mean forest\?"),
         ("1,Wald,forest,wald,,\n", r"line 2: expected dominant .* received 'wald'"),
         ("x,Wald,forest,forest,,\n", r"line 2: expected a class code .* received 'x'"),

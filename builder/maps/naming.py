@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Callable, Mapping
@@ -51,8 +52,8 @@ def files_of(folder: pathlib.Path, product: str) -> tuple[tuple[pathlib.Path, ..
     """The files of `product` in its folder (at any depth, in order), and what all their names say.
 
     Raises:
-      errors.InputError: if there is no such folder or file, a raster is not named as the product's are, or the files are
-        of different years or versions.
+      errors.InputError: if there is no such folder or file, a raster is not named as the product's are, or the files
+        are of different years or versions.
     """
     wanted = known.what_to_put(product)
     home = folder_of(folder, product)
@@ -72,7 +73,8 @@ def files_of(folder: pathlib.Path, product: str) -> tuple[tuple[pathlib.Path, ..
 
 
 def _rasters(home: pathlib.Path) -> list[pathlib.Path]:
-    visible = (path for path in sorted(home.rglob("*")) if not path.name.startswith("."))
+    paths = [pathlib.Path(folder) / name for folder, _, names in os.walk(home, followlinks=True) for name in names]
+    visible = sorted(path for path in paths if not path.name.startswith("."))
     return [path for path in visible if path.suffix.lower() in RASTER_SUFFIXES]
 
 

@@ -24,6 +24,7 @@ COARSEST_M = 500.0
 FIRST_YEAR, LAST_YEAR = 2007, 2013
 MOST_PRODUCTS = 8  # one bit each in the layer of agreeing products
 PIXELS_PER_CELL_SIDE = 2.0  # from here on a cell holds enough pixels for a mode
+TWIN_TOLERANCE_PIXELS = 0.5
 SIZE_TOLERANCE = 1e-4  # relative
 OFFSET_TOLERANCE = 0.05  # of a cell
 READERS = 8
@@ -53,17 +54,6 @@ class Product:
     is_base: bool
     sampling: Sampling
     allow: str | None = None
-
-    def classes(
-        self, file: rasters.RasterFile, row0: int, row1: int, col0: int, col1: int, *, use: crosswalks.Use
-    ) -> np.ndarray:
-        """uint8[y, x]: targets (class code, `legend.NODATA`, `legend.OUTSIDE`) of a window of one file's pixels.
-
-        Raises:
-          errors.InputError: if the data are corrupt, or hold a code that the crosswalk lacks.
-        """
-        codes = rasters.read(file, row0, row1, col0, col1)
-        return crosswalks.recode(codes, self.crosswalk, use, source=str(file.path))
 
     def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
         """The files that may hold pixels of a box in degrees; east may exceed 180."""
@@ -213,16 +203,16 @@ def _described_files(
 
 def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
     """Two files of one extent would be counted twice, or hide each other."""
-    seen: dict[tuple[object, ...], rasters.RasterFile] = {}
-    for file in files:
-        width, height = file.pixel_size
-        left, bottom, right, top = file.bounds
-        extent = (file.crs, *(round(v / width) for v in (left, right)), *(round(v / height) for v in (bottom, top)))
-        if extent in seen:
-            raise errors.InputError(
-                f"{name}: {seen[extent].path} and {file.path} hold one tile (the same extent). Remove one of the two."
-            )
-        seen[extent] = file
+    bounds = np.array([file.bounds for file in files])
+    pixel_sizes = np.array([file.pixel_size for file in files])
+    for i, file in enumerate(files[:-1]):
+        apart = np.abs(bounds[i + 1 :] - bounds[i]) >= TWIN_TOLERANCE_PIXELS * np.tile(pixel_sizes[i], 2)
+        for j in np.flatnonzero(~apart.any(axis=1)):
+            twin = files[i + 1 + int(j)]
+            if twin.crs == file.crs:
+                raise errors.InputError(
+                    f"{name}: {file.path} and {twin.path} hold one tile (the same extent). Remove one of the two."
+                )
 
 
 def _crosswalk(

@@ -203,7 +203,7 @@ def bounds_lonlat(file: RasterFile) -> Bounds:
 
     West is below east always: a file across the antimeridian has an east beyond 180 (or a west below -180).
     """
-    if file.is_geographic:
+    if file.crs == "EPSG:4326":
         return file.bounds
     to_degrees = pyproj.Transformer.from_crs(_crs(file.crs), "EPSG:4326", always_xy=True)
     left, bottom, right, top = file.bounds
@@ -273,9 +273,11 @@ def _stated_crs(path: pathlib.Path, crs: str | None) -> str:
             'State it in products.toml, e.g. crs = "EPSG:4326".'
         )
     try:
-        return str(_crs(crs).to_wkt())
+        known = _crs(crs)
     except pyproj.exceptions.CRSError as error:
         raise errors.InputError(f"{path}: expected a CRS that PROJ knows, e.g. EPSG:4326; received {crs!r}.") from error
+    authority = known.to_authority(min_confidence=100)
+    return ":".join(authority) if authority else str(known.to_wkt())  # one spelling whatever the form of the file
 
 
 def _north_up(path: pathlib.Path, transform: Transform) -> Transform:
