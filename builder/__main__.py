@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
 
-from builder import command_line
+from builder import command_line, errors
 
 DESCRIPTION = """From land cover products to a sampling frame and its chips.
 
@@ -114,7 +115,12 @@ def _add_points(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     p.add_argument("--min-agreement", type=int, metavar="K", help="products that must agree (default: all)")
     p.add_argument(
-        "--split-block", type=float, default=1.0, metavar="D", help="side of a block in degrees (%(default)s)"
+        "--split-block",
+        type=float,
+        default=1.0,
+        dest="split_block_deg",
+        metavar="D",
+        help="side of a block in degrees (%(default)s)",
     )
     p.add_argument(
         "--validation-share", type=float, default=0.1, metavar="S", help="share of blocks for validation (%(default)s)"
@@ -177,6 +183,31 @@ def _demo(args: argparse.Namespace) -> int:
 
     demo.run(args.folder, size=args.size, seed=args.seed, overwrite=args.overwrite)
     return command_line.DONE
+
+
+def _points(args: argparse.Namespace) -> int:
+    from builder.pipeline import draws
+
+    if args.given_points is not None:
+        if args.bbox or args.aoi:
+            raise errors.InputError("--from: the points are given, so --bbox and --aoi do not apply. Leave them out.")
+        draws.frame_of_given_points(
+            args.given_points, args.out, imagery=args.imagery, overwrite=args.overwrite, dry_run=args.dry_run
+        )
+        return command_line.DONE
+    names = {field.name for field in dataclasses.fields(draws.FrameRequest)} - {"beam_options", "tile_cells"}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    draws.make_frame(draws.FrameRequest(**given, beam_options=tuple(args.beam_options)))
+    return command_line.DONE
+
+
+def _chips(args: argparse.Namespace) -> int:
+    from builder.pipeline import acquire
+    from builder.points import frame
+
+    selection = acquire.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
+    has_gaps = any(tally.missing for tally in selection.counts.values())
+    return command_line.DONE_WITH_GAPS if has_gaps else command_line.DONE
 
 
 def _catalog(args: argparse.Namespace) -> int:
