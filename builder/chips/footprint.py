@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pyproj
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 WGS84 = pyproj.Geod(ellps="WGS84")
 
@@ -38,11 +39,13 @@ class Footprint:
         """
         pixel_m, half_m = self.size_m / size_px, self.size_m / 2.0
         sin, cos = math.sin(math.radians(self.rotation_deg)), math.cos(math.radians(self.rotation_deg))
-        return (pixel_m * cos, -pixel_m * sin, half_m * (sin - cos), -pixel_m * sin, -pixel_m * cos, half_m * (sin + cos))
+        left, top = half_m * (sin - cos), half_m * (sin + cos)
+        return (pixel_m * cos, -pixel_m * sin, left, -pixel_m * sin, -pixel_m * cos, top)
 
     def nodes(self, count: int) -> np.ndarray:
         """float64[count, count, 2] (longitude, latitude) of evenly spaced places, outer corner to outer corner."""
-        return nodes(np.array([[self.lon, self.lat, self.rotation_deg]]), self.size_m, count)[0]
+        centre = np.array([[self.lon, self.lat, self.rotation_deg]])
+        return nodes(centre, self.size_m, count).reshape(count, count, 2)
 
     def corners(self) -> np.ndarray:
         """float64[4, 2] (longitude, latitude) of the corners: top left, top right, bottom right, bottom left."""
@@ -59,17 +62,17 @@ class Footprint:
         return bounds_of_corners(self.corners())
 
     @functools.cached_property
-    def polygon(self) -> shapely.Polygon | shapely.MultiPolygon:
+    def polygon(self) -> BaseGeometry:
         """The footprint in degrees; two parts, one on either side, where it crosses 180 degrees."""
         ring = self.corners()
         ring[:, 0] = self.lon + wrapped(ring[:, 0] - self.lon)
         whole = shapely.Polygon(ring)
-        if -180.0 <= ring[:, 0].min() and ring[:, 0].max() <= 180.0:
+        if ring[:, 0].min() >= -180.0 and ring[:, 0].max() <= 180.0:
             return whole
         shift = -360.0 if ring[:, 0].max() > 180.0 else 360.0
         inside = shapely.box(-180.0, -90.0, 180.0, 90.0)
         moved = shapely.transform(whole, lambda xy: xy + np.array([shift, 0.0]))
-        return shapely.MultiPolygon([shapely.intersection(whole, inside), shapely.intersection(moved, inside)])
+        return shapely.union(shapely.intersection(whole, inside), shapely.intersection(moved, inside))
 
 
 def nodes(centres: np.ndarray, size_m: float, count: int) -> np.ndarray:

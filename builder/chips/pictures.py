@@ -48,11 +48,11 @@ def phash(pixels: np.ndarray) -> int:
 
 def hamming(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Number of differing bits of int64 hashes, elementwise, 0..64."""
-    return np.bitwise_count(np.bitwise_xor(first, second).view(np.uint64))
+    return np.asarray(np.bitwise_count(np.bitwise_xor(first, second).view(np.uint64)))
 
 
 @functools.cache
 def _cosines(side: int) -> np.ndarray:
     """float64[8, side]: the lowest cosines of the discrete cosine transform, type II."""
     frequency, place = np.arange(_HASH_SIDE)[:, None], np.arange(side)[None, :]
-    return np.cos(np.pi * frequency * (2 * place + 1) / (2.0 * side))
+    return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2.0 * side)))

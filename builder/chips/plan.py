@@ -261,7 +261,8 @@ def _rotated_groups(groups: list[_Group], answers: pa.Table, design: designs.Sam
     seen = {int(pictures[group.answers[place]]) for group in groups for place in group.kept.tolist()}
     short = [] if design.is_given else [g for g in groups if g.split == designs.TRAIN and 0 < len(g.kept) < g.quota]
     return [
-        _group(g.split, g.label, g.quota - len(g.kept), _rotated(g, design.seed), answers, pictures, seen) for g in short
+        _group(g.split, g.label, g.quota - len(g.kept), _rotated(g, design.seed), answers, pictures, seen)
+        for g in short
     ]
 
 

@@ -25,6 +25,8 @@ _SOURCE = {
     "stac": ("name", "type", "href", "path", "asset", *_STATED),
     "folder": ("name", "type", "path", "files", "date", "undated", *_STATED),
 }
+LARGEST = 1e38
+DIGEST_FORMAT = 1  # raise it when the same imagery.toml yields other chips
 _DATE = ("from", "pattern", "file")
 
 
@@ -37,13 +39,16 @@ class ChipSize:
     jpeg_quality: int = 90
 
 
+DEFAULT_RULES, DEFAULT_SIZE = quality.Rules(), ChipSize()
+
+
 @dataclasses.dataclass(frozen=True)
 class Imagery:
     """What imagery.toml says. `digest` changes when anything does that could change a chip or a refusal."""
 
     sources: tuple[source.Source, ...]
-    rules: quality.Rules = quality.Rules()
-    chip: ChipSize = ChipSize()
+    rules: quality.Rules = DEFAULT_RULES
+    chip: ChipSize = DEFAULT_SIZE
     digest: str = ""
 
 
@@ -54,7 +59,10 @@ def read(path: pathlib.Path) -> Imagery:
       errors.InputError: naming the file, the key or value, and the cure.
     """
     if not path.is_file():
-        raise errors.InputError(f"{path}: no such file. It says which imagery to ask; `python -m builder points --imagery FILE` copies it in.")
+        raise errors.InputError(
+            f"{path}: no such file. It says which imagery to ask, under which rules; put one there, or name it by "
+            "`python -m builder points --imagery FILE`."
+        )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -80,7 +88,12 @@ def parse(table: Mapping[str, Any], base: pathlib.Path) -> Imagery:
 
 
 def _digest(rules: quality.Rules, size: ChipSize, sources: Iterable[Mapping[str, Any]]) -> str:
-    content = {"rules": dataclasses.asdict(rules), "chip": dataclasses.asdict(size), "source": list(sources), "format": 1}
+    content = {
+        "format": DIGEST_FORMAT,
+        "rules": dataclasses.asdict(rules),
+        "chip": dataclasses.asdict(size),
+        "source": list(sources),
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -156,7 +169,9 @@ def _source(table: Mapping[str, Any], base: pathlib.Path) -> source.Source:
 def _location(table: Mapping[str, Any], base: pathlib.Path, where: str) -> str:
     values = [table[key] for key in ("href", "path") if key in table]
     if len(values) != 1 or not isinstance(values[0], str):
-        raise errors.InputError(f"{where}: expected href = a catalogue's URL, or path = its folder or file; received {values}.")
+        raise errors.InputError(
+            f"{where}: expected href = a catalogue's URL, or path = its folder or file; received {values}."
+        )
     return values[0] if re.match(r"https?://", values[0]) else str(base / values[0])
 
 
@@ -164,7 +179,8 @@ def _dates(table: Mapping[str, Any], base: pathlib.Path, where: str) -> folder.D
     _known(table, _DATE, f"{where} date")
     kind, pattern, file = table.get("from", "tag"), table.get("pattern"), table.get("file")
     if kind not in folder.DATE_KINDS:
-        raise errors.InputError(f"{where}: expected date.from = {', '.join(map(repr, folder.DATE_KINDS))}; received {kind!r}.")
+        kinds = ", ".join(map(repr, folder.DATE_KINDS))
+        raise errors.InputError(f"{where}: expected date.from = {kinds}; received {kind!r}.")
     if kind == "csv" and not isinstance(file, str):
         raise errors.InputError(f'{where}: date.from = "csv" needs date.file, a CSV with the columns file,acquired.')
     try:
@@ -179,14 +195,14 @@ def _dates(table: Mapping[str, Any], base: pathlib.Path, where: str) -> folder.D
 def _stated(table: Mapping[str, Any], where: str) -> source.Stated:
     redistribution = table.get("redistribution")
     if redistribution not in (None, *source.REDISTRIBUTION):
-        raise errors.InputError(f"{where}: expected redistribution = {source.REDISTRIBUTION}; received {redistribution!r}.")
-    bands = table.get("bands")
-    if bands is not None and not (isinstance(bands, list) and len(bands) == 3 and all(isinstance(b, int) and b > 0 for b in bands)):
-        raise errors.InputError(f"{where}: expected bands = three band numbers from 1 for red, green, blue; received {bands!r}.")
-    stretch = table.get("stretch")
-    if stretch is not None and not (
-        isinstance(stretch, list) and len(stretch) == 2 and all(isinstance(v, int | float) for v in stretch) and stretch[0] < stretch[1]
-    ):
+        known = ", ".join(map(repr, source.REDISTRIBUTION))
+        raise errors.InputError(f"{where}: expected redistribution = {known}; received {redistribution!r}.")
+    bands, stretch = table.get("bands"), table.get("stretch")
+    if bands is not None and not (_is_list_of(bands, int, 3) and min(bands) > 0):
+        raise errors.InputError(
+            f"{where}: expected bands = three band numbers from 1 for red, green, blue; received {bands!r}."
+        )
+    if stretch is not None and not (_is_list_of(stretch, int | float, 2) and stretch[0] < stretch[1]):
         raise errors.InputError(f"{where}: expected stretch = [low, high], low below high; received {stretch!r}.")
     texts = {key: table.get(key) for key in ("licence", "attribution", "sensor")}
     for key, value in texts.items():
@@ -198,9 +214,13 @@ def _stated(table: Mapping[str, Any], where: str) -> source.Stated:
         redistribution=redistribution,
         bands=tuple(bands) if bands else None,
         stretch=(float(stretch[0]), float(stretch[1])) if stretch else None,
-        nodata=_number(table, "nodata", None, above=-1e38) if "nodata" in table else None,
+        nodata=_number(table, "nodata", None, above=-LARGEST) if "nodata" in table else None,
         mask=_flag(table, "mask", True, where),
     )
+
+
+def _is_list_of(value: object, kind: Any, length: int) -> bool:
+    return isinstance(value, list) and len(value) == length and all(isinstance(v, kind) for v in value)
 
 
 def _flag(table: Mapping[str, Any], key: str, default: bool, where: str) -> bool:
@@ -221,11 +241,12 @@ def _known(table: object, known: Iterable[str], where: str) -> None:
             raise errors.InputError(f"{where}: unknown key {key!r}: {hint}")
 
 
-def _number(table: Mapping[str, Any], key: str, default: float | None, *, above: float, most: float = 1e38) -> float:
+def _number(table: Mapping[str, Any], key: str, default: float | None, *, above: float, most: float = LARGEST) -> float:
     value = table.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
-        limit = "" if most >= 1e38 else f" and at most {most:g}"
-        raise errors.InputError(f"{key}: expected a number above {max(above, 0.0) if above > -1e30 else above:g}{limit}; received {value!r}.")
+        limit = "" if most >= LARGEST else f", at most {most:g}"
+        least = "" if above <= -LARGEST else f" above {above:g}" if above >= 0 else " of at least 0"
+        raise errors.InputError(f"{key}: expected a number{least}{limit}; received {value!r}.")
     return float(value)
 
 

@@ -73,7 +73,9 @@ class ChipStore:
                 pass
             (self.folder / "writable").unlink()
         except OSError as error:
-            raise errors.InputError(f"{self.folder}: the chip store cannot be written: {error.strerror}. Choose a frame on a writable disk.") from error
+            raise errors.InputError(
+                f"{self.folder}: the chip store cannot be written: {error.strerror}. Put the frame on a writable disk."
+            ) from error
 
     def path(self, batch: str) -> pathlib.Path:
         """The file of a batch."""
@@ -166,7 +168,9 @@ class ChipStore:
         try:
             return pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
         except (pa.ArrowException, OSError) as error:
-            raise errors.InputError(f"{path}: the batch cannot be read: {error}. Remove the file; it will be acquired again.") from error
+            raise errors.InputError(
+                f"{path}: the batch cannot be read: {error}. Remove the file; it will be acquired again."
+            ) from error
 
 
 def row_of(outcome: chip.Outcome, size: settings.ChipSize) -> dict[str, Any]:

@@ -52,14 +52,14 @@ def read(pixels: source.PixelFile, grids: Sequence[source.GroundGrid]) -> list[s
 def _check(file: rasterio.DatasetReader, pixels: source.PixelFile) -> None:
     if max(pixels.bands) > file.count:
         raise errors.InputError(
-            f"{pixels.path}: expected bands {pixels.bands} (red, green, blue); the file has {file.count}. State bands in "
-            "imagery.toml, as bands = [1, 1, 1] for a panchromatic scene, or leave the source out."
+            f"{pixels.path}: expected bands {pixels.bands} (red, green, blue); the file has {file.count}. "
+            "State bands in imagery.toml, as bands = [1, 1, 1] for a panchromatic scene, or leave the source out."
         )
     kinds = {file.dtypes[band - 1] for band in pixels.bands}
     if kinds != {"uint8"} and pixels.stretch is None:
         raise errors.InputError(
-            f"{pixels.path}: samples are {', '.join(sorted(kinds))}, not uint8. State stretch = [low, high] for the source in "
-            "imagery.toml: the values that become black and white."
+            f"{pixels.path}: samples are {', '.join(sorted(kinds))}, not uint8. "
+            "State stretch = [low, high] for the source in imagery.toml: the values that become black and white."
         )
 
 
@@ -126,7 +126,7 @@ def _places(placed: _Placed, at: np.ndarray) -> np.ndarray:
     """float64[n, n, 2]: places of the grid's positions `at` x `at`, in pixels from its outer corner."""
     axis = at * (2.0 / placed.grid.size_px) - 1.0
     terms = _terms(*np.meshgrid(axis, axis))
-    return terms[..., :3] @ placed.plane if placed.is_plane else terms @ placed.bent
+    return np.asarray(terms[..., :3] @ placed.plane if placed.is_plane else terms @ placed.bent)
 
 
 # --- Windows ----------------------------------------------------------------------------------------------------
@@ -148,7 +148,11 @@ class _Window:
 
     def joined(self, other: _Window) -> _Window:
         return _Window(
-            min(self.col0, other.col0), min(self.row0, other.row0), max(self.col1, other.col1), max(self.row1, other.row1), self.factor
+            min(self.col0, other.col0),
+            min(self.row0, other.row0),
+            max(self.col1, other.col1),
+            max(self.row1, other.row1),
+            self.factor,
         )
 
 
@@ -233,7 +237,10 @@ class _Samples:
 
 
 def _samples(file: rasterio.DatasetReader, pixels: source.PixelFile, window: _Window) -> _Samples:
-    width, height = math.ceil((window.col1 - window.col0) / window.factor), math.ceil((window.row1 - window.row0) / window.factor)
+    width, height = (
+        math.ceil((window.col1 - window.col0) / window.factor),
+        math.ceil((window.row1 - window.row0) / window.factor),
+    )
     area = rasterio.windows.Window.from_slices((window.row0, window.row1), (window.col0, window.col1))
     kind = file.dtypes[pixels.bands[0] - 1]
     padded = np.empty((height + 2, width + 2, 3), kind)
@@ -260,14 +267,15 @@ def _valid(
     if nodata is None and MaskFlags.nodata in flags:
         nodata = file.nodata
     if nodata is not None:
-        return (~np.isnan(padded) if math.isnan(nodata) else padded != nodata).any(axis=2)
+        holds = ~np.isnan(padded) if math.isnan(nodata) else padded != nodata
+        return np.asarray(holds.any(axis=2))
     if MaskFlags.per_dataset not in flags:
         return None
     valid = np.empty(padded.shape[:2], np.uint8)
     file.dataset_mask(window=area, out=valid[1:-1, 1:-1])
     _repeat_edges(valid)
     # Not "== 255": four-band NAIP files often call their near infrared band alpha.
-    return valid > 0
+    return np.asarray(valid > 0)
 
 
 def _repeat_edges(padded: np.ndarray) -> None:
@@ -278,7 +286,7 @@ def _repeat_edges(padded: np.ndarray) -> None:
 def _stretched(values: np.ndarray, pixels: source.PixelFile) -> np.ndarray:
     low, high = pixels.stretch or (0.0, 255.0)
     scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255.0 / (high - low))
-    return np.rint(np.clip(np.nan_to_num(scaled), 0.0, 255.0)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(np.nan_to_num(scaled), 0.0, 255.0)).astype(np.uint8))
 
 
 # --- Resampling -------------------------------------------------------------------------------------------------
@@ -303,9 +311,13 @@ def _transformed(image: Image.Image, samples: _Samples, placed: _Placed, smooth:
     """The image on the grid, bilinear; `smooth` 2 takes four samples per pixel and averages them."""
     size = placed.grid.size_px * smooth
     if placed.is_plane:
-        whole = image.transform((size, size), Image.Transform.AFFINE, _affine(samples, placed, size), Image.Resampling.BILINEAR)
+        whole = image.transform(
+            (size, size), Image.Transform.AFFINE, _affine(samples, placed, size), Image.Resampling.BILINEAR
+        )
     else:
-        whole = image.transform((size, size), Image.Transform.MESH, _mesh(samples, placed, smooth), Image.Resampling.BILINEAR)
+        whole = image.transform(
+            (size, size), Image.Transform.MESH, _mesh(samples, placed, smooth), Image.Resampling.BILINEAR
+        )
     return whole.reduce(smooth) if smooth > 1 else whole
 
 
@@ -337,4 +349,4 @@ def _inside(placed: _Placed, file_size: tuple[int, int]) -> np.ndarray:
     """bool[y, x]: whether each pixel centre is on the file's ground."""
     places = _places(placed, np.arange(placed.grid.size_px) + 0.5)
     low, high = -EDGE_TOLERANCE_PX, np.array(file_size) + EDGE_TOLERANCE_PX
-    return ((places >= low) & (places < high)).all(axis=2)
+    return np.asarray(((places >= low) & (places < high)).all(axis=2))

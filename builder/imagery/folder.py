@@ -14,7 +14,8 @@ from builder import errors
 from builder.imagery import cogs, geotiffs, scenes, source
 
 DATE_KINDS = ("tag", "name", "csv")
-DATE_IN_NAME = r"(?<!\d)((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?!\d)"  # the first is the capture (NAIP)
+# Of two dates in a NAIP name, the first is the capture.
+DATE_IN_NAME = r"(?<!\d)((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?!\d)"
 _COLUMNS = ("file", "acquired", "acquired_to", "gsd_m", "sensor", "licence", "attribution", "url")
 _SUFFIXES = (".tif", ".tiff")
 
@@ -28,14 +29,17 @@ class Dates:
     file: str | None = None
 
 
+DATE_IN_TAG = Dates()
+
+
 @dataclasses.dataclass(frozen=True)
 class Folder:
     """All GeoTIFFs below `path` (or those that the glob `files` matches). The gsd is the pixel size unless stated."""
 
     name: str
     path: str
-    stated: source.Stated = source.Stated()
-    dates: Dates = Dates()
+    stated: source.Stated = source.NOTHING_STATED
+    dates: Dates = DATE_IN_TAG
     files: str | None = None
     skip_undated: bool = False
 
@@ -43,9 +47,7 @@ class Folder:
         """See `source.Source`; the folder is read once per process."""
         return _index(self).find(areas)
 
-    def read(
-        self, scene: source.Scene, grids: Sequence[source.GroundGrid]
-    ) -> list[source.Patch | source.Unreadable]:
+    def read(self, scene: source.Scene, grids: Sequence[source.GroundGrid]) -> list[source.Patch | source.Unreadable]:
         """See `source.Source`."""
         return cogs.read(scene.pixels, grids)
 
@@ -55,9 +57,12 @@ def _index(folder: Folder) -> scenes.SceneIndex:
     base = pathlib.Path(folder.path)
     if not base.is_dir():
         raise errors.InputError(f"{base}: no such folder. Mend path of source {folder.name!r} in imagery.toml.")
-    paths = sorted(p for p in base.glob(folder.files or "**/*") if p.is_file() and (folder.files or p.suffix.lower() in _SUFFIXES))
+    below = sorted(path for path in base.glob(folder.files or "**/*") if path.is_file())
+    paths = [path for path in below if folder.files or path.suffix.lower() in _SUFFIXES]
     if not paths:
-        raise errors.InputError(f"{base}: no GeoTIFF for source {folder.name!r}. Put *.tif there, or mend files in imagery.toml.")
+        raise errors.InputError(
+            f"{base}: no GeoTIFF for source {folder.name!r}. Put *.tif there, or mend files in imagery.toml."
+        )
     rows = _table(pathlib.Path(folder.dates.file), base) if folder.dates.file else {}
     found = [_scene(path, folder, rows.get(path.resolve(), {})) for path in paths]
     return scenes.SceneIndex([scene for scene in found if scene is not None])
@@ -102,14 +107,14 @@ def _dates(
 ) -> tuple[datetime.date, datetime.date] | None:
     if dates.kind == "csv":
         first = _day(row.get("acquired", ""), path)
-        return first and (first, _day(row.get("acquired_to", ""), path) or first)
+        return (first, _day(row.get("acquired_to", ""), path) or first) if first else None
     if dates.kind == "name":
         match = re.search(dates.pattern or DATE_IN_NAME, path.name)
         text = match[1] if match else ""
     else:
         text = (header.datetime_tag or "")[:10].replace(":", "-")
     day = _day(text, path)
-    return day and (day, day)
+    return (day, day) if day else None
 
 
 def _day(text: str, path: pathlib.Path) -> datetime.date | None:
@@ -138,9 +143,14 @@ def _table(file: pathlib.Path, base: pathlib.Path) -> dict[pathlib.Path, dict[st
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
-        raise errors.InputError(f"{file}: cannot be read: {error}. It must be a CSV with the columns file,acquired.") from error
+        raise errors.InputError(
+            f"{file}: cannot be read: {error}. It must be a CSV with the columns file,acquired."
+        ) from error
     columns = rows[0].keys() if rows else ()
     unknown = [str(column) for column in columns if column not in _COLUMNS]
     if not {"file", "acquired"} <= set(columns) or unknown:
-        raise errors.InputError(f"{file}: expected the columns {','.join(_COLUMNS)} (the first two always); received {','.join(map(str, columns))}.")
+        raise errors.InputError(
+            f"{file}: expected the columns {','.join(_COLUMNS)} (the first two always); "
+            f"received {','.join(map(str, columns)) or 'no row'}."
+        )
     return {(base / row["file"]).resolve(): {k: (v or "").strip() for k, v in row.items()} for row in rows}

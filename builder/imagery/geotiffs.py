@@ -60,7 +60,9 @@ def header(path: str) -> Header:
     try:
         file = _open(path)
     except rasterio.errors.RasterioError as error:
-        raise errors.InputError(f"{path}: expected a GeoTIFF; it cannot be opened: {error}. Replace or remove it.") from error
+        raise errors.InputError(
+            f"{path}: expected a GeoTIFF; it cannot be opened: {error}. Replace or remove it."
+        ) from error
     with file.reader:
         return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
 

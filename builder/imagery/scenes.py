@@ -22,7 +22,7 @@ class SceneIndex:
         """The scenes whose bounds touch each area, by scene id."""
         boxes, owner = _boxes(areas)
         asked, hit = self._tree.query(boxes)
-        pairs = np.unique(np.stack([owner[asked], self._owner[hit]], axis=1), axis=0) if len(asked) else np.empty((0, 2), int)
+        pairs = np.unique(np.stack([owner[asked], self._owner[hit]], axis=1), axis=0)
         found: list[list[source.Scene]] = [[] for _ in areas]
         for area, scene in pairs.tolist():
             found[area].append(self.scenes[scene])

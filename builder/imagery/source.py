@@ -17,7 +17,18 @@ Bounds = tuple[float, float, float, float]  # west, south, east, north in degree
 
 REDISTRIBUTION = ("yes", "no", "unknown")
 # SPDX names, and the words of STAC providers; a licence that forbids derivatives or commerce is left to the user.
-OPEN_LICENCES = ("cc0", "cc-by-4", "cc-by-3", "cc-by-sa", "cc by 4", "cc by-sa", "pddl", "odc-by", "odbl", "public domain", "pdm")
+OPEN_LICENCES = (
+    "cc0",
+    "cc-by-4",
+    "cc-by-3",
+    "cc-by-sa",
+    "cc by 4",
+    "cc by-sa",
+    "pddl",
+    "odc-by",
+    "odbl",
+    "public domain",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +85,9 @@ class Stated:
         if self.redistribution:
             return self.redistribution
         return "yes" if licence.casefold().startswith(OPEN_LICENCES) else "unknown"
+
+
+NOTHING_STATED = Stated()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,16 +29,14 @@ class Catalogue:
 
     name: str
     href: str
-    stated: source.Stated = source.Stated()
+    stated: source.Stated = source.NOTHING_STATED
     asset: str | None = None
 
     def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
         """See `source.Source`; the catalogue is read once per process."""
         return _index(self).find(areas)
 
-    def read(
-        self, scene: source.Scene, grids: Sequence[source.GroundGrid]
-    ) -> list[source.Patch | source.Unreadable]:
+    def read(self, scene: source.Scene, grids: Sequence[source.GroundGrid]) -> list[source.Patch | source.Unreadable]:
         """See `source.Source`."""
         return cogs.read(scene.pixels, grids)
 
@@ -95,7 +93,9 @@ def _children(document: Document, href: str) -> list[str]:
     links = document.get("links", [])
     if document.get("type") == "Feature":
         return []
-    return [web.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")]
+    return [
+        web.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")
+    ]
 
 
 def scene_of(item: Document, href: str, collection: Document, catalogue: Catalogue) -> source.Scene:
@@ -124,7 +124,10 @@ def scene_of(item: Document, href: str, collection: Document, catalogue: Catalog
         url=_public(web.joined(href, asset["href"])),
         redistribution=stated.may_redistribute(licence),
     )
-    words = (*names, *instruments, str(item.get("collection", "")), str(collection.get("id", "")), str(collection.get("title", "")))
+    of_collection = [
+        str(text) for text in (item.get("collection"), collection.get("id"), collection.get("title")) if text
+    ]
+    words = (*names, *instruments, *of_collection)
     pixels = stated.pixels(web.gdal_path(web.joined(href, asset["href"])))
     return source.Scene(acquisition, pixels, _bounds(item, href), tuple(filter(None, dict.fromkeys(words))))
 
@@ -138,7 +141,9 @@ def _asset(item: Document, href: str, name: str | None) -> Document:
     if name is not None:
         if name in assets:
             return assets[name]
-        raise errors.InputError(f"{href}: no asset {name!r}; it has {', '.join(assets) or 'none'}. Set asset in imagery.toml.")
+        raise errors.InputError(
+            f"{href}: no asset {name!r}; it has {', '.join(assets) or 'none'}. Set asset in imagery.toml."
+        )
     for role in _ROLES:
         for asset in assets.values():
             if role in asset.get("roles", []):
@@ -157,7 +162,9 @@ def _dates(facts: Document, href: str) -> tuple[datetime.date, datetime.date]:
     if not (start and end):
         start = end = facts.get("datetime")
     if not start:
-        raise errors.InputError(f"{href}: the item has no datetime and no start_datetime and end_datetime. Add its date.")
+        raise errors.InputError(
+            f"{href}: the item has no datetime and no start_datetime and end_datetime. Add its date."
+        )
     first, last = _day(str(start), href), _day(str(end), href)
     if last < first:
         raise errors.InputError(f"{href}: start_datetime {start} is after end_datetime {end}. Mend the item.")
@@ -168,7 +175,9 @@ def _day(text: str, href: str) -> datetime.date:
     try:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError as error:
-        raise errors.InputError(f"{href}: expected a date and time as 2010-07-01T00:00:00Z; received {text!r}.") from error
+        raise errors.InputError(
+            f"{href}: expected a date and time as 2010-07-01T00:00:00Z; received {text!r}. Mend the item."
+        ) from error
     return (moment.astimezone(datetime.UTC) if moment.tzinfo else moment).date()
 
 
@@ -178,7 +187,9 @@ def _gsd_m(asset: Document, facts: Document, collection: Document, stated: sourc
         values = collection.get("summaries", {}).get("gsd", [])
         known = max(values) if isinstance(values, list) and values else None
     if not isinstance(known, int | float) or known <= 0:
-        raise errors.InputError(f"{href}: the item has no gsd (metres). Add it, or state gsd_m for the source in imagery.toml.")
+        raise errors.InputError(
+            f"{href}: the item has no gsd (metres). Add it, or state gsd_m for the source in imagery.toml."
+        )
     return float(known)
 
 

@@ -59,7 +59,9 @@ def read_json(href: str) -> Any:
     try:
         return json.loads(_read(href))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise errors.InputError(f"{href}: expected JSON; received something else ({error}). Check the address.") from error
+        raise errors.InputError(
+            f"{href}: expected JSON; received something else ({error}). Check the address in imagery.toml."
+        ) from error
     except (OSError, requests.RequestException) as error:
         raise errors.InputError(f"{href}: cannot be read: {error}. Check the address in imagery.toml.") from error
 

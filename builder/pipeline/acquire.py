@@ -39,9 +39,7 @@ class AcquireBatches(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         )
 
 
-def acquire_batch(
-    batch: plan.Batch, imagery: settings.Imagery, store: stores.ChipStore
-) -> list[tuple[str, int]]:
+def acquire_batch(batch: plan.Batch, imagery: settings.Imagery, store: stores.ChipStore) -> list[tuple[str, int]]:
     """Acquires and stores a batch unless it is stored; counts its points by reason."""
     if store.has(batch.name):
         rows = store.read_index(batch.name)
@@ -67,8 +65,8 @@ def acquire(frame: frames.Frame, *, beam_options: Sequence[str] = ()) -> plan.Se
     design, points = frame.design, frame.points()
     if imagery.chip.size_m != design.chip_size_m:
         raise errors.InputError(
-            f"{frame.imagery_file}: expected [chip] size_m = {design.chip_size_m:g}, the size that the points were spaced "
-            f"for; received {imagery.chip.size_m:g}. Change it, or draw the points anew."
+            f"{frame.imagery_file}: expected [chip] size_m = {design.chip_size_m:g}, the size that the points were "
+            f"spaced for; received {imagery.chip.size_m:g}. Change it, or draw the points anew."
         )
     store = stores.ChipStore(frame.chips_folder, imagery.digest)
     answers = plan.ANSWERS.empty_table()
@@ -115,8 +113,8 @@ def _run(
     lost = [batch.name for batch in missing if not store.has(batch.name)]
     if lost:
         raise errors.InputError(
-            f"{store.folder}: {len(lost)} batches are not there after the round, such as {lost[0]}. The workers must write to "
-            "the same folder as this process: put the frame on a disk that all of them share."
+            f"{store.folder}: {len(lost)} batches are not there after the round, such as {lost[0]}. The workers must "
+            "write to the same folder as this process: put the frame on a disk that all of them share."
         )
 
 
