@@ -1,0 +1,60 @@
+"""Accelerators: how many there are, and one copy of the model on each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from builder import errors
+
+
+@contextlib.contextmanager
+def scope(wanted: int | None) -> Iterator[None]:
+    """Inside, models are built for `wanted` devices (None: all accelerators, or the processor where there is none).
+
+    With several, each batch is shared among copies of the model: `tf.distribute.MirroredStrategy` on TensorFlow,
+    `keras.distribution.DataParallel` on JAX.
+
+    Raises:
+      errors.InputError: if there are fewer.
+    """
+    names = available()
+    if wanted is not None and wanted > len(names):
+        raise errors.InputError(f"--devices {wanted}: there are {len(names)}: {', '.join(names)}.")
+    chosen = names[: wanted or len(names)]
+    if len(chosen) == 1:
+        yield
+    elif keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.distribute.MirroredStrategy(chosen).scope():
+            yield
+    else:
+        before = keras.distribution.distribution()
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=chosen))
+        try:
+            yield
+        finally:
+            keras.distribution.set_distribution(before)
+
+
+def available() -> list[str]:
+    """Accelerators; without any, the (logical) processors."""
+    return accelerators() or list(keras.distribution.list_devices("cpu"))
+
+
+def accelerators() -> list[str]:
+    """GPUs, else TPUs."""
+    for kind in ("gpu", "tpu"):
+        with contextlib.suppress(RuntimeError):  # JAX raises for kinds it was not built for
+            found = list(keras.distribution.list_devices(kind))
+            if found:
+                return found
+    return []
+
+
+def compiles() -> bool:
+    """Whether `fit` compiles with XLA: JAX always; TensorFlow only on accelerators, where it pays."""
+    return keras.backend.backend() != "tensorflow" or bool(accelerators())

@@ -1,0 +1,61 @@
+"""Losses on logits, one value per example, that stand wrong labels differently well."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from builder import errors
+
+KINDS = ("cross-entropy", "smoothing", "generalized")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """Which loss, and its one number.
+
+    `smoothing` is the share of certainty that label smoothing spreads over all classes; `q` is the exponent of the
+    generalized cross-entropy (1 - p^q) / q: q towards 0 is cross-entropy, q = 1 is the mean absolute error.
+
+    Source: Zhang & Sabuncu 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels".
+    """
+
+    kind: str = "cross-entropy"
+    smoothing: float = 0.1
+    q: float = 0.7
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise errors.InputError(f"--loss: expected one of {', '.join(KINDS)}; received {self.kind!r}.")
+        if not 0 <= self.smoothing < 1:
+            raise errors.InputError(f"--smoothing: expected a share from 0 to below 1; received {self.smoothing}.")
+        if not 0 < self.q <= 1:
+            raise errors.InputError(f"--q: expected a number above 0, at most 1; received {self.q}.")
+
+    def __call__(self, labels: Any, logits: Any) -> Any:
+        """float32[n] for int labels[n] and logits[n, class]."""
+        logits = keras.ops.cast(logits, "float32")
+        labels = keras.ops.reshape(labels, (-1,))
+        if self.kind == "smoothing":
+            return smoothed(labels, logits, smoothing=self.smoothing)
+        if self.kind == "generalized":
+            return generalized(labels, logits, q=self.q)
+        return -_log_likelihood(labels, logits)
+
+
+def smoothed(labels: Any, logits: Any, *, smoothing: float) -> Any:
+    """Cross-entropy against (1 - smoothing) * one-hot + smoothing / classes."""
+    log_shares = keras.ops.log_softmax(logits)
+    return -(1 - smoothing) * _log_likelihood(labels, logits) - smoothing * keras.ops.mean(log_shares, axis=-1)
+
+
+def generalized(labels: Any, logits: Any, *, q: float) -> Any:
+    """(1 - p^q) / q, where p is the probability of the label."""
+    return -keras.ops.expm1(q * _log_likelihood(labels, logits)) / q
+
+
+def _log_likelihood(labels: Any, logits: Any) -> Any:
+    chosen = keras.ops.one_hot(labels, logits.shape[-1])
+    return keras.ops.sum(chosen * keras.ops.log_softmax(logits), axis=-1)
