@@ -23,10 +23,8 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     if unknown and not getattr(args, "passes_beam_options", False):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.beam_options = unknown
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    # Third parties narrate their progress at this level; ours goes through builder.progress and print.
-    for name in ("apache_beam", "absl", "rasterio", "tensorflow", "root"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Third parties narrate at lower levels; our own progress goes through builder.progress.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     command: Callable[[argparse.Namespace], int] = args.run
     try:
         return command(args)
