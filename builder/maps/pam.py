@@ -18,7 +18,7 @@ def document(categories: Sequence[Mapping[int, str]], palette: legends.Legend | 
       palette: if given, the first band also gets a raster attribute table with its colours, which QGIS classifies by.
 
     Returns:
-      XML in UTF-8, for `<raster file name>.aux.xml`.
+      XML in UTF-8 for `<raster file name>.aux.xml`, without a declaration: GDAL ignores a sidecar that has one.
     """
     root = ElementTree.Element("PAMDataset")
     for number, names in enumerate(categories, start=1):
@@ -28,7 +28,7 @@ def document(categories: Sequence[Mapping[int, str]], palette: legends.Legend | 
             if palette is not None and number == 1:
                 _add_attribute_table(band, names, palette)
     ElementTree.indent(root)
-    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
 
 
 def _add_names(band: ElementTree.Element, names: Mapping[int, str]) -> None:
