@@ -25,6 +25,8 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     args.beam_options = unknown
     # Third parties narrate at lower levels; our own progress goes through builder.progress.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    # Beam warns that Google's BigQuery client is missing, which nothing here uses.
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
     command: Callable[[argparse.Namespace], int] = args.run
     try:
         return command(args)
