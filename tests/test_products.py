@@ -280,6 +280,13 @@ def test_a_nodata_tag_that_contradicts_the_crosswalk_must_be_settled(five: pathl
         assert (_classes(glcnmo) == expected).all()
 
 
+def test_different_nodata_tags_are_refused(five: pathlib.Path) -> None:
+    map_files.geotiff(five / GLCNMO, np.full((4, 4), 20, np.uint8), pixel=1 / 240, nodata=255)
+    other = five / GLCNMO.replace("1_2", "1_1")
+    map_files.geotiff(other, np.full((4, 4), 20, np.uint8), pixel=1 / 240, origin=(-72, 35), nodata=254)
+    _refused(five, r"expected one nodata tag in all files; received 254 \(gm_lc_v2_1_1\.tif\), 255")
+
+
 def test_a_product_of_the_user_needs_files_crosswalk_year_and_licence(five: pathlib.Path) -> None:
     map_files.geotiff(five / "mine" / "a.tif", np.array([[1, 2], [2, 1]], np.uint16), pixel=1 / 1200, crs=None)
     (five / "mine.csv").write_text("code,name,strict,dominant\n1,Wald,forest,forest\n2,See,water,water\n")

@@ -13,6 +13,7 @@ import numpy as np
 import pyproj
 import pytest
 import rasterio
+import rasterio.errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,17 @@ def test_a_netcdf_without_class_codes_is_refused_with_what_it_holds(tmp_path: pa
         rasters.describe(path, variable="lat")
 
 
+def test_a_netcdf_of_several_dates_is_refused(tmp_path: pathlib.Path) -> None:
+    import netCDF4
+
+    path = map_files.netcdf(tmp_path / "a.nc", CODES)
+    with netCDF4.Dataset(path, "a") as file:
+        file.createDimension("year", 2)
+        file.createVariable("yearly", "u1", ("year", "lat", "lon"))
+    with pytest.raises(errors.InputError, match=r"expected yearly over latitude and longitude \(and axes of length"):
+        rasters.describe(path, variable="yearly")
+
+
 def test_uneven_latitudes_are_refused() -> None:
     with pytest.raises(errors.InputError, match="in equal steps"):
         netcdf._axis(pathlib.Path("a.nc"), np.array([1.0, 2.0, 4.0]))
@@ -186,6 +198,7 @@ def test_a_crs_may_be_given_but_must_be_known(tmp_path: pathlib.Path) -> None:
         rasters.describe(path, crs="EPSG:99999999")
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_rotated_or_unplaced_grid_is_refused(tmp_path: pathlib.Path) -> None:
     for transform in (rasterio.Affine(1, 0.2, 0, 0.2, -1, 0), rasterio.Affine.identity()):
         path = tmp_path / "a.tif"
@@ -197,6 +210,7 @@ def test_a_rotated_or_unplaced_grid_is_refused(tmp_path: pathlib.Path) -> None:
             rasters.describe(path)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_colours_and_measurements_are_no_class_codes(tmp_path: pathlib.Path) -> None:
     with rasterio.open(
         tmp_path / "rgb.tif", "w", driver="GTiff", height=2, width=2, count=3, dtype="uint8", crs="EPSG:4326"

@@ -24,28 +24,16 @@ class NetCdf:
     def __init__(self, path: pathlib.Path, variable: str | None) -> None:
         library = _library()
         self._path = path
+        self.variable: str | None = variable or LAYER
         with _LOCK:
             try:
                 self._file = library.Dataset(str(path))
                 self._file.set_auto_maskandscale(False)
-                self.variable: str | None = variable or LAYER
-                self._layer = self._file.variables.get(self.variable)
-                axes = {} if self._layer is None else _axes(self._file, self._layer)
-                centres = {axis: np.asarray(coordinate[:], np.float64) for axis, coordinate in axes.items()}
+                self._layer, axes = _layer_and_axes(path, self._file, self.variable)
+                latitudes, longitudes = (np.asarray(axes[axis][:], np.float64) for axis in ("lat", "lon"))
             except (OSError, RuntimeError) as error:
                 raise rasters.corrupt(path, error) from error
-        if self._layer is None:
-            raise errors.InputError(
-                f"{path}: expected the variable {self.variable}; the file holds "
-                f"{', '.join(self._file.variables) or 'none'}. State the right `variable` in products.toml."
-            )
-        if len(centres) != 2:
-            raise errors.InputError(
-                f"{path}: expected {self.variable} over latitude and longitude (and axes of length one); received axes "
-                f"{self._layer.dimensions}. Convert it with `gdal_translate -b 1 NETCDF:IN:{self.variable} OUT`."
-            )
-        latitudes, longitudes = centres["lat"], centres["lon"]
-        self._order = [axes[a].dimensions[0] for a in ("lat", "lon")]
+        self._order = [axes[axis].dimensions[0] for axis in ("lat", "lon")]
         self._reversed = (bool(latitudes[0] < latitudes[-1]), bool(longitudes[0] > longitudes[-1]))
         self.shape: tuple[int, int] = (len(latitudes), len(longitudes))
         self.dtype = np.dtype(self._layer.dtype)
@@ -88,18 +76,27 @@ def _library() -> Any:
     return netCDF4
 
 
-def _axes(file: Any, layer: Any) -> dict[str, Any]:
-    """The coordinate variables of `layer` that are its latitude and its longitude."""
+def _layer_and_axes(path: pathlib.Path, file: Any, variable: str) -> tuple[Any, dict[str, Any]]:
+    """The variable of class codes, and the coordinate variables that are its latitude and its longitude."""
+    layer = file.variables.get(variable)
+    if layer is None:
+        raise errors.InputError(
+            f"{path}: expected the variable {variable}; the file holds {', '.join(file.variables) or 'none'}. "
+            "State the right `variable` in products.toml."
+        )
     axes = {}
     for dimension, length in zip(layer.dimensions, layer.shape, strict=True):
         coordinate = file.variables.get(dimension)
         words = {dimension.lower(), str(getattr(coordinate, "units", "")).lower()}
-        axis = "lat" if words & LATITUDE else "lon" if words & LONGITUDE else None
-        if axis and coordinate is not None:
-            axes[axis] = coordinate
-        elif length != 1:
-            return {}
-    return axes
+        axis = "lat" if words & LATITUDE else "lon" if words & LONGITUDE else dimension if length != 1 else None
+        if axis:
+            axes[axis if coordinate is not None else "without coordinates"] = coordinate
+    if set(axes) != {"lat", "lon"}:
+        raise errors.InputError(
+            f"{path}: expected {variable} over latitude and longitude (and axes of length one); received axes "
+            f"{layer.dimensions}. Convert it with `gdal_translate -b 1 NETCDF:IN:{variable} OUT`."
+        )
+    return layer, axes
 
 
 def _axis(path: pathlib.Path, centres: np.ndarray) -> tuple[float, float]:

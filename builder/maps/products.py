@@ -245,12 +245,18 @@ def _nodata(
     tags = {file.nodata: file for file in files if file.nodata is not None}
     extra = {code: file for code, file in tags.items() if crosswalk.strict.get(code) != legends.NODATA}
     for code, file in extra.items():
-        if code in crosswalk.strict or len(extra) > 1:
+        if code in crosswalk.strict:
             raise errors.InputError(
                 f"{file.path}: its tag says nodata = {code}, but in {crosswalk.path.name} that is "
-                f"{crosswalk.names.get(code, 'unknown, and other files have other tags')!r}. Say which is right in "
-                f'{described.FILE_NAME}: nodata = {code}, or nodata = "none" to ignore the tag.'
+                f"{crosswalk.names[code]!r}. Say which is right in {described.FILE_NAME}: nodata = {code}, or "
+                'nodata = "none" to ignore the tag.'
             )
+    if len(extra) > 1:
+        tagged = ", ".join(f"{code} ({file.path.name})" for code, file in sorted(extra.items()))
+        raise errors.InputError(
+            f"{description.name}: expected one nodata tag in all files; received {tagged}. Give the codes as nodata in "
+            "a crosswalk CSV of your own."
+        )
     return next(iter(extra), None)
 
 
