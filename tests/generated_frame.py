@@ -8,10 +8,12 @@ from __future__ import annotations
 import datetime
 import math
 import pathlib
+import sys
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyproj
 import rasterio
 import rasterio.transform
@@ -74,7 +76,7 @@ def _scene(path: pathlib.Path, side: int, north_m: float, seed: int) -> None:
     transform = rasterio.transform.from_origin(EAST_M - SPACING_M, north_m + side * SPACING_M, GSD_M, GSD_M)
     profile = {"driver": "GTiff", "width": pixels, "height": pixels, "count": 3, "dtype": "uint8", "crs": CRS}
     rng = np.random.default_rng(seed)
-    with rasterio.open(path, "w", **profile, transform=transform, tiled=True, photometric="RGB") as scene:
+    with rasterio.open(path, "w", **profile, transform=transform, tiled=True, compress="deflate") as scene:
         scene.update_tags(TIFFTAG_DATETIME="2010:07:01 00:00:00")
         for row in range(0, pixels, 256):
             coarse = rng.integers(0, 256, (3, 32, math.ceil(pixels / 8)), np.uint8)
@@ -124,6 +126,10 @@ def review(frame: frames.Frame, labels: Mapping[str, str], reviewer: str = "one"
     time = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     rows = [{"key": key, "label": label, "reviewer": reviewer, "time": time} for key, label in labels.items()]
     before = reviews.read(frame.reviews_file, legend.seven())
-    import pyarrow.parquet as pq
 
     pq.write_table(pa.concat_tables([before, pa.Table.from_pylist(rows, reviews.SCHEMA)]), frame.reviews_file)
+
+
+if __name__ == "__main__":  # what `dummy_data` of the dataset's own test holds
+    dummy = write(pathlib.Path(sys.argv[1]), {"train": 14, "validation": 7, "test": 7, "test_inconsistent": 7})
+    review(dummy, {p["key"]: p["base_class"] for p in dummy.points().to_pylist() if p["rank"] == 0})

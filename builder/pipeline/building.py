@@ -42,10 +42,11 @@ class Build:
 
     def shards(self) -> dict[str, list[Callable[[], Iterator[tuple[str, dict[str, Any]]]]]]:
         """Per split, one callable per shard that yields its (key, example)."""
-        images = store_of(self.frame, self.imagery).images
+        images = store.ChipStore(self.frame.chips_folder, self.imagery.digest).images
         return {
             split: [functools.partial(examples.of_shard, rows, images) for rows in self.assembly.shards(split)]
-            for split in self.assembly.splits
+            # On Beam, TFDS runs the splits before again with each split: the largest is last.
+            for split in reversed(self.assembly.splits)
         }
 
     def finish(self, folder: pathlib.Path, file_format: str) -> dict[str, Any]:
@@ -54,6 +55,8 @@ class Build:
         Raises:
           errors.InputError: if splits share a key, a picture or ground, or a shard does not hold what was planned.
         """
+        for leftover in folder.glob("*.shard_infos.json"):  # TFDS forgets them where it writes shards on Beam
+            leftover.unlink()
         found = inspection.inspect(folder, file_format)
         self._check_counts(found)
         (folder / inspection.LEAKAGE_FILE).write_text(
@@ -88,19 +91,13 @@ class Build:
             "shortfalls": of_frame["shortfalls"],
             "examples": _nested(_counted(self.assembly.rows, ("split", "label"))),
             "label_origins": _nested(_counted(self.assembly.rows, ("split", "label_origin"))),
-            "refused": _nested(self._refused()),
+            "refused": _nested(_counted(self.selection.refused, ("split", "stratum", "reason"))),
             "left_out": _nested(self.assembly.left_out),
             "confirmed_by_reviewers": {
                 part: {label: _share_json(share) for label, share in sorted(shares.items())}
                 for part, shares in self.agreement.items()
             },
         }
-
-    def _refused(self) -> collections.Counter[tuple[str, ...]]:
-        """Refused points by split, stratum and reason."""
-        refused = self.selection.refused
-        of_points = assembly.points_of(self.frame.points(), refused)
-        return _counted(of_points.append_column("reason", refused["reason"]), ("split", "stratum", "reason"))
 
 
 def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Sequence[str]) -> Build:
@@ -118,16 +115,9 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Seq
     attempted = {*selection.kept["key"].to_pylist(), *selection.refused["key"].to_pylist()}
     column = points.column_names.index("inclusion_probability")
     points = points.set_column(column, "inclusion_probability", inclusion.of_attempted(points, attempted))
-    places = store_of(frame, imagery).locations()
-    kept = selection.kept.append_column("batch", pa.array([places[key] for key in selection.kept["key"].to_pylist()]))
-    assembled = assembly.assemble(points, kept, verdicts, rules, frame.design.validation_share)
+    assembled = assembly.assemble(points, selection.kept, verdicts, rules, frame.design.validation_share)
     _check_not_empty(frame, assembled, selection, rules)
     return Build(frame, imagery, selection, assembled, _agreement(points, verdicts))
-
-
-def store_of(frame: frames.Frame, imagery: settings.Imagery) -> store.ChipStore:
-    """The frame's chips under its present imagery.toml."""
-    return store.ChipStore(frame.chips_folder, imagery.digest)
 
 
 def _check_reviews(frame: frames.Frame, verdicts: Mapping[str, str], rules: assembly.Rules) -> None:
@@ -192,8 +182,9 @@ def _share_json(share: reviews.Share) -> dict[str, Any]:
 
 
 def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, agreement: Agreement) -> None:
-    for split, counts in found.counts.items():
-        print(f"{split}: {sum(counts)} examples in {len(counts)} shards")
+    for split in (split for split in assembly.SPLITS if split in found.counts):
+        counts = found.counts[split]
+        print(f"{split}: {sum(counts)} examples in {len(counts)} {'shard' if len(counts) == 1 else 'shards'}")
     for between in found.between:
         if between.closest is not None:
             near = between.near_equal.pairs

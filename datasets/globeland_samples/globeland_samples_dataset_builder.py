@@ -37,11 +37,11 @@ class Builder(tfds.core.ShardBasedBuilder):
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
     Give --manual_dir a sampling frame, the folder that `python -m builder points` writes:
-      {frame.POINTS}        every ranked point (needed)
-      {frame.IMAGERY}         imagery to ask, and the rules a chip must meet (needed)
-      {", ".join(frame.RASTERS)}   the maps the points were drawn from (not for given points)
-      {frame.REVIEWS}       labels people gave: key, label, reviewer, time (`accurate` and `test_inconsistent` need it)
-      {frame.CHIPS}/                chips acquired so far; filled by this build, which asks only for what is missing
+      {frame.POINTS:<16} every ranked point (needed)
+      {frame.IMAGERY:<16} imagery to ask, and the rules a chip must meet (needed)
+      {frame.REVIEWS:<16} labels people gave; `accurate` and `test_inconsistent` need them
+      {frame.CHIPS:<16} chips acquired so far; the build asks only for what is missing
+      {", ".join(frame.RASTERS)}: the maps (not for given points)
     Write one with: python -m builder points --products PRODUCTS --imagery imagery.toml --out FRAME
     """
     BUILDER_CONFIGS: ClassVar[list[SamplesConfig]] = [
