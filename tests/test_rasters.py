@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import os
 import pathlib
 import pickle
 import sys
@@ -49,6 +50,16 @@ def test_a_description_travels_to_other_threads(tmp_path: pathlib.Path) -> None:
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         reads = list(pool.map(lambda _: rasters.read(file, 0, 3, 0, 4), range(40)))
     assert all((codes == CODES).all() for codes in reads)
+
+
+def test_a_forked_process_opens_its_own_files(tmp_path: pathlib.Path) -> None:
+    file = rasters.describe(map_files.geotiff(tmp_path / "a.tif", CODES))
+    rasters.read(file, 0, 1, 0, 1)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (rasters.read(file, 0, 3, 0, 4) == CODES).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_array_equal(rasters.read(file, 0, 3, 0, 4), CODES)
 
 
 def test_more_files_than_may_stay_open_are_all_read(tmp_path: pathlib.Path) -> None:

@@ -241,7 +241,8 @@ class _OpenSources(threading.local):
 
     def source(self, file: RasterFile) -> Source:
         if self._process != os.getpid():  # a forked child would share file positions with its parent
-            self.__init__()  # type: ignore[misc]
+            self._process = os.getpid()
+            self._sources = collections.OrderedDict()
         source = self._sources.pop(file, None) or _open(file.path, file.variable)
         self._sources[file] = source
         if len(self._sources) > OPEN_DATASETS:
