@@ -56,7 +56,7 @@ def run(args: Sequence[str] = ()) -> Iterator[beam.Pipeline]:
                 yield pipeline
         except Exception as error:
             text = input_error_text(error)
-            if text is None:
+            if text is None or text == str(error):
                 raise
             raise errors.InputError(text) from None
 
