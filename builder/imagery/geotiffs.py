@@ -33,11 +33,11 @@ class OpenFile:
             middle = (self.reader.bounds.left + self.reader.bounds.right) / 2.0
             lon = lon + 360.0 * np.round((middle - lon) / 360.0)
         x, y = self.to_crs.transform(lon, lat)
-        return np.stack(~self.reader.transform * (np.asarray(x), np.asarray(y)), axis=1)
+        return np.stack(_applied(~self.reader.transform, np.asarray(x), np.asarray(y)), axis=1)
 
     def lon_lat(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(longitude, latitude) in degrees of places in the file."""
-        x, y = self.reader.transform * (columns, rows)
+        x, y = _applied(self.reader.transform, columns, rows)
         lon, lat = self.to_crs.transform(x, y, direction="INVERSE")
         return np.asarray(lon), np.asarray(lat)
 
@@ -65,6 +65,12 @@ def header(path: str) -> Header:
         ) from error
     with file.reader:
         return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
+
+
+def _applied(affine: rasterio.Affine, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The affine's image of two coordinates; its own operator for this has changed between releases."""
+    a, b, c, d, e, f = tuple(affine)[:6]
+    return a * first + b * second + c, d * first + e * second + f
 
 
 _LOCAL = threading.local()  # GDAL datasets must not be shared by threads
