@@ -32,7 +32,15 @@ def layers(window: grid.Window, *, seed: int = 0, patch: int = 6, codes: np.ndar
     third = np.where(state == 2, 255, base).astype(np.uint8)
     plain = np.where(state == 1, 3, 2).astype(np.uint8)
     return sampling.Layers(
-        window, consensus, state, plain, np.full_like(plain, 80), base, core, np.full_like(plain, 3), np.stack([base, base, third])
+        window,
+        consensus,
+        state,
+        plain,
+        np.full_like(plain, 80),
+        base,
+        core,
+        np.full_like(plain, 3),
+        np.stack([base, base, third]),
     )
 
 

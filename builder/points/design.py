@@ -65,7 +65,7 @@ class SamplingDesign:
     def __post_init__(self) -> None:
         _check_whole("--per-class", self.per_class, 1)
         _check_whole("--test-per-stratum", self.test_per_stratum, 1)
-        _check_range("the validation share", self.validation_share, 0.0, 0.999, "a share of the blocks")
+        _check_range("--validation-share", self.validation_share, 0.0, 0.999, "a share of the blocks")
         _check_range("--reserve", self.reserve, 1.0, 1000.0, "ranked points per wanted chip")
         _check_range("--min-spacing-m", self.min_spacing_m, 0.0, 1e6, "metres")
         _check_range("--buffer-m", self.buffer_m, 0.0, 1e6, "metres")

@@ -13,6 +13,7 @@ from builder.legend import legend as legends
 from builder.maps import grid
 from builder.points import design as designs
 from builder.points import drawing, sampling, table
+from builder.points import frame as frames
 
 REGIONS_PRINTED = 5
 CURES = {
@@ -110,16 +111,36 @@ def _ranked(drawn: drawing.Drawn, design: designs.SamplingDesign, split: str, na
 
 def lines(found: Sequence[Record]) -> list[str]:
     """Lines for people: each shortfall and the regions that had most of it."""
-    text = []
+    text = [line for record in found if record["regions"] for line in _shortfall_lines(record)]
+    absent: dict[str, list[str]] = {}
     for record in found:
-        text.append(
-            f"short: {record['split']} {record['class']}: {record['ranked']:,} of {record['to_rank']:,} points to rank "
-            f"({record['wanted']:,} chips wanted)" + ("" if record["regions"] else "; the region has none")
-        )
-        text += [f"  {_region_text(region)}" for region in record["regions"][:REGIONS_PRINTED]]
-        if len(record["regions"]) > REGIONS_PRINTED:
-            text.append(f"  and {len(record['regions']) - REGIONS_PRINTED} more regions, all in the file's metadata")
+        if not record["regions"]:
+            absent.setdefault(record["class"], []).append(record["split"])
+    return text + [f"short: {name}: no cell for {', '.join(splits)}" for name, splits in absent.items()]
+
+
+def _shortfall_lines(record: Record) -> list[str]:
+    regions = record["regions"]
+    text = [
+        f"short: {record['split']} {record['class']}: {record['ranked']:,} of {record['to_rank']:,} points to rank "
+        f"({record['wanted']:,} chips wanted){_cause(record)}"
+    ]
+    text += [f"  {_region_text(region)}" for region in regions[:REGIONS_PRINTED]]
+    if len(regions) > REGIONS_PRINTED:
+        text.append(f"  and {len(regions) - REGIONS_PRINTED} more regions, all in the metadata of {frames.POINTS}")
     return text
+
+
+def _cause(record: Record) -> str:
+    """What took most of the cells, and the flag that gives them back; "" where the region simply has few."""
+    if record["ranked"] >= record["wanted"] or "open" not in record["regions"][0]:
+        return ""
+    pure, free = (sum(region[name] for region in record["regions"]) for name in ("pure_core", "open"))
+    if free >= 2 * record["to_rank"]:
+        return "; the rest is too near to a point of its class: lower --min-spacing-m"
+    if pure >= 2 * max(free, 1):
+        return "; the rest is too near to test points or validation blocks: lower --test-per-stratum, --reserve or --buffer-m"
+    return ""
 
 
 def _region_text(region: Record) -> str:
