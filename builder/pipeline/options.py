@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import io
 import logging
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Any, TextIO, cast
 
 import apache_beam as beam
 from apache_beam.options import pipeline_options
@@ -75,14 +78,29 @@ def input_error_text(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def _quiet_workers() -> Iterator[None]:
-    """Keeps Beam from printing the traceback of an error that is raised anyway."""
+    """Keeps Beam's workers from printing the traceback of an error that is raised anyway."""
     logger = logging.getLogger("apache_beam.runners")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with contextlib.redirect_stderr(cast(io.TextIOBase, _WithoutWorkerTracebacks(sys.stderr))):
+            yield
     finally:
         logger.setLevel(before)
+
+
+class _WithoutWorkerTracebacks:
+    """A stream that swallows what `sdk_worker` prints beside logging and raising it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        is_repeated = text.startswith("Traceback (most recent call last)") and "sdk_worker.py" in text
+        return len(text) if is_repeated else self._stream.write(text)
 
 
 class _Parser(argparse.ArgumentParser):
