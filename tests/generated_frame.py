@@ -45,15 +45,17 @@ date = {{ from = "tag" }}
 """
 
 
-def write(folder: pathlib.Path, counts: Mapping[str, int], *, size_px: int = 32, seed: int = 0) -> frames.Frame:
-    """Writes a frame with `counts` points in each split; every point gets a chip."""
+def write(
+    folder: pathlib.Path, counts: Mapping[str, int], *, size_px: int = 32, grain_px: int = 8, seed: int = 0
+) -> frames.Frame:
+    """Writes a frame with `counts` points in each split; every point gets a chip of noise in squares of `grain_px`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scenes").mkdir(exist_ok=True)
     north_m = NORTH_M
     parts = []
     for number, (split, count) in enumerate(counts.items()):
         side = math.ceil(math.sqrt(count))
-        _scene(folder / "scenes" / f"{split}.tif", side, north_m, seed + number)
+        _scene(folder / "scenes" / f"{split}.tif", side, north_m, grain_px, seed + number)
         parts.append(_points(split, count, side, north_m))
         north_m += side * SPACING_M + BETWEEN_SCENES_M
     quotas = tuple((split, math.ceil(count / len(legend.seven().names))) for split, count in counts.items())
@@ -70,8 +72,8 @@ def write(folder: pathlib.Path, counts: Mapping[str, int], *, size_px: int = 32,
     return frames.Frame(folder)
 
 
-def _scene(path: pathlib.Path, side: int, north_m: float, seed: int) -> None:
-    """Smooth noise: a coarse random field, enlarged."""
+def _scene(path: pathlib.Path, side: int, north_m: float, grain_px: int, seed: int) -> None:
+    """Noise: squares of `grain_px` pixels, each of one colour."""
     pixels = math.ceil((side + 1) * SPACING_M / GSD_M)
     transform = rasterio.transform.from_origin(EAST_M - SPACING_M, north_m + side * SPACING_M, GSD_M, GSD_M)
     profile = {"driver": "GTiff", "width": pixels, "height": pixels, "count": 3, "dtype": "uint8", "crs": CRS}
@@ -79,8 +81,8 @@ def _scene(path: pathlib.Path, side: int, north_m: float, seed: int) -> None:
     with rasterio.open(path, "w", **profile, transform=transform, tiled=True, compress="deflate") as scene:
         scene.update_tags(TIFFTAG_DATETIME="2010:07:01 00:00:00")
         for row in range(0, pixels, 256):
-            coarse = rng.integers(0, 256, (3, 32, math.ceil(pixels / 8)), np.uint8)
-            strip = np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)[:, : pixels - row, :pixels]
+            coarse = rng.integers(0, 256, (3, 256 // grain_px, math.ceil(pixels / grain_px)), np.uint8)
+            strip = np.repeat(np.repeat(coarse, grain_px, axis=1), grain_px, axis=2)[:, : pixels - row, :pixels]
             scene.write(strip, window=((row, row + strip.shape[1]), (0, pixels)))
 
 

@@ -59,7 +59,7 @@ class Assembly:
     """
 
     rows: pa.Table
-    left_out: Mapping[tuple[str, str, str], int]
+    left_out: Mapping[tuple[str, ...], int]
 
     @property
     def splits(self) -> tuple[str, ...]:

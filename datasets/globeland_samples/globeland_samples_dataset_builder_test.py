@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 import tensorflow_datasets as tfds
+from etils import epath
 
 from . import globeland_samples_dataset_builder as declaration
 
@@ -25,7 +26,7 @@ class GlobelandSamplesTest(tfds.testing.DatasetBuilderTestCase):
         """Builds from a copy, since a build fills the frame's chip store."""
         super().setUpClass()
         cls._folder = tempfile.TemporaryDirectory()
-        cls.EXAMPLE_DIR = shutil.copytree(DUMMY_DATA, pathlib.Path(cls._folder.name) / "frame")
+        cls.dummy_data = epath.Path(shutil.copytree(DUMMY_DATA, pathlib.Path(cls._folder.name) / "frame"))
 
     @classmethod
     def tearDownClass(cls) -> None:
