@@ -120,7 +120,13 @@ def rank_values(cells: np.ndarray, seed: int, purpose: str) -> np.ndarray:
 
 
 def inclusion_probabilities(cells: np.ndarray, tau: float) -> np.ndarray:
-    """float64: chance of each cell to be ranked, min(1, tau cos(latitude)); tau is infinite in an exhausted stratum."""
+    """float64: chance of each cell to be ranked, min(1, tau cos(latitude)); tau is infinite in an exhausted stratum.
+
+    Given the other cells, a cell is ranked if its own u is below tau cos(latitude), tau being the (k+1)th rank value:
+    so weights of one over this chance estimate totals without bias, for any k. Its mean over samples exceeds the
+    frequency of being ranked by (k+1)/k.
+    Source: Duffield, Lund & Thorup 2007, "Priority sampling for estimation of arbitrary subset sums", JACM 54.
+    """
     return np.minimum(1.0, tau * cos_latitude(cells))
 
 
