@@ -37,7 +37,8 @@ class Field:
 def gaussian(world: settings.World, purpose: str, scale_m: float) -> Field:
     """A field of mean 0 and variance 1 with a Gaussian correlation of length `scale_m`; one per (seed, purpose)."""
     rows, columns = (n * SAMPLES_PER_CELL for n in world.ground.shape)
-    noise = np.random.default_rng(hashing.stream(world.seed, f"field {purpose}")).standard_normal((rows * 2, columns * 2))
+    generator = np.random.default_rng(hashing.stream(world.seed, f"field {purpose}"))
+    noise = generator.standard_normal((rows * 2, columns * 2))  # twice as large: the transform wraps round
     east_m, north_m = (m / (360 * SAMPLES_PER_CELL) for m in world.metres_per_degree)
     ky = np.fft.fftfreq(rows * 2, north_m)[:, None]
     kx = np.fft.rfftfreq(columns * 2, east_m)[None, :]

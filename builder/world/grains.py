@@ -16,7 +16,7 @@ _TABLE = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Grains:
-    """Tiles float32[SIDE * SIDE], flattened, each of about mean 0 and variance 1 unless said; and a hash of integers."""
+    """Tiles float32[SIDE * SIDE], flattened, of mean 0 and variance 1 unless said, and a hash of integers."""
 
     tiles: Mapping[str, np.ndarray]
     permutation: np.ndarray  # int32[4096]

@@ -36,22 +36,26 @@ LEGENDS: Mapping[str, Legend] = MappingProxyType(
         "mcd12q1": Legend(
             {FOREST: (4, 5, 1), GRASS_SHRUB: (10, 10, 7), CULTIVATED: (12,), ARTIFICIAL: (13,), SNOW_ICE: (15,),
              BARELAND: (16,), WATER: (17,), WETLAND: (11,)},
-            crops_over_nature=14, nature_over_crops=14, trees_over_grass=8, grass_over_trees=9, open_forest=8, sparse=16,
+            crops_over_nature=14, nature_over_crops=14, trees_over_grass=8, grass_over_trees=9, open_forest=8,
+            sparse=16,
         ),
         "glcnmo": Legend(
             {FOREST: (2, 5, 3), GRASS_SHRUB: (8, 9, 7), CULTIVATED: (11, 11, 12), ARTIFICIAL: (18,), SNOW_ICE: (19,),
              BARELAND: (17, 17, 16), WATER: (20,), WETLAND: (15,)},
-            crops_over_nature=13, nature_over_crops=13, trees_over_grass=6, grass_over_trees=9, open_forest=6, sparse=10,
+            crops_over_nature=13, nature_over_crops=13, trees_over_grass=6, grass_over_trees=9, open_forest=6,
+            sparse=10,
         ),
         "cci_lc": Legend(
-            {FOREST: (61, 90, 70), GRASS_SHRUB: (130, 130, 122), CULTIVATED: (10, 11, 20), ARTIFICIAL: (190,), SNOW_ICE: (220,),
-             BARELAND: (202, 200, 201), WATER: (210,), WETLAND: (180,)},
-            crops_over_nature=30, nature_over_crops=40, trees_over_grass=100, grass_over_trees=110, open_forest=62, sparse=150,
+            {FOREST: (61, 90, 70), GRASS_SHRUB: (130, 130, 122), CULTIVATED: (10, 11, 20), ARTIFICIAL: (190,),
+             SNOW_ICE: (220,), BARELAND: (202, 200, 201), WATER: (210,), WETLAND: (180,)},
+            crops_over_nature=30, nature_over_crops=40, trees_over_grass=100, grass_over_trees=110, open_forest=62,
+            sparse=150,
         ),
         "globcover": Legend(
-            {FOREST: (50, 100, 70), GRASS_SHRUB: (140, 140, 130), CULTIVATED: (14, 14, 11), ARTIFICIAL: (190,), SNOW_ICE: (220,),
-             BARELAND: (200,), WATER: (210,), WETLAND: (180,)},
-            crops_over_nature=20, nature_over_crops=30, trees_over_grass=110, grass_over_trees=120, open_forest=60, sparse=150,
+            {FOREST: (50, 100, 70), GRASS_SHRUB: (140, 140, 130), CULTIVATED: (14, 14, 11), ARTIFICIAL: (190,),
+             SNOW_ICE: (220,), BARELAND: (200,), WATER: (210,), WETLAND: (180,)},
+            crops_over_nature=20, nature_over_crops=30, trees_over_grass=110, grass_over_trees=120, open_forest=60,
+            sparse=150,
         ),
     }
 )  # fmt: skip

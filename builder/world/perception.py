@@ -51,9 +51,8 @@ class Eyes:
     def __init__(self, world: settings.World) -> None:
         self._world = world
         self._shared = self._gaussian("shared", world.shared_scale_m)
-        self._families = {
-            name: self._gaussian(f"family {name}", world.family_scale_m) for name in sorted({o.family for o in world.observers})
-        }
+        families = sorted({observer.family for observer in world.observers})
+        self._families = {name: self._gaussian(f"family {name}", world.family_scale_m) for name in families}
         self._target = self._uniform("target", world.shared_scale_m)
         self._traits = {name: self._uniform(name, 700.0) for name in ("species", "shrubbiness", "wetness")}
 
@@ -91,7 +90,8 @@ class Eyes:
         ).at(lon, lat)
         target = self._target.at(lon, lat)
         rate = np.zeros(256, np.float32)
-        rate[list(observer.error_rate)] = list(observer.error_rate.values())
+        for code, share in observer.error_rate.items():
+            rate[code] = share * self._world.error_factor
         wrong = badness < rate[codes]
         if observer.speckle:
             dice = np.random.default_rng(_seed(self._world, f"speckle {observer.name}")).random(codes.shape)

@@ -61,8 +61,8 @@ def write(world: settings.World, ground: truth.Truth, folder: pathlib.Path) -> N
 def _geographic(window: grid.Window, pixel_deg: float, origin: tuple[float, float]) -> Lattice:
     """Whole pixels of a global lattice inside the window."""
     west, south, east, north = window.bounds
-    column0, column1 = math.ceil((west - origin[0]) / pixel_deg - 1e-6), math.floor((east - origin[0]) / pixel_deg + 1e-6)
-    row0, row1 = math.ceil((origin[1] - north) / pixel_deg - 1e-6), math.floor((origin[1] - south) / pixel_deg + 1e-6)
+    column0, row0 = (math.ceil(v / pixel_deg - 1e-6) for v in (west - origin[0], origin[1] - north))
+    column1, row1 = (math.floor(v / pixel_deg + 1e-6) for v in (east - origin[0], origin[1] - south))
     transform = Affine(pixel_deg, 0, origin[0] + column0 * pixel_deg, 0, -pixel_deg, origin[1] - row0 * pixel_deg)
     return Lattice(transform, (row1 - row0, column1 - column0), lambda lon, lat: (lon, lat))
 
@@ -117,7 +117,7 @@ def _write_mcd12q1(
     lattice = Lattice(transform, (row1 - row0 + 1, column1 - column0 + 1), hdf4eos.to_lonlat)
     codes = _coarse(world, eyes, observer, ground, lattice)
     lon, lat = (v[..., 0] for v in lattice.samples(0, lattice.shape[0], 1))
-    codes = np.where((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north), codes, hdf4eos.FILL).astype(np.uint8)
+    codes[(lon < west) | (lon > east) | (lat < south) | (lat > north)] = hdf4eos.FILL
     hdf4eos.write_tiles(folder, codes, row0, column0)
 
 

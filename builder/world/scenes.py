@@ -33,22 +33,18 @@ class Studio:
     ground: truth.Truth
     grains: grains.Grains
 
-    def render(self, shot: shots.Shot, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-        """uint8[n, 3] colours of points (degrees, [n]) under the light and season of a shot."""
-        x, y = self.world.local_metres(lon, lat)  # type: ignore[arg-type]
-        return self.paint(shot, np.asarray(x, np.float32), np.asarray(y, np.float32))
-
     def paint(self, shot: shots.Shot, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """uint8[n, 3] colours of points in local metres (float32[n])."""
+        """uint8[n, 3] colours of points in local metres (float32[n]) under the light and season of a shot."""
         codes = self.covers(x, y)
         image = np.empty((x.size, 3), np.uint8)
-        gain, haze = np.float32(shot.gain), np.float32(shot.haze)
         for code in np.flatnonzero(np.bincount(codes, minlength=256)):
             here = np.flatnonzero(codes == code)
             whole = here.size == x.size
             ground = textures.Ground(x if whole else x[here], y if whole else y[here], self.grains, shot.winter)
             for band, values in enumerate(textures.TEXTURES[self._texture(int(code))](ground)):
-                image[here if not whole else slice(None), band] = np.clip(values * gain + haze[band], 1, 255)
+                image[here if not whole else slice(None), band] = np.clip(
+                    values * np.float32(shot.gain) + np.float32(shot.haze[band]), 1, 255
+                )
         return image
 
     def covers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -71,7 +67,7 @@ class Studio:
 
 
 def write(world: settings.World, ground: truth.Truth, folder: pathlib.Path, *, workers: int | None = None) -> None:
-    """Writes every scene of the world and the STAC catalogue of them into `folder`. The number of workers changes nothing."""
+    """Writes every scene of the world and their STAC catalogue into `folder`, whatever the number of workers alike."""
     jobs = shots.jobs(world)
     stac.write(world, jobs, folder)
     studio = Studio(world, ground, grains.make(world.seed))
@@ -111,9 +107,7 @@ def write_scene(studio: Studio, job: shots.SceneJob, folder: pathlib.Path) -> No
         "driver": "MEM", "height": rows, "width": columns, "count": 3, "dtype": "uint8", "crs": shots.epsg(job.zone),
         "transform": Affine(gsd_m, 0, job.left, 0, -gsd_m, job.top),
     }  # fmt: skip
-    options = {
-        "driver": "COG", "compress": "JPEG", "quality": JPEG_QUALITY, "blocksize": BLOCK, "overview_resampling": "average",
-    }  # fmt: skip
+    options = {"compress": "JPEG", "quality": JPEG_QUALITY, "blocksize": BLOCK, "overview_resampling": "average"}
     with rasterio.Env(GDAL_NUM_THREADS=1), rasterio.open("", "w", **profile) as picture:
         mask = np.full(job.shape, 255, np.uint8)
         for window, pixels, valid in _blocks(studio, job):
@@ -124,7 +118,7 @@ def write_scene(studio: Studio, job: shots.SceneJob, folder: pathlib.Path) -> No
             picture.write_mask(mask)
         picture.update_tags(TIFFTAG_DATETIME=f"{job.shot.date:%Y:%m:%d} 10:30:00")
         with atomic.file(folder / stac.scene_path(job)) as temporary:
-            rasterio.shutil.copy(picture, temporary, **options)
+            rasterio.shutil.copy(picture, temporary, driver="COG", **options)
 
 
 def _blocks(studio: Studio, job: shots.SceneJob) -> Iterator[tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]]:

@@ -9,6 +9,9 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
 
 from builder import errors
 from builder.maps import grid
@@ -18,6 +21,7 @@ METRES_PER_DEGREE = math.radians(1.0) * grid.EARTH_RADIUS_M
 WETLAND = 50  # GlobeLand30's code: the one truth code outside the legend
 ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER = 80, 90, 10, 20, 30, 100, 60
 TRUTH_CODES = (ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER, WETLAND)
+_Degrees = TypeVar("_Degrees", float, np.ndarray)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,28 +72,42 @@ class World:
     village_share: float = 0.006  # of the area, in the cultivated plain
     cultivated_share: float = 0.185
     forest_share: float = 0.18
-    terrain_scale_m: float = 1900.0  # correlation length of the heights: massifs some kilometres apart
-    cover_scale_m: float = 1250.0  # correlation length of the fields that part the classes
+    terrain_scale_m: float = 2100.0  # correlation length of the heights: massifs some kilometres apart
+    cover_scale_m: float = 1500.0  # correlation length of the fields that part the classes
     edge_scale_m: float = 110.0  # correlation length of the roughness of borders
-    edge_weight: float = 0.07
+    edge_weight: float = 0.055
 
     # Landsat and HJ-1 made GlobeLand30; MODIS made MCD12Q1 and GLCNMO; MERIS made CCI-LC and GlobCover.
     observers: tuple[Observer, ...] = (
-        Observer("globeland30", _rates(0.15, 0.26, 0.18, 0.13, 0.28, 0.16, 0.09), 0.20, "landsat", 0.0, 800.0, (0.0, 0.0), 0.012),
-        Observer("mcd12q1", _rates(0.17, 0.20, 0.13, 0.12, 0.24, 0.13, 0.13), 0.20, "modis", 0.52, 700.0, (60.0, -40.0)),
-        Observer("glcnmo", _rates(0.20, 0.23, 0.15, 0.15, 0.26, 0.14, 0.14), 0.20, "modis", 0.52, 700.0, (-40.0, 70.0)),
-        Observer("cci_lc", _rates(0.15, 0.21, 0.12, 0.12, 0.23, 0.12, 0.10), 0.20, "meris", 0.52, 700.0, (30.0, 30.0)),
-        Observer("globcover", _rates(0.20, 0.24, 0.16, 0.15, 0.27, 0.15, 0.12), 0.20, "meris", 0.52, 700.0, (-60.0, 20.0)),
+        Observer(
+            "globeland30", _rates(0.18, 0.29, 0.21, 0.16, 0.31, 0.19, 0.11),
+            0.26, "landsat", 0.0, 900.0, (0.0, 0.0), 0.01,
+        ),
+        Observer(
+            "mcd12q1", _rates(0.17, 0.22, 0.14, 0.13, 0.25, 0.14, 0.13),
+            0.30, "modis", 0.48, 900.0, (60.0, -40.0),
+        ),
+        Observer(
+            "glcnmo", _rates(0.19, 0.24, 0.15, 0.15, 0.26, 0.15, 0.14),
+            0.30, "modis", 0.48, 900.0, (-40.0, 70.0),
+        ),
+        Observer(
+            "cci_lc", _rates(0.15, 0.22, 0.13, 0.13, 0.24, 0.13, 0.11),
+            0.30, "meris", 0.48, 900.0, (30.0, 30.0),
+        ),
+        Observer(
+            "globcover", _rates(0.19, 0.25, 0.16, 0.16, 0.28, 0.15, 0.13),
+            0.30, "meris", 0.48, 900.0, (-60.0, 20.0),
+        ),
     )  # fmt: skip
-    shared_scale_m: float = 1000.0
-    family_scale_m: float = 850.0
+    error_factor: float = 1.0  # on every error rate of the products
+    shared_scale_m: float = 1300.0
+    family_scale_m: float = 1100.0
     mosaic_below: float = 0.62  # a coarse pixel whose largest class covers less is a mosaic where a code exists
     open_share: float = 0.06  # pure coarse pixels that get an "open" or "sparse" code all the same
 
     reviewer_error: Mapping[int, float] = dataclasses.field(
-        default_factory=lambda: {
-            ARTIFICIAL: 0.02, BARELAND: 0.07, CULTIVATED: 0.05, FOREST: 0.03, GRASS_SHRUB: 0.08, SNOW_ICE: 0.03, WATER: 0.02
-        }  # fmt: skip
+        default_factory=lambda: _rates(0.02, 0.07, 0.05, 0.03, 0.08, 0.03, 0.02)
     )
     reviewer_unusable: float = 0.02
 
@@ -105,7 +123,7 @@ class World:
         _, south, _, north = self.window.bounds
         return METRES_PER_DEGREE * math.cos(math.radians((south + north) / 2)), METRES_PER_DEGREE
 
-    def local_metres(self, lon: float, lat: float) -> tuple[float, float]:
+    def local_metres(self, lon: _Degrees, lat: _Degrees) -> tuple[_Degrees, _Degrees]:
         """Metres east and north of the south-west corner of the ground (equirectangular)."""
         west, south, _, _ = self.ground.bounds
         east_m, north_m = self.metres_per_degree
@@ -116,7 +134,7 @@ class World:
 # and h27v05 crosses that meridian: every seam that a reader must mend is in view. Xi'an is 110 km to the north-east.
 _ROW = 20318
 _COLUMN = 288 * grid.CELLS_PER_DEGREE
-SIZES: Mapping[str, tuple[int, int]] = MappingProxyType({"tiny": (24, 36), "small": (72, 100)})  # rows, columns
+SIZES: Mapping[str, tuple[int, int]] = MappingProxyType({"tiny": (36, 48), "small": (72, 100)})  # rows, columns
 
 
 def world(size: str = "small", seed: int = 0, indistinguishable: tuple[str, str] | None = None) -> World:
@@ -130,5 +148,7 @@ def world(size: str = "small", seed: int = 0, indistinguishable: tuple[str, str]
     rows, columns = SIZES[size]
     window = grid.Window(_ROW - rows // 2, _ROW + rows // 2, _COLUMN - columns // 2, _COLUMN + columns // 2)
     if size == "tiny":
-        return World(window, seed, 0.42, gsd_m=2.0, scene_m=3400.0, indistinguishable=indistinguishable)
+        return World(
+            window, seed, scale=0.6, error_factor=0.4, gsd_m=2.0, scene_m=6000.0, indistinguishable=indistinguishable
+        )
     return World(window, seed, indistinguishable=indistinguishable)

@@ -14,6 +14,8 @@ from builder.world import settings
 
 OVERLAP_M = 320.0  # of neighbouring scenes: more than the diagonal of a chip, so that one of them holds it whole
 ZONES = (48, 49)
+JANUARY_2010, JUNE_2010, JULY_2010 = (datetime.date(2010, *day) for day in ((1, 15), (6, 12), (7, 19)))
+AUGUST_2011 = datetime.date(2011, 8, 3)
 HIGH_RESOLUTION, MEDIUM_RESOLUTION, LANDSAT = "demo-high-resolution", "demo-medium-resolution", "demo-landsat"
 
 
@@ -56,21 +58,22 @@ def plan(world: settings.World) -> tuple[Shot, ...]:
     The swath of the good days ends before the north-eastern corner: about 4 % of the window has no acceptable picture,
     only one of 2015 (too late, though sharper), one of winter, and coarse ones.
     """
-    day, gsd_m = datetime.date, world.gsd_m
-    sharp = {"collection": HIGH_RESOLUTION, "platform": "demosat-1", "instrument": "pan-sharpened camera"}
-    summer = {**sharp, "gsd_m": gsd_m, "wedge": (0.40, 0.22)}
-    medium = {"collection": MEDIUM_RESOLUTION, "platform": "demosat-2", "instrument": "multispectral camera"}
-    landsat = {"collection": LANDSAT, "platform": "landsat-5", "instrument": "tm"}
+    gsd_m = world.gsd_m
+    summer = Shot(HIGH_RESOLUTION, "demosat-1", "pan-sharpened camera", JUNE_2010, gsd_m, wedge=(0.40, 0.22))
+    spare = dataclasses.replace(summer, wedge=None)
+    winter = dataclasses.replace(spare, date=JANUARY_2010, winter=True, gain=0.96)
     return (
-        Shot(**summer, date=day(2010, 6, 12), zones=(48,)),  # type: ignore[arg-type]
-        Shot(**summer, date=day(2010, 7, 19), zones=(49,), gain=0.93, haze=(6.0, 8.0, 12.0)),  # type: ignore[arg-type]
-        Shot(**sharp, gsd_m=gsd_m, date=day(2011, 8, 3), part=(0.10, 0.55, 0.30, 0.75), gain=0.9, haze=(14.0, 16.0, 20.0)),  # type: ignore[arg-type]
-        Shot(**sharp, gsd_m=gsd_m, date=day(2010, 1, 15), part=(0.30, 0.15, 0.55, 0.45), winter=True, gain=0.96),  # type: ignore[arg-type]
-        Shot(**sharp, gsd_m=gsd_m, date=day(2010, 1, 15), part=(0.82, 0.82, 1.0, 1.0), winter=True, gain=0.96),  # type: ignore[arg-type]
-        Shot(**sharp, gsd_m=gsd_m, date=day(2005, 6, 28), part=(0.52, 0.30, 0.64, 0.42), gain=1.04),  # type: ignore[arg-type]
-        Shot(**sharp, gsd_m=0.75 * gsd_m, date=day(2015, 7, 2), part=(0.80, 0.80, 1.0, 1.0), gain=1.02),  # type: ignore[arg-type]
-        Shot(**medium, gsd_m=15.0, date=day(2010, 7, 1)),  # type: ignore[arg-type]
-        Shot(**landsat, gsd_m=30.0, date=day(2010, 7, 3)),  # type: ignore[arg-type]
+        dataclasses.replace(summer, zones=(48,)),
+        dataclasses.replace(summer, zones=(49,), date=JULY_2010, gain=0.93, haze=(6.0, 8.0, 12.0)),
+        dataclasses.replace(spare, part=(0.10, 0.55, 0.30, 0.75), date=AUGUST_2011, gain=0.9, haze=(14.0, 16.0, 20.0)),
+        dataclasses.replace(winter, part=(0.30, 0.15, 0.55, 0.45)),
+        dataclasses.replace(winter, part=(0.82, 0.82, 1.0, 1.0)),
+        dataclasses.replace(spare, part=(0.52, 0.30, 0.64, 0.42), date=datetime.date(2005, 6, 28), gain=1.04),
+        dataclasses.replace(
+            spare, part=(0.80, 0.80, 1.0, 1.0), date=datetime.date(2015, 7, 2), gsd_m=0.75 * gsd_m, gain=1.02
+        ),
+        Shot(MEDIUM_RESOLUTION, "demosat-2", "multispectral camera", datetime.date(2010, 7, 1), 15.0),
+        Shot(LANDSAT, "landsat-5", "tm", datetime.date(2010, 7, 3), 30.0),
     )
 
 
@@ -81,13 +84,13 @@ def jobs(world: settings.World) -> list[SceneJob]:
 
 def _jobs_of(world: settings.World, shot: Shot, zone: int) -> Iterator[SceneJob]:
     west, south, east, north = world.window.bounds
-    width, height = east - west, north - south
-    box = (west + shot.part[0] * width, south + shot.part[1] * height, west + shot.part[2] * width, south + shot.part[3] * height)
+    lon_range = [west + share * (east - west) for share in shot.part[::2]]
+    lat_range = [south + share * (north - south) for share in shot.part[1::2]]
     edge = 6.0 * zone - 180.0  # east of this the next zone begins
-    box_west, box_east = max(box[0], edge - 6.0), min(box[2], edge)
+    box_west, box_east = max(lon_range[0], edge - 6.0), min(lon_range[1], edge)
     if box_east - box_west < 1e-4:
         return
-    lons, lats = np.meshgrid(np.linspace(box_west, box_east, 5), np.linspace(box[1], box[3], 5))
+    lons, lats = np.meshgrid(np.linspace(box_west, box_east, 5), np.linspace(lat_range[0], lat_range[1], 5))
     x, y = pyproj.Transformer.from_crs("EPSG:4326", epsg(zone), always_xy=True).transform(lons, lats)
     across = max(1, round((x.max() - x.min()) / world.scene_m))
     down = max(1, round((y.max() - y.min()) / world.scene_m))

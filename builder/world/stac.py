@@ -22,8 +22,11 @@ _TITLES = {
     shots.HIGH_RESOLUTION: ("High-resolution scenes of the demo world", [_MAKER]),
     shots.MEDIUM_RESOLUTION: ("Medium-resolution scenes of the demo world", [_MAKER]),
     # Named as the real ones are, so that a rule that denies them has something to deny.
-    shots.LANDSAT: ("Landsat-like scenes of the demo world", [_MAKER, {"name": "NASA/USGS Landsat (imitated)", "roles": ["producer"]}]),
-}  # fmt: skip
+    shots.LANDSAT: (
+        "Landsat-like scenes of the demo world",
+        [_MAKER, {"name": "NASA/USGS Landsat (imitated)", "roles": ["producer"]}],
+    ),
+}
 
 
 def scene_path(job: shots.SceneJob) -> pathlib.Path:
@@ -54,9 +57,14 @@ def _collection(world: settings.World, name: str, jobs: Sequence[shots.SceneJob]
         "type": "Collection", "stac_version": VERSION, "id": name, "title": title, "license": LICENCE,
         "description": f"{title}: generated, with a known truth (truth.tif).", "providers": providers,
         "extent": {"spatial": {"bbox": [list(world.window.bounds)]}, "temporal": {"interval": [[days[0], days[-1]]]}},
-        "summaries": {"gsd": sorted({job.shot.gsd_m for job in jobs}), "platform": sorted({job.shot.platform for job in jobs})},
+        "summaries": {
+            "gsd": sorted({job.shot.gsd_m for job in jobs}),
+            "platform": sorted({job.shot.platform for job in jobs}),
+        },
         "links": [
-            _link("root", "../catalog.json"), _link("parent", "../catalog.json"), *(_link("item", f"./{job.name}.json") for job in jobs)
+            _link("root", "../catalog.json"),
+            _link("parent", "../catalog.json"),
+            *(_link("item", f"./{job.name}.json") for job in jobs),
         ],
     }  # fmt: skip
 
@@ -75,7 +83,11 @@ def _item(job: shots.SceneJob) -> dict[str, Any]:
             "license": LICENCE, "proj:code": shots.epsg(job.zone), "proj:shape": list(job.shape),
             "proj:transform": [gsd_m, 0.0, job.left, 0.0, -gsd_m, job.top],
         },
-        "links": [_link("root", "../catalog.json"), _link("parent", "./collection.json"), _link("collection", "./collection.json")],
+        "links": [
+            _link("root", "../catalog.json"),
+            _link("parent", "./collection.json"),
+            _link("collection", "./collection.json"),
+        ],
         "assets": {
             "visual": {
                 "href": f"./{job.name}.tif", "type": COG, "title": "Red, green, blue", "roles": ["visual", "data"],
@@ -90,7 +102,8 @@ def _outline(job: shots.SceneJob) -> np.ndarray:
     right, bottom = job.left + job.shape[1] * job.shot.gsd_m, job.top - job.shape[0] * job.shot.gsd_m
     x = [job.left, right, right, job.left, job.left]
     y = [bottom, bottom, job.top, job.top, bottom]
-    return np.stack(pyproj.Transformer.from_crs(shots.epsg(job.zone), "EPSG:4326", always_xy=True).transform(x, y), axis=1)
+    to_lonlat = pyproj.Transformer.from_crs(shots.epsg(job.zone), "EPSG:4326", always_xy=True)
+    return np.stack(to_lonlat.transform(x, y), axis=1)
 
 
 def _moment(job: shots.SceneJob) -> str:
@@ -98,7 +111,8 @@ def _moment(job: shots.SceneJob) -> str:
 
 
 def _link(relation: str, address: str) -> dict[str, str]:
-    return {"rel": relation, "href": address, "type": "application/geo+json" if relation == "item" else "application/json"}
+    media = "application/geo+json" if relation == "item" else "application/json"
+    return {"rel": relation, "href": address, "type": media}
 
 
 def _write(path: pathlib.Path, document: dict[str, Any]) -> None:

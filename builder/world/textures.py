@@ -35,9 +35,10 @@ class Ground:
 
     def slow(self, metres: float) -> np.ndarray:
         """Slow variation without a visible period: two broad grains, turned and scaled differently."""
-        first = self.grains.at("broad", self.x * np.float32(0.9) + self.y * np.float32(0.43), self.y - self.x * np.float32(0.5), metres)
-        second = self.grains.at("broad", self.y * np.float32(0.8) - self.x * np.float32(0.6), self.x + self.y * np.float32(0.7), 1.31 * metres)
-        return np.asarray((first + second) * np.float32(0.707))
+        x, y = self.x, self.y
+        first = self.grains.at("broad", x * np.float32(0.9) + y * np.float32(0.43), y - x * np.float32(0.5), metres)
+        x, y = y * np.float32(0.8) - x * np.float32(0.6), x + y * np.float32(0.7)
+        return np.asarray((first + self.grains.at("broad", x, y, 1.31 * metres)) * np.float32(0.707))
 
     def districts(self, size_m: float, salt: int) -> tuple[np.ndarray, np.ndarray]:
         """int32 column and row of districts of about `size_m`, with winding borders."""
@@ -58,42 +59,72 @@ _ANGLES = np.arange(32, dtype=np.float32) * np.float32(np.pi / 32)
 _COS, _SIN = np.cos(_ANGLES), np.sin(_ANGLES)
 
 
+ROOFS = (
+    (0.24, (150, 150, 152)),
+    (0.42, (205, 203, 198)),
+    (0.62, (150, 92, 74)),
+    (0.72, (92, 116, 158)),
+    (0.82, (176, 160, 138)),
+    (1.0, (0, 0, 0)),  # a yard instead
+)
+CROPS = (
+    (0.26, (96, 140, 66)),
+    (0.46, (66, 112, 52)),
+    (0.62, (142, 158, 82)),
+    (0.78, (190, 168, 104)),
+    (0.90, (156, 126, 94)),
+    (1.0, (122, 96, 74)),
+)
+WINTER_CROPS = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
+
+
 def artificial(ground: Ground) -> Colour:
     """Streets, courtyards and roofs of several materials; each district has its own direction and size of lots."""
+    lot = _lots(ground)
+    grain, leafy = ground.grain("white", 1.6), ground.grain("crowns", 1.1)
+    tone = (0.74 + 0.5 * lot.lightness) * np.where((lot.depth_m % 13) < 6.5, np.float32(1.0), np.float32(0.86))
+    roof = _choose(lot.kind, ROOFS)
+    dark = np.where(lot.shadow, np.float32(0.42), np.float32(1.0))
+    bands = []
+    for band, (asphalt, yard, leaf) in enumerate(((118, 120, 26), (118, 124, 26), (119, 98, 20))):
+        open_ground = np.where(lot.street, asphalt + 5 * grain, yard + leaf * leafy)
+        bands.append(np.where(lot.roof, roof[band] * tone + 4 * grain, open_ground) * dark)
+    return bands[0], bands[1], bands[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Lots:
+    """Where in its lot each position is: masks bool[n], a kind and a lightness in 0..1, metres from the front."""
+
+    street: np.ndarray
+    roof: np.ndarray
+    shadow: np.ndarray
+    kind: np.ndarray
+    lightness: np.ndarray
+    depth_m: np.ndarray
+
+
+def _lots(ground: Ground) -> _Lots:
     g = ground.grains
     column, row = ground.districts(520.0, 1)
-    style = g.fraction(column, row, 1)
     city = ground.turned(g.fraction(column, row, 2))
     block_m = 52 + 46 * g.fraction(column, row, 3)
-    u, v = city.x / block_m, city.y / (block_m * np.float32(0.62))
+    depth_m = block_m * np.float32(0.62)
+    u, v = city.x / block_m, city.y / depth_m
     i, j = u.astype(np.int32), v.astype(np.int32)
-    edge_u, edge_v = (u - i) * block_m, (v - j) * block_m * np.float32(0.62)
-    street = (edge_u < 8) | (edge_v < 6.5)
-    along = 2 + (3 * style).astype(np.int32)
-    lot = ((u - i) * along).astype(np.int32)
-    lot_u = ((u - i) * along - lot) * (block_m / along)
-    half = (edge_v > block_m * np.float32(0.34)).astype(np.int32)
-    lot_v = edge_v - half * block_m * np.float32(0.34)
-    ids = i * 8 + lot, j * 2 + half
-    kind = g.fraction(*ids, 4)
-    lightness = g.fraction(*ids, 5)
-    roof = (lot_u > 3.2) & (lot_v > 7.5) & ~street
-    shadow = (lot_u > 1.2) & (lot_u <= 3.2) & (lot_v > 6) & ~street
-    yard = kind > 0.82
-    grain = ground.grain("white", 1.6)
-    ridge = np.where((lot_v % 13) < 6.5, np.float32(1.0), np.float32(0.86))
-    leafy = ground.grain("crowns", 1.1)
-    red = np.where(street, 118 + 5 * grain, 120 + 26 * leafy)
-    green = np.where(street, 118 + 5 * grain, 124 + 26 * leafy)
-    blue = np.where(street, 119 + 5 * grain, 98 + 20 * leafy)
-    hue = _choose(kind, ((0.24, (150, 150, 152)), (0.42, (205, 203, 198)), (0.62, (150, 92, 74)), (0.72, (92, 116, 158)), (0.82, (176, 160, 138))))
-    tone = (0.74 + 0.5 * lightness) * ridge
-    built = roof & ~yard
-    red = np.where(built, hue[0] * tone + 4 * grain, red)
-    green = np.where(built, hue[1] * tone + 4 * grain, green)
-    blue = np.where(built, hue[2] * tone + 4 * grain, blue)
-    dark = np.where(shadow & ~yard, np.float32(0.42), np.float32(1.0))
-    return red * dark, green * dark, blue * dark
+    in_block, edge_v = u - i, (v - j) * depth_m
+    along = 2 + (3 * g.fraction(column, row, 1)).astype(np.int32)
+    number = (in_block * along).astype(np.int32)
+    lot_u = (in_block * along - number) * (block_m / along)
+    half_m = block_m * np.float32(0.34)
+    back = (edge_v > half_m).astype(np.int32)
+    lot_v = edge_v - back * half_m
+    street = (in_block * block_m < 8) | (edge_v < 6.5)
+    kind = g.fraction(i * 8 + number, j * 2 + back, 4)
+    built = ~street & (kind <= ROOFS[-2][0])
+    roof = built & (lot_u > 3.2) & (lot_v > 7.5)
+    shadow = built & (lot_u > 1.2) & (lot_u <= 3.2) & (lot_v > 6)
+    return _Lots(street, roof, shadow, kind, g.fraction(i * 8 + number, j * 2 + back, 5), lot_v)
 
 
 def bareland(ground: Ground) -> Colour:
@@ -110,7 +141,7 @@ def bareland(ground: Ground) -> Colour:
     tint = np.clip(0.5 + 0.35 * ground.slow(2.6), 0, 1)
     pale = _blend(tint, (198, 176, 138), (176, 142, 106))
     stone = _blend(tint, (142, 130, 116), (152, 122, 98))
-    return _lit(tuple(sandy * p + (1 - sandy) * s for p, s in zip(pale, stone, strict=True)), light)
+    return _lit(_between(sandy, stone, pale), light)
 
 
 def cultivated(ground: Ground) -> Colour:
@@ -131,12 +162,8 @@ def cultivated(ground: Ground) -> Colour:
     rows = np.abs((phase - phase.astype(np.int32)) - 0.5) * 4 - 1  # triangle wave, -1..1
     light = 0.84 + 0.3 * vigour + (0.05 + 0.07 * vigour) * rows + 0.03 * ground.grain("white", 1.6)
     light = light + 0.05 * ground.grain("smooth", 5.0)
-    if ground.winter:
-        kinds = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
-    else:
-        kinds = ((0.26, (96, 140, 66)), (0.46, (66, 112, 52)), (0.62, (142, 158, 82)), (0.78, (190, 168, 104)), (0.9, (156, 126, 94)), (1.0, (122, 96, 74)))
     bank = np.where(edge_m < 1.9, np.float32(0.66), np.float32(1.0))
-    return _lit(_choose(crop, kinds), light * bank)
+    return _lit(_choose(crop, WINTER_CROPS if ground.winter else CROPS), light * bank)
 
 
 def forest(ground: Ground) -> Colour:
@@ -161,7 +188,7 @@ def grass_shrub(ground: Ground) -> Colour:
     else:
         fresh = _blend(mottle, (112, 140, 72), (146, 148, 88))
         dry = _blend(mottle, (146, 142, 86), (172, 156, 108))
-        meadow = tuple(lush * f + (1 - lush) * d for f, d in zip(fresh, dry, strict=True))
+        meadow = _between(lush, dry, fresh)
     shrubs = ground.grain("shrubs", 1.5) * (ground.slow(2.5) > -0.5)
     light = 1 + 0.045 * ground.grain("rough", 1.6) + 0.02 * ground.grain("white", 1.6) + 0.05 * ground.slow(1.1)
     return _lit(meadow, light * (1 - np.float32(0.48) * shrubs))
@@ -174,11 +201,11 @@ def snow_ice(ground: Ground) -> Colour:
     shade = np.clip(0.32 - 0.26 * relief, 0, 1)
     colour = _blend(shade, (248, 249, 250), (120, 146, 186))
     crevasse = turned.grain("cracks", 1.6) * (ground.slow(3.5) > 0.55)
-    colour = tuple(c * (1 - np.float32(0.35) * crevasse) for c in colour)
+    colour = _lit(colour, 1 - np.float32(0.35) * crevasse)
     rock = (ground.grain("fractal", 1.6) + 0.4 * relief > 1.95).astype(np.float32)
     stone = 96 + 18 * ground.grain("rough", 1.7)
     dull = 1 - 0.07 * np.clip(1 + ground.slow(5.5), 0, 2)
-    return _lit(tuple(c * (1 - rock) + stone * rock for c in colour), dull)
+    return _lit(_between(rock, colour, (stone, stone, stone)), dull)
 
 
 def water(ground: Ground) -> Colour:
@@ -190,23 +217,19 @@ def water(ground: Ground) -> Colour:
     colour = _blend(turbid, (28, 52, 76), (112, 112, 86))
     light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.09 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
     glint = (turned.grain("ripples", 1.5) > 2.6) * (ground.slow(4.5) > 0.6)
-    open_water = tuple(c * light + np.float32(70) * glint for c in colour)
+    red, green, blue = (c * light + np.float32(70) * glint for c in colour)
     if not ground.winter:
-        return open_water[0], open_water[1], open_water[2]
+        return red, green, blue
     ice = _step(ground.slow(5.2) + 0.9 + 0.2 * ground.grain("fractal", 1.7), 0.12)
     cracks = ground.grain("cracks", 1.9)
     pale = 214 + 9 * ground.slow(1.2) - 46 * cracks
-    frozen = (pale - 6, pale + 3, pale + 10)
-    red, green, blue = (ice * f + (1 - ice) * o for f, o in zip(frozen, open_water, strict=True))
-    return red, green, blue
+    return _between(ice, (red, green, blue), (pale - 6, pale + 3, pale + 10))
 
 
 def wetland(ground: Ground) -> Colour:
     """Reeds with open water between them."""
     pools = _step(ground.grain("fractal", 1.9) - 0.2, 0.1)
-    reeds, ponds = grass_shrub(ground), water(ground)
-    red, green, blue = (pools * p + (1 - pools) * r * 0.8 for p, r in zip(ponds, reeds, strict=True))
-    return red, green, blue
+    return _between(pools, _lit(grass_shrub(ground), np.float32(0.8)), water(ground))
 
 
 TEXTURES: Mapping[int, Callable[[Ground], Colour]] = MappingProxyType(
@@ -229,18 +252,24 @@ def _blend(part: np.ndarray, first: RGB, second: RGB) -> Colour:
     return red, green, blue
 
 
+def _between(part: np.ndarray, first: Colour, second: Colour) -> Colour:
+    """Like `_blend`, of colours that vary themselves."""
+    red, green, blue = (a + part * (b - a) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
 def _choose(fraction: np.ndarray, kinds: tuple[tuple[float, RGB], ...]) -> Colour:
-    """The colour of the first kind whose bound exceeds `fraction`; the last kind's beyond all bounds."""
-    index = np.minimum(np.searchsorted(np.array([b for b, _ in kinds], np.float32), fraction), len(kinds) - 1)
+    """The colour of the first kind whose bound is not below `fraction`."""
+    index = np.searchsorted(np.array([bound for bound, _ in kinds], np.float32), fraction)
     table = np.array([colour for _, colour in kinds], np.float32)
     return table[:, 0].take(index), table[:, 1].take(index), table[:, 2].take(index)
 
 
-def _lit(colour: tuple[np.ndarray, ...], light: np.ndarray) -> Colour:
+def _lit(colour: Colour, light: np.ndarray | np.float32) -> Colour:
     red, green, blue = (c * light for c in colour)
     return red, green, blue
 
 
 def _step(values: np.ndarray, width: float) -> np.ndarray:
     """0 below zero, 1 above, linear over `width`."""
-    return np.clip(values * np.float32(0.5 / width) + 0.5, 0, 1)
+    return np.asarray(np.clip(values * np.float32(0.5 / width) + 0.5, 0, 1))

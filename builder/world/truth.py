@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import numpy as np
+import rasterio
 
 from builder import hashing
+from builder.legend import legend
+from builder.maps import cog
 from builder.world import fields, settings
+
+QUANTILE_STEP = 7  # every seventh pixel will do
+LAKE_WITH_SHORE = 1.12  # area of lakes and their wet shores, in lakes
+REEDS_ABOVE = 0.2  # of a field of variance 1: reeds grow on about two fifths of the shores
+_WETLAND = legend.LandCoverClass(
+    7, settings.WETLAND, "wetland", "Wetland", "Reeds with open water between them; outside the legend", "#7a5fa8"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,53 +53,86 @@ def draw(world: settings.World) -> Truth:
     Classes are cut out one after another, each as the highest-scoring share of what is left, so that every class has
     its share in every world.
     """
+    canvas = _Canvas(world)
+    height = canvas.field("height", world.terrain_scale_m)
+    edge = canvas.field("edge", world.edge_scale_m, scaled=False) * np.float32(world.edge_weight)
+    canvas.claim(settings.SNOW_ICE, world.snow_share, height + edge)
+    canvas.claim(settings.BARELAND, world.rock_share, height + 0.35 * canvas.field("rock", world.cover_scale_m) + edge)
+    _fill_lakes(world, canvas, height)
+    river = _river(world, canvas.free | (canvas.codes == settings.BARELAND))
+    canvas.take(settings.WATER, river)
+    towns = canvas.field("city", 0.9 * world.cover_scale_m) - 0.35 * height + edge
+    canvas.claim(settings.ARTIFICIAL, world.city_share, towns)
+    canvas.claim(settings.BARELAND, world.sand_share, canvas.field("sand", world.cover_scale_m) + 0.2 * height + edge)
+    cover = canvas.field("cover", world.cover_scale_m)
+    canvas.claim(settings.CULTIVATED, world.cultivated_share, cover - 0.8 * height + edge / 2)
+    woods = canvas.field("wood", world.cover_scale_m) - 0.4 * cover + 2 * edge
+    canvas.claim(settings.FOREST, world.forest_share, woods)
+    _build_villages(world, canvas)
     west, _, _, north = world.ground.bounds
-    rows, columns = (n * settings.TRUTH_PER_CELL for n in world.ground.shape)
-    codes = np.full((rows, columns), settings.GRASS_SHRUB, np.uint8)
-    free = np.ones((rows, columns), bool)
-    score = _Scores(world, rows, columns)
-    height = score.field("height", world.terrain_scale_m)
-
-    def claim(code: int, share: float, values: np.ndarray) -> None:
-        threshold = np.quantile(values[free][::7], 1 - min(1.0, share * free.size / max(1, free.sum())))
-        chosen = free & (values >= threshold)
-        codes[chosen] = code
-        free[chosen] = False
-
-    edge = score.field("edge", world.edge_scale_m, scaled=False) * np.float32(world.edge_weight)
-    claim(settings.SNOW_ICE, world.snow_share, height + edge)
-    rock = score.field("rock", world.cover_scale_m)
-    claim(settings.BARELAND, world.rock_share, height + 0.35 * rock + 2 * edge)
-    lakes = -height + 0.5 * score.field("lake", world.cover_scale_m)
-    lake_share = world.lake_share * free.size / free.sum()
-    wet_margin = np.quantile(lakes[free][::7], 1 - 1.12 * lake_share)
-    claim(settings.WATER, world.lake_share, lakes)
-    river = _river(world, free | (codes == settings.BARELAND))
-    codes[river], free[river] = settings.WATER, False
-    reeds = free & (lakes >= wet_margin) & (score.field("reeds", 2 * world.edge_scale_m, scaled=False) > 0.2)
-    codes[reeds], free[reeds] = settings.WETLAND, False
-    claim(settings.ARTIFICIAL, world.city_share, score.field("city", 0.9 * world.cover_scale_m) - 0.35 * height + edge)
-    claim(settings.BARELAND, world.sand_share, score.field("sand", world.cover_scale_m) + 0.2 * height + edge)
-    cover = score.field("cover", world.cover_scale_m)
-    claim(settings.CULTIVATED, world.cultivated_share, cover - 0.8 * height + edge / 2)
-    claim(settings.FOREST, world.forest_share, score.field("wood", world.cover_scale_m) - 0.4 * cover + 3 * edge)
-    village = score.field("village", 1.1 * world.edge_scale_m, scaled=False)
-    field_share = (codes == settings.CULTIVATED).mean()
-    houses = (codes == settings.CULTIVATED) & (village > np.quantile(village[::5, ::5], 1 - world.village_share / field_share))
-    codes[houses] = settings.ARTIFICIAL
-    return Truth(codes, west, north)
+    return Truth(canvas.codes, west, north)
 
 
-class _Scores:
-    """Fields of a world, upsampled to the truth's pixels."""
+def _fill_lakes(world: settings.World, canvas: _Canvas, height: np.ndarray) -> None:
+    """Lakes in the lowest ground, with reeds along some of their shores."""
+    depth = -height + 0.5 * canvas.field("lake", world.cover_scale_m)
+    shore = canvas.threshold(LAKE_WITH_SHORE * world.lake_share, depth)
+    canvas.claim(settings.WATER, world.lake_share, depth)
+    reeds = canvas.field("reeds", 2 * world.edge_scale_m, scaled=False) > REEDS_ABOVE
+    canvas.take(settings.WETLAND, canvas.free & (depth >= shore) & reeds)
 
-    def __init__(self, world: settings.World, rows: int, columns: int) -> None:
-        self._world, self._shape = world, (rows, columns)
+
+def _build_villages(world: settings.World, canvas: _Canvas) -> None:
+    plain = canvas.codes == settings.CULTIVATED
+    score = canvas.field("village", 1.1 * world.edge_scale_m, scaled=False)
+    canvas.take(
+        settings.ARTIFICIAL, plain & (score > np.quantile(score[plain], 1 - world.village_share / plain.mean()))
+    )
+
+
+def write(ground: Truth, path: pathlib.Path) -> None:
+    """Writes the truth as a COG with colours and class names."""
+    seven = legend.seven()
+    pixel_deg = 1 / ground.per_degree
+    profile = cog.Profile("EPSG:4326", (pixel_deg, 0.0, ground.west, 0.0, -pixel_deg, ground.north), ground.codes.shape)
+    palette = legend.Legend("demo truth", (*seven.classes, _WETLAND))
+    note = {"NOTE": "generated: nothing here is real"}
+    cog.from_blocks(path, profile, [(0, 0, ground.codes[None])], palette=palette, tags=note)
+
+
+def read(path: pathlib.Path) -> Truth:
+    """The truth that `write` wrote."""
+    with rasterio.open(path) as source:
+        return Truth(source.read(1), source.transform.c, source.transform.f)
+
+
+class _Canvas:
+    """Ground in the making: `codes` uint8[y, x], grass at first, and `free` bool[y, x], where no class was put yet."""
+
+    def __init__(self, world: settings.World) -> None:
+        self._world = world
+        rows, columns = (n * settings.TRUTH_PER_CELL for n in world.ground.shape)
+        self.codes = np.full((rows, columns), settings.GRASS_SHRUB, np.uint8)
+        self.free = np.ones((rows, columns), bool)
 
     def field(self, purpose: str, scale_m: float, *, scaled: bool = True) -> np.ndarray:
         """float32[y, x] of variance 1; `scaled` lengths shrink with the landscape."""
         scale = scale_m * (self._world.scale if scaled else 1.0)
-        return _upsampled(fields.gaussian(self._world, f"truth {purpose}", scale).values, self._shape)
+        return _upsampled(fields.gaussian(self._world, f"truth {purpose}", scale).values, self.codes.shape)
+
+    def threshold(self, share: float, score: np.ndarray) -> float:
+        """The score above which free ground covers `share` of the whole."""
+        left = min(1.0, share * self.free.size / max(1, int(self.free.sum())))
+        return float(np.quantile(score[self.free][::QUANTILE_STEP], 1 - left))
+
+    def claim(self, code: int, share: float, score: np.ndarray) -> None:
+        """Gives the class the best-scoring free ground, `share` of the whole."""
+        self.take(code, self.free & (score >= self.threshold(share, score)))
+
+    def take(self, code: int, where: np.ndarray) -> None:
+        """Gives the class the ground `where`."""
+        self.codes[where] = code
+        self.free[where] = False
 
 
 def _upsampled(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -99,7 +143,7 @@ def _upsampled(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         part = (position - low).astype(np.float32)
         part = part[:, None] if axis == 0 else part[None, :]
         values = np.take(values, low, axis) * (1 - part) + np.take(values, low + 1, axis) * part
-    return values
+    return np.asarray(values)
 
 
 def _river(world: settings.World, free: np.ndarray) -> np.ndarray:
@@ -114,4 +158,4 @@ def _river(world: settings.World, free: np.ndarray) -> np.ndarray:
     slope = np.gradient(path * rows) * 1.2
     half = world.river_half_width_m * (0.4 + 0.6 * world.scale) / north_m * np.sqrt(1 + slope**2)
     distance = np.abs(np.arange(rows)[:, None] - (path * rows)[None, :])
-    return free & (distance < half[None, :])
+    return np.asarray(free & (distance < half[None, :]))
