@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import rasterio
+import rasterio.warp
 from PIL import Image
 from rasterio.transform import Affine
 

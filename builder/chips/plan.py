@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -156,15 +157,14 @@ def selection(points: pa.Table, answers: pa.Table, design: designs.SamplingDesig
 def batches(candidates: pa.Table) -> list[Batch]:
     """The candidates in batches of one block each, by rank."""
     order = candidates.sort_by([("block", "ascending"), ("rank", "ascending"), ("key", "ascending")])
-    blocks = order["block"].to_numpy(zero_copy_only=False)
-    starts = np.flatnonzero(np.concatenate([[True], blocks[1:] != blocks[:-1]])) if len(order) else np.empty(0, int)
-    ends = [*starts[1:].tolist(), len(order)]
-    cuts = [
-        (first, min(first + BATCH_POINTS, end))
-        for start, end in zip(starts.tolist(), ends, strict=True)
-        for first in range(start, end, BATCH_POINTS)
-    ]
-    return [_batch(str(blocks[first]), order.slice(first, end - first)) for first, end in cuts]
+    blocks = order["block"].to_pylist()
+    cuts = []
+    first = 0
+    for _, group in itertools.groupby(blocks):
+        end = first + sum(1 for _ in group)
+        cuts += [(start, min(start + BATCH_POINTS, end)) for start in range(first, end, BATCH_POINTS)]
+        first = end
+    return [_batch(blocks[first], order.slice(first, end - first)) for first, end in cuts]
 
 
 def _batch(block: str, rows: pa.Table) -> Batch:

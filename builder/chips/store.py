@@ -114,6 +114,7 @@ class ChipStore:
                     row_group_size=ROWS_PER_GROUP,
                     compression={name: "NONE" if name == "image" else "ZSTD" for name in STORED.names},
                     use_dictionary=False,
+                    write_statistics=["key"],  # the smallest and largest picture tell nothing
                     write_page_checksum=True,
                 )
                 _flushed(temporary)
