@@ -169,7 +169,10 @@ def _count_file(
             shared = _slots_at(product, (other,), lon, lat) != 0
             seen[rows[shared], columns[shared]] = 0
         first = int(cells.min()) * slots
-        counted = np.bincount((cells * slots + seen).ravel() - first)
+        cells *= np.int32(slots)
+        cells += seen
+        cells -= np.int32(first)
+        counted = np.bincount(cells.ravel())
         total[first : first + len(counted)] += counted
     return total
 

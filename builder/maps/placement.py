@@ -18,7 +18,7 @@ import pyproj
 from builder.maps import grid, rasters
 
 CHUNK_ROWS, CHUNK_COLUMNS = 512, 4096  # pixels held at once; multiples of usual block sizes
-NODE_STEP = 16  # pixels between exactly projected nodes
+NODE_STEP = 32  # pixels between exactly projected nodes
 SNAP = 1e-6  # of a cell or pixel: origins are written with few decimals, and a border must stay a border
 EDGE_SAMPLES = 65
 WGS84 = "EPSG:4326"
@@ -53,17 +53,17 @@ def chunks(file: rasters.RasterFile, window: grid.Window) -> Iterator[Chunk]:
 def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.ndarray:
     """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
 
-    Equal to projecting every pixel centre on its own. Where the projection is curved, only every 16th pixel is
+    Equal to projecting every pixel centre on its own. Where the projection is curved, only every 32nd pixel is
     projected; between them positions are interpolated, and pixels nearer to a border than the interpolation may be
     wrong are projected after all.
 
     Returns:
-      int64[y, x], of the chunk's shape.
+      int32[y, x], of the chunk's shape.
     """
     if is_lonlat(file.crs):
         x, y = _axes(file, window)
         row, column = _with_rim(y[chunk.row0 : chunk.row1], x[chunk.col0 : chunk.col1], window)
-        index: np.ndarray = row[:, None] * (window.shape[1] + 2) + column[None, :]
+        index: np.ndarray = row[:, None] * np.int32(window.shape[1] + 2) + column[None, :]
         return index
     return _projected_cells(file, chunk, window)
 
@@ -180,8 +180,8 @@ def _cut(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
 
 def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.shape
-    row = (np.clip(y, -1, rows) + 1).astype(np.int64)
-    column = (np.clip(x, -1, columns) + 1).astype(np.int64)
+    row = (np.clip(y, -1, rows) + 1).astype(np.int32)
+    column = (np.clip(x, -1, columns) + 1).astype(np.int32)
     return row, column
 
 
@@ -198,7 +198,7 @@ def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.Window) -> t
 def _exact_cells(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray, window: grid.Window) -> np.ndarray:
     x, y = _window_position(*pixel_centres(file, rows, columns), window)
     row, column = _with_rim(y, x, window)
-    index: np.ndarray = row * (window.shape[1] + 2) + column
+    index: np.ndarray = row * np.int32(window.shape[1] + 2) + column
     return index
 
 
@@ -210,22 +210,27 @@ def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window
     if not tolerance < 0.25:  # a pole or the edge of the projection: nothing to interpolate
         rows, columns = np.mgrid[chunk.row0 : chunk.row1, chunk.col0 : chunk.col1]
         return _exact_cells(file, rows, columns, window)
-    weigh_rows, weigh_columns = _weights(chunk.shape[0], len(node_rows)), _weights(chunk.shape[1], len(node_columns))
-    x = _interpolated(x, weigh_rows, weigh_columns, window.shape[1])
-    y = _interpolated(y, weigh_rows, weigh_columns, window.shape[0])
-    tolerance += 1e-6 * (max(window.shape) + 2)  # of arithmetic in 32 bits
-    index: np.ndarray = y.astype(np.int64) * (window.shape[1] + 2) + x.astype(np.int64)
-    near = ((x - tolerance).astype(np.int32) != (x + tolerance).astype(np.int32)) | (
-        (y - tolerance).astype(np.int32) != (y + tolerance).astype(np.int32)
-    )
-    rows, columns = np.nonzero(near)
-    index[near] = _exact_cells(file, chunk.row0 + rows, chunk.col0 + columns, window)
-    return index
+    column, near_column = _split(_interpolated(x, chunk.shape, window.shape[1]), tolerance)
+    row, near_row = _split(_interpolated(y, chunk.shape, window.shape[0]), tolerance)
+    row *= np.int32(window.shape[1] + 2)
+    row += column
+    rows, columns = np.divmod(np.flatnonzero(near_row | near_column), chunk.shape[1])  # faster than nonzero of 2-D
+    row[rows, columns] = _exact_cells(file, chunk.row0 + rows, chunk.col0 + columns, window)
+    return row
+
+
+def _split(position: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """int32 whole part of positions (overwritten), and whether they may lie beyond the next border."""
+    whole = np.floor(position)
+    position -= whole
+    position -= np.float32(0.5)
+    arithmetic = 1e-6 * float(whole.max())  # 32 bits: sixteen roundings of the largest position
+    return whole.astype(np.int32), np.abs(position, out=position) > 0.5 - tolerance - arithmetic
 
 
 def _nodes(size: int) -> np.ndarray:
-    """Offsets of nodes that cover 0..size - 1: an odd number of them, at least three."""
-    intervals = max(2, 2 * math.ceil((size - 1) / (2 * NODE_STEP)))
+    """Offsets of nodes round 0..size - 1: an odd number of them, at least three."""
+    intervals = 2 * math.ceil(size / (2 * NODE_STEP))
     return np.arange(intervals + 1) * NODE_STEP
 
 
@@ -241,16 +246,19 @@ def _interpolation_error(nodes: np.ndarray) -> float:
     return float(along_rows + along_columns)
 
 
-def _weights(size: int, nodes: int) -> np.ndarray:
-    """float32[pixel, node]: linear interpolation as a matrix."""
-    interval, offset = np.divmod(np.arange(size), NODE_STEP)
-    weights = np.zeros((size, nodes), np.float32)
-    weights[np.arange(size), interval] = 1.0 - offset / NODE_STEP
-    weights[np.arange(size), np.minimum(interval + 1, nodes - 1)] += (offset / NODE_STEP).astype(np.float32)
-    return weights
+def _interpolated(nodes: np.ndarray, shape: tuple[int, int], size: int) -> np.ndarray:
+    """float32[y, x]: position of each pixel, with the rim: 0..1 is outside before, size + 1 and more outside behind."""
+    rows, columns = shape
+    across = _along_rows(np.ascontiguousarray(nodes.T, np.float32))[:columns].T
+    position = _along_rows(np.ascontiguousarray(across))[:rows]
+    np.clip(position, -0.5, size + 0.5, out=position)  # half a cell from any border
+    position += np.float32(1.0)
+    return position
 
 
-def _interpolated(nodes: np.ndarray, weigh_rows: np.ndarray, weigh_columns: np.ndarray, size: int) -> np.ndarray:
-    """float32 position of each pixel, with the rim: 0..1 is outside before, size + 1 and more outside behind."""
-    position: np.ndarray = weigh_rows @ nodes.astype(np.float32) @ weigh_columns.T
-    return np.clip(position, -0.5, size + 0.5, out=position) + np.float32(1.0)  # half a cell from any border
+def _along_rows(nodes: np.ndarray) -> np.ndarray:
+    """float32[(nodes - 1) * NODE_STEP, x] from float32[node, x]: straight lines between nodes."""
+    part = (np.arange(NODE_STEP, dtype=np.float32) / NODE_STEP)[None, :, None]
+    between = nodes[:-1, None] + part * (nodes[1:, None] - nodes[:-1, None])
+    positions: np.ndarray = between.reshape(-1, nodes.shape[1])
+    return positions
