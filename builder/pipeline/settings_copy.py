@@ -13,7 +13,7 @@ from builder import errors
 
 PATH_KEYS = ("path", "href", "file")
 _PATH_VALUE = re.compile(
-    rf"""(?P<key>\b(?:{"|".join(PATH_KEYS)})\s*=\s*)(?:"(?P<basic>[^"\\\n]*)"|'(?P<literal>[^'\n]*)')"""
+    rf"""(?P<key>\b(?:{"|".join(PATH_KEYS)})\s*=\s*)(?:"(?P<basic>[^"\\\n]*)"(?!")|'(?P<literal>[^'\n]*)'(?!'))"""
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 

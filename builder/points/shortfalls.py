@@ -139,7 +139,8 @@ def _cause(record: Record) -> str:
     if free >= 2 * record["to_rank"]:
         return "; the rest is too near to a point of its class: lower --min-spacing-m"
     if pure >= 2 * max(free, 1):
-        return "; the rest is too near to test points or validation blocks: lower --test-per-stratum, --reserve or --buffer-m"
+        cure = "lower --test-per-stratum, --reserve or --buffer-m"
+        return f"; the rest is too near to test points or validation blocks: {cure}"
     return ""
 
 
