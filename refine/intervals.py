@@ -1,0 +1,56 @@
+"""A figure with its error: the value type, and Wilson's interval of a share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+
+from builder import errors
+
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A figure with its standard error and interval; NaN where the sample says nothing."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+
+    def margin(self, level: float = LEVEL) -> float:
+        """Half width of the symmetric interval: z x standard error."""
+        return z_value(level) * self.standard_error
+
+
+UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
+
+
+def z_value(level: float) -> float:
+    """The normal quantile of a two-sided interval: 1.96 for 0.95."""
+    if not 0.0 < level < 1.0:
+        raise errors.InputError(f"expected a confidence level between 0 and 1, such as 0.95; received {level}.")
+    return statistics.NormalDist().inv_cdf(0.5 + level / 2.0)
+
+
+def wilson(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
+    """(low, high) for a share of `size` samples, which may be an effective sample size.
+
+    Source: Wilson 1927; it keeps its level near 0 and 1, where share +- z x error does not.
+    """
+    if not size > 0 or math.isnan(share):
+        return math.nan, math.nan
+    z = z_value(level)
+    middle = (share + z * z / (2.0 * size)) / (1.0 + z * z / size)
+    half = z / (1.0 + z * z / size) * math.sqrt(share * (1.0 - share) / size + z * z / (4.0 * size * size))
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+
+
+def of_share(hits: int, size: int, level: float = LEVEL) -> Estimate:
+    """`hits` of `size` independent samples, with Wilson's interval."""
+    if size == 0:
+        return UNKNOWN
+    share = hits / size
+    return Estimate(share, math.sqrt(share * (1.0 - share) / size), *wilson(share, size, level))

@@ -1,0 +1,84 @@
+"""Two classifiers on the same samples: is one better?"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from builder import errors
+
+EXACT_BELOW = 25  # discordant pairs, under which the chi-square approximation is not to be used
+
+
+@dataclasses.dataclass(frozen=True)
+class McNemar:
+    """Four p values for "both err equally often".
+
+    `only_first` and `only_second` count the samples that only the first or only the second classifier gets right.
+    """
+
+    only_first: int
+    only_second: int
+    chi2: float
+    p_chi2: float
+    chi2_corrected: float
+    p_corrected: float
+    p_exact: float
+    p_mid: float
+
+    @property
+    def p(self) -> float:
+        """The p value to quote: mid-p, at any number of pairs; it keeps its level without the exact test's caution."""
+        return self.p_mid
+
+    @property
+    def needs_exact(self) -> bool:
+        """Whether there are too few discordant pairs for chi-square."""
+        return self.only_first + self.only_second < EXACT_BELOW
+
+
+def mcnemar(only_first: int, only_second: int) -> McNemar:
+    """McNemar's test of the discordant counts: exact, mid-p, chi-square with and without continuity correction.
+
+    Source: McNemar 1947; mid-p: Fagerland, Lydersen & Laake 2013, 10.1186/1471-2288-13-91.
+    """
+    if only_first < 0 or only_second < 0:
+        raise errors.InputError(f"expected counts of discordant samples; received {only_first} and {only_second}.")
+    pairs, apart = only_first + only_second, abs(only_first - only_second)
+    chi2 = apart**2 / pairs if pairs else 0.0
+    corrected = max(0, apart - 1) ** 2 / pairs if pairs else 0.0
+    tail, point = _lower_tail(min(only_first, only_second), pairs)
+    return McNemar(
+        only_first,
+        only_second,
+        chi2,
+        _chi2_tail(chi2),
+        corrected,
+        _chi2_tail(corrected),
+        p_exact=min(1.0, 2.0 * tail),
+        p_mid=min(1.0, 2.0 * tail - point),
+    )
+
+
+def of_predictions(first: np.ndarray, second: np.ndarray, reference: np.ndarray) -> McNemar:
+    """`mcnemar` of two predictions int[sample] of the same reference."""
+    if not first.shape == second.shape == reference.shape:
+        raise errors.InputError(
+            f"a paired test needs both predictions for every sample; "
+            f"received {first.shape}, {second.shape} and {reference.shape}."
+        )
+    right_first, right_second = first == reference, second == reference
+    return mcnemar(int((right_first & ~right_second).sum()), int((right_second & ~right_first).sum()))
+
+
+def _lower_tail(count: int, size: int) -> tuple[float, float]:
+    """P(X <= count) and P(X = count) of `size` fair coins."""
+    whole = math.lgamma(size + 1) - size * math.log(2.0)
+    points = [math.exp(whole - math.lgamma(k + 1) - math.lgamma(size - k + 1)) for k in range(count + 1)]
+    return math.fsum(points), points[-1]
+
+
+def _chi2_tail(value: float) -> float:
+    return math.erfc(math.sqrt(value / 2.0))  # one degree of freedom
