@@ -15,15 +15,15 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from refine import data, training  # noqa: E402 - the checkout need not be installed
+from refine import data, examples, strategies, training  # noqa: E402 - the checkout need not be installed
 
 SHARED = ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"
 SEED = 0
 
 
-def settings(arguments: argparse.Namespace, strategy: str, size_px: int, **others: object) -> training.Settings:
-    return training.Settings(
+def settings(arguments: argparse.Namespace, strategy: str, size_px: int, **others: object) -> strategies.Settings:
+    return strategies.Settings(
         strategy=strategy,
         weights=str(arguments.weights),
         size_px=size_px,
@@ -33,9 +33,9 @@ def settings(arguments: argparse.Namespace, strategy: str, size_px: int, **other
     )
 
 
-def trained(dataset: data.Dataset, chosen: training.Settings, out: pathlib.Path) -> pathlib.Path:
+def trained(dataset: data.Dataset, chosen: strategies.Settings, out: pathlib.Path) -> pathlib.Path:
     if not out.is_dir():
-        training.train(training.examples_of(dataset, chosen), chosen, out, features_root=out.parent / "features")
+        training.train(examples.examples_of(dataset, chosen), chosen, out, features_root=out.parent / "features")
     return out
 
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 import concurrent.futures
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import PIL.Image
 
-from builder import errors, hashing
+from builder import hashing
 from refine import data, readers
 
 VIEWS = 8  # the dihedral group: four quarter turns, each plain or mirrored
 PLAIN = 0
 SHUFFLE_BUFFER = 4096  # encoded chips; the stored order is already shuffled by key
-SMALLEST_PX = 75  # below, the last layers of InceptionV3 have no pixels
 _AHEAD = 4  # batches prepared while the model works
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -101,6 +100,13 @@ class RowFeed(keras.utils.PyDataset):  # type: ignore[misc]
         self._epoch = epoch
         self._ahead.clear()
 
+    def for_fit(self, first: int, stop: int) -> RowFeed:
+        """Itself: `fit` reads the batches of an epoch by number."""
+        return self
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(self.num_batches))
+
     def __getitem__(self, index: int) -> Batch:
         epoch = self._epoch
         for i in range(index, min(index + _AHEAD, self.num_batches)):
@@ -158,7 +164,7 @@ class StreamFeed:
     def begin(self, epoch: int) -> None:
         """Nothing to set: the stream itself goes from epoch to epoch."""
 
-    def epochs(self, first: int, stop: int) -> Any:
+    def for_fit(self, first: int, stop: int) -> Any:
         """`tf.data.Dataset` of the batches of the epochs first..stop-1."""
         import tensorflow as tf
 
@@ -219,19 +225,7 @@ def plain(split: data.Split, *, size_px: int, batch_size: int) -> Any:
     """Batches in stored order, not turned: what `evaluate` and `predict` take."""
     kind = RowFeed if split.reader.is_random_access else StreamFeed
     feed = kind(split, size_px=size_px, batch_size=batch_size, weights=None, seed=0, training=False, augment=False)
-    return feed.epochs(0, 1) if isinstance(feed, StreamFeed) else feed
-
-
-def check_size(size_px: int) -> None:
-    """Refuses input sizes that InceptionV3 cannot take.
-
-    Raises:
-      errors.InputError: below 75 pixels.
-    """
-    if size_px < SMALLEST_PX:
-        raise errors.InputError(
-            f"--size: InceptionV3 takes pictures of {SMALLEST_PX} pixels a side or more; received {size_px}."
-        )
+    return feed.for_fit(0, 1)
 
 
 def pictures(split: data.Split, rows: Sequence[int], size_px: int) -> list[np.ndarray]:
