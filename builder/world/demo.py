@@ -16,7 +16,7 @@ from builder.world import products, reviews, scenes, settings, truth
 
 PRODUCTS, IMAGERY, TRUTH, SETTINGS, FRAME = "products", "imagery", "truth.tif", "imagery.toml", "frame"
 
-IMAGERY_TOML = """# Where chips come from, and which pictures may become chips. Copied into the frame by `points --imagery`.
+IMAGERY_TOML = """# Where chips come from, and which pictures may become chips. `points --imagery` copies it into frame/.
 [rules]
 dates = ["2007-01-01", "2013-12-31"]  # the years that the products describe
 prefer = "2010-07-01"                 # nearest first
@@ -90,9 +90,7 @@ def run(
         print(summary.text.replace(str(unfinished), str(folder)))
         sampling = designs.from_json(summary.metadata["design"])
         given = reviews.write(world, ground, summary.points, sampling, unfinished / FRAME / frames.REVIEWS)
-    print(
-        f"{folder / FRAME / frames.REVIEWS}: {given.num_rows:,} labels that {len(reviews.PEOPLE)} imperfect people gave."
-    )
+    print(f"{folder / FRAME / frames.REVIEWS}: {given.num_rows:,} labels of {len(reviews.PEOPLE)} imperfect people.")
     print(f"\nNext:\n$ {build_command(folder)}")
     return frames.Frame.open(folder / FRAME, needs_imagery=True)
 

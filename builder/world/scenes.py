@@ -22,6 +22,8 @@ from builder.world import grains, settings, shots, stac, textures, truth
 
 BLOCK = 512  # pixels: rendered at once, and the block of the files
 JPEG_QUALITY = 80
+LIGHT_CHANGE = 0.13  # of brightness, standard deviation within a day
+HAZE_CHANGE, HAZE_MOST = 22.0, 45.0  # grey levels
 RAGGED_M = 4.0  # borders of classes wander by this much, so that the truth's pixels do not show
 
 
@@ -34,7 +36,7 @@ class Studio:
     grains: grains.Grains
 
     def paint(self, shot: shots.Shot, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """uint8[n, 3] colours of points in local metres (float32[n]) under the light and season of a shot."""
+        """uint8[n, 3] colours of points in local metres (float32[n]) in the season of a shot."""
         codes = self.covers(x, y)
         image = np.empty((x.size, 3), np.uint8)
         for code in np.flatnonzero(np.bincount(codes, minlength=256)):
@@ -46,6 +48,17 @@ class Studio:
                     values * np.float32(shot.gain) + np.float32(shot.haze[band]), 1, 255
                 )
         return image
+
+    def weather(self, shot: shots.Shot, pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """uint8[y, x, 3]: the picture under thin haze and uneven light, other on every day (`x`, `y` float32[y, x])."""
+        drift = np.float32(37.0 * (shot.date.toordinal() % 997))
+        coarse = textures.Ground(x[::8, ::8] + drift, y[::8, ::8] + drift, self.grains, shot.winter)
+        light = shot.gain * (1 + np.clip(LIGHT_CHANGE * coarse.slow(9.0), -0.3, 0.3))
+        haze = np.clip(HAZE_CHANGE * (coarse.slow(11.0) - 0.2), 0, HAZE_MOST)
+        light, haze = (np.repeat(np.repeat(v, 8, 0), 8, 1)[: x.shape[0], : x.shape[1], None] for v in (light, haze))
+        return np.asarray(
+            np.clip(pixels * light.astype(np.float32) + (haze + np.array(shot.haze, np.float32)), 1, 255), np.uint8
+        )
 
     def covers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """uint8[n] truth at points in local metres, with borders that wander a little."""
@@ -133,6 +146,7 @@ def _blocks(studio: Studio, job: shots.SceneJob) -> Iterator[tuple[tuple[int, in
             # Over one block the projection bends by millimetres: between its corners a bilinear mesh will do.
             x, y = (_mesh(np.asarray(c), height, width) for c in corners)
             pixels = studio.paint(job.shot, x.ravel(), y.ravel()).reshape(height, width, 3)
+            pixels = studio.weather(job.shot, pixels, x, y)
             valid = _valid(studio.world, job.shot, x, y)
             pixels[valid == 0] = 0
             yield (column, row, width, height), np.moveaxis(pixels, 2, 0), valid

@@ -75,14 +75,16 @@ CROPS = (
     (0.90, (156, 126, 94)),
     (1.0, (122, 96, 74)),
 )
+COVERS = ((0.5, (226, 228, 226)), (1.0, (180, 190, 196)))  # plastic of greenhouses and of mulch
+ORCHARDS, PLASTIC = 0.10, 0.06  # shares of the parcels
 WINTER_CROPS = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
 
 
 def artificial(ground: Ground) -> Colour:
-    """Streets, courtyards and roofs of several materials; each district has its own direction and size of lots."""
+    """Streets, courtyards and roofs of several materials; each district has its own direction, size and density."""
     lot = _lots(ground)
     grain, leafy = ground.grain("white", 1.6), ground.grain("crowns", 1.1)
-    tone = (0.74 + 0.5 * lot.lightness) * np.where((lot.depth_m % 13) < 6.5, np.float32(1.0), np.float32(0.86))
+    tone = (0.66 + 0.6 * lot.lightness) * np.where((lot.depth_m % 13) < 6.5, np.float32(1.0), np.float32(0.86))
     roof = _choose(lot.kind, ROOFS)
     dark = np.where(lot.shadow, np.float32(0.42), np.float32(1.0))
     bands = []
@@ -121,108 +123,121 @@ def _lots(ground: Ground) -> _Lots:
     lot_v = edge_v - back * half_m
     street = (in_block * block_m < 8) | (edge_v < 6.5)
     kind = g.fraction(i * 8 + number, j * 2 + back, 4)
-    built = ~street & (kind <= ROOFS[-2][0])
+    dense = 0.5 + 0.5 * g.fraction(column, row, 18)
+    built = ~street & (kind <= ROOFS[-2][0]) & (g.fraction(i * 8 + number, j * 2 + back, 19) < dense)
     roof = built & (lot_u > 3.2) & (lot_v > 7.5)
     shadow = built & (lot_u > 1.2) & (lot_u <= 3.2) & (lot_v > 6)
     return _Lots(street, roof, shadow, kind, g.fraction(i * 8 + number, j * 2 + back, 5), lot_v)
 
 
 def bareland(ground: Ground) -> Colour:
-    """Dunes in one place, rock and gullies in another; from pale sand over red to grey."""
+    """Dunes in one place, flats, rock and gullies in others; from pale sand over red to grey; some shrubs."""
     g = ground.grains
     column, row = ground.districts(700.0, 2)
     turned = ground.turned(g.fraction(column, row, 6))
     sandy = _step(ground.slow(5.2), 0.25)
-    scale = ground.slow(7.2)
-    dunes = np.where(scale > 0, turned.grain("dunes", 1.9), turned.grain("dunes", 3.1))
+    wide = _step(ground.slow(7.2), 0.5)
+    dunes = (1 - wide) * turned.grain("dunes", 1.9) + wide * turned.grain("dunes", 3.1)
+    steep = 0.06 + 0.045 * np.clip(1 + ground.slow(6.1), 0, 2)
     rock = 0.9 * ground.grain("rough", 1.7) + 0.8 * ground.grain("gullies", 1.3) + 0.5 * turned.grain("relief", 1.9)
-    light = 1 + sandy * (0.115 * dunes + 0.02 * ground.grain("white", 1.6)) + (1 - sandy) * 0.15 * rock
-    light *= 1 + 0.10 * ground.slow(2.8)
-    tint = np.clip(0.5 + 0.35 * ground.slow(2.6), 0, 1)
-    pale = _blend(tint, (198, 176, 138), (176, 142, 106))
-    stone = _blend(tint, (142, 130, 116), (152, 122, 98))
-    return _lit(_between(sandy, stone, pale), light)
+    light = 1 + sandy * (steep * dunes + 0.02 * ground.grain("white", 1.6)) + (1 - sandy) * 0.15 * rock
+    light = light * (1 + 0.10 * ground.slow(2.8))
+    tint = np.clip(0.5 + 0.4 * ground.slow(2.6), 0, 1)
+    pale = _blend(tint, (208, 190, 152), (172, 138, 104))
+    stone = _between(
+        _step(ground.slow(4.4) - 0.8, 0.4),
+        _blend(tint, (136, 132, 112), (152, 122, 98)),
+        _blend(tint, (92, 88, 84), (104, 92, 80)),
+    )
+    shrubs = ground.grain("shrubs", 1.5) * (ground.slow(3.1) > 1.1)
+    return _lit(_between(sandy, stone, pale), light * (1 - np.float32(0.4) * shrubs))
 
 
 def cultivated(ground: Ground) -> Colour:
-    """Parcels with rows, in the colours of several crops; winter leaves soil, stubble and some winter wheat."""
+    """Parcels with rows in the colours of several crops, orchards, plastic; winter leaves soil, stubble, some wheat."""
     g = ground.grains
     column, row = ground.districts(640.0, 3)
     plain = ground.turned(g.fraction(column, row, 7))
-    width, length = 26 + 34 * g.fraction(column, row, 8), 85 + 110 * g.fraction(column, row, 9)
+    estate = 1 + 1.6 * (g.fraction(column, row, 16) > 0.6)  # some districts have large fields
+    width, length = (24 + 32 * g.fraction(column, row, 8)) * estate, (80 + 100 * g.fraction(column, row, 9)) * estate
     v = plain.y / length
     j = v.astype(np.int32)
     u = plain.x / width + 7.3 * g.fraction(j, row, 10)
     i = u.astype(np.int32)
-    crop, vigour = g.fraction(i, j, 11), g.fraction(i, j, 12)
+    crop, vigour, kind = g.fraction(i, j, 11), g.fraction(i, j, 12), g.fraction(i, j, 17)
     edge_m = np.minimum((u - i) * width, (v - j) * length)
     spacing = 4.6 + 3.4 * g.fraction(j, i, 13)
-    across = np.where(g.fraction(i, j, 14) < 0.2, plain.y, plain.x)
-    phase = across / spacing
-    rows = np.abs((phase - phase.astype(np.int32)) - 0.5) * 4 - 1  # triangle wave, -1..1
-    light = 0.84 + 0.3 * vigour + (0.05 + 0.07 * vigour) * rows + 0.03 * ground.grain("white", 1.6)
+    rows = _wave(np.where(g.fraction(i, j, 14) < 0.2, plain.y, plain.x) / spacing)
+    trees = (rows > 0) & (_wave(np.where(kind < ORCHARDS, plain.y / spacing, np.float32(0))) > 0)
+    light = 0.82 + 0.34 * vigour + (0.03 + 0.08 * vigour) * rows + 0.03 * ground.grain("white", 1.6)
     light = light + 0.05 * ground.grain("smooth", 5.0)
+    colour = _choose(crop, WINTER_CROPS if ground.winter else CROPS)
     bank = np.where(edge_m < 1.9, np.float32(0.66), np.float32(1.0))
-    return _lit(_choose(crop, WINTER_CROPS if ground.winter else CROPS), light * bank)
+    bank = np.where((kind < ORCHARDS) & trees, np.float32(0.55), bank)
+    plastic = ((kind > 1 - PLASTIC) & (rows > -0.4)).astype(np.float32)
+    return _lit(_between(plastic, colour, _choose(vigour, COVERS)), light * bank)
 
 
 def forest(ground: Ground) -> Colour:
-    """Crowns with a sunny and a shaded side; broadleaved and coniferous stands; winter bares the broadleaved ones."""
+    """Crowns with a sunny and a shaded side, of broadleaved and coniferous trees, closed or open."""
     stand = _step(ground.slow(3.2) + 0.4 * ground.grain("rough", 4.0), 0.3)
-    crown_m = np.where(ground.slow(6.2) > 0, np.float32(1), np.float32(0))
-    crowns = np.where(crown_m > 0, ground.grain("crowns", 1.15), ground.grain("crowns", 1.75))
-    tones = np.where(crown_m > 0, ground.grain("tones", 1.15), ground.grain("tones", 1.75))
-    conifer, broad = (44, 74, 46), ((118, 104, 88) if ground.winter else (84, 116, 54))
-    base = _blend(stand, conifer, broad)
-    slope = 1 + 0.11 * ground.slow(1.4)
-    light = (0.96 + 0.46 * crowns + 0.13 * tones) * slope + 0.05 * ground.grain("white", 1.6)
-    return _lit(base, np.clip(light, 0.22, 1.8))
+    large = ground.slow(6.2) > 0
+    crowns = np.where(large, ground.grain("crowns", 1.15), ground.grain("crowns", 1.75))
+    tones = np.where(large, ground.grain("tones", 1.15), ground.grain("tones", 1.75))
+    conifer, broad = (44, 74, 46), ((118, 104, 88) if ground.winter else (86, 116, 56))
+    light = (0.96 + 0.46 * crowns + 0.13 * tones) * (1 + 0.13 * ground.slow(1.4)) + 0.05 * ground.grain("white", 1.6)
+    trees = _lit(_blend(stand, conifer, broad), np.clip(light, 0.22, 1.8))
+    gap = ((tones < -0.25) & (ground.slow(4.0) > 0.45)).astype(np.float32)
+    floor = _blend(np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7), 0, 1), (112, 128, 70), (150, 142, 92))
+    return _between(gap, trees, floor)
 
 
 def grass_shrub(ground: Ground) -> Colour:
-    """Soft mottles of green and brown with scattered shrubs; straw in winter, then close to bareland."""
+    """Soft mottles of green, brown and grey with few or many shrubs; straw in winter, then close to bareland."""
     mottle = np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7) + 0.16 * ground.grain("fractal", 1.9), 0, 1)
-    lush = np.clip(0.5 + 0.4 * ground.slow(4.8), 0, 1)
+    lush = np.clip(0.5 + 0.5 * ground.slow(4.8), 0, 1)
     if ground.winter:
         meadow = _blend(mottle, (186, 166, 120), (160, 138, 100))
     else:
-        fresh = _blend(mottle, (112, 140, 72), (146, 148, 88))
-        dry = _blend(mottle, (146, 142, 86), (172, 156, 108))
+        fresh, dry = _blend(mottle, (98, 132, 62), (136, 146, 82)), _blend(mottle, (160, 150, 98), (188, 166, 122))
         meadow = _between(lush, dry, fresh)
-    shrubs = ground.grain("shrubs", 1.5) * (ground.slow(2.5) > -0.5)
-    light = 1 + 0.045 * ground.grain("rough", 1.6) + 0.02 * ground.grain("white", 1.6) + 0.05 * ground.slow(1.1)
-    return _lit(meadow, light * (1 - np.float32(0.48) * shrubs))
+    bushy = ground.slow(2.5)
+    shrubs = np.maximum(ground.grain("shrubs", 1.5) * (bushy > -0.2), ground.grain("shrubs", 2.3) * (bushy > 0.7))
+    light = 1 + 0.045 * ground.grain("rough", 1.6) + 0.02 * ground.grain("white", 1.6) + 0.09 * ground.slow(1.1)
+    return _lit(meadow, light * (1 - np.float32(0.5) * shrubs))
 
 
 def snow_ice(ground: Ground) -> Colour:
-    """Bright slopes with blue shadows, crevasses in places, and rock that shows through."""
+    """Bright slopes with blue shadows, bare and dirty ice, crevasses in places, and rock that shows through."""
     turned = ground.turned(np.full(ground.x.shape, 0.3, np.float32))
     relief = 0.65 * ground.grain("relief", 2.9) + 0.55 * turned.grain("crisp", 1.6)
-    shade = np.clip(0.32 - 0.26 * relief, 0, 1)
-    colour = _blend(shade, (248, 249, 250), (120, 146, 186))
+    contrast = 0.17 + 0.1 * np.clip(1 + ground.slow(3.7), 0, 2)
+    fresh = _blend(np.clip(0.32 - contrast * relief, 0, 1), (248, 249, 250), (120, 146, 186))
+    dirty = _blend(np.clip(0.4 - contrast * relief, 0, 1), (206, 202, 192), (132, 134, 140))
+    colour = _between(_step(ground.slow(4.9) - 0.7, 0.5), fresh, dirty)
     crevasse = turned.grain("cracks", 1.6) * (ground.slow(3.5) > 0.55)
-    colour = _lit(colour, 1 - np.float32(0.35) * crevasse)
     rock = (ground.grain("fractal", 1.6) + 0.4 * relief > 1.95).astype(np.float32)
     stone = 96 + 18 * ground.grain("rough", 1.7)
-    dull = 1 - 0.07 * np.clip(1 + ground.slow(5.5), 0, 2)
+    dull = (1 - 0.09 * np.clip(1 + ground.slow(5.5), 0, 2)) * (1 - np.float32(0.35) * crevasse)
     return _lit(_between(rock, colour, (stone, stone, stone)), dull)
 
 
 def water(ground: Ground) -> Colour:
-    """Dark and smooth, clear blue to turbid brown, ripples and some glint; winter covers much of it with pale ice."""
+    """Smooth: dark blue, green or turbid and pale, with ripples and glint; winter covers much of it with pale ice."""
     g = ground.grains
     column, row = ground.districts(1500.0, 4)
     turned = ground.turned(g.fraction(column, row, 15))
-    turbid = np.clip(0.42 + 0.42 * ground.slow(10.2), 0, 1)
-    colour = _blend(turbid, (28, 52, 76), (112, 112, 86))
+    clear = _blend(np.clip(0.5 + 0.5 * ground.slow(4.3), 0, 1), (28, 52, 76), (62, 88, 62))
+    murky = _blend(np.clip(0.5 + 0.5 * ground.slow(3.9), 0, 1), (112, 112, 86), (166, 150, 118))
+    colour = _between(_step(ground.slow(7.1) - 0.1, 0.9), clear, murky)
     light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.09 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
+    shine = 46 * np.clip(ground.slow(6.3) - 0.6, 0, 1.5) * (1 + 0.12 * turned.grain("ripples", 1.7))
     glint = (turned.grain("ripples", 1.5) > 2.6) * (ground.slow(4.5) > 0.6)
-    red, green, blue = (c * light + np.float32(70) * glint for c in colour)
+    red, green, blue = (c * light + shine + np.float32(70) * glint for c in colour)
     if not ground.winter:
         return red, green, blue
     ice = _step(ground.slow(5.2) + 0.9 + 0.2 * ground.grain("fractal", 1.7), 0.12)
-    cracks = ground.grain("cracks", 1.9)
-    pale = 214 + 9 * ground.slow(1.2) - 46 * cracks
+    pale = 214 + 9 * ground.slow(1.2) - 46 * ground.grain("cracks", 1.9)
     return _between(ice, (red, green, blue), (pale - 6, pale + 3, pale + 10))
 
 
@@ -268,6 +283,11 @@ def _choose(fraction: np.ndarray, kinds: tuple[tuple[float, RGB], ...]) -> Colou
 def _lit(colour: Colour, light: np.ndarray | np.float32) -> Colour:
     red, green, blue = (c * light for c in colour)
     return red, green, blue
+
+
+def _wave(phase: np.ndarray) -> np.ndarray:
+    """A triangle wave in -1..1 of period 1, for phases of 0 and more."""
+    return np.asarray(np.abs((phase - phase.astype(np.int32)) - np.float32(0.5)) * 4 - 1)
 
 
 def _step(values: np.ndarray, width: float) -> np.ndarray:
