@@ -38,7 +38,10 @@ CRS = pyproj.CRS
 
 @dataclasses.dataclass(frozen=True)
 class MapRequest:
-    """What `python -m refine map` was asked for; degrees are EPSG:4326, `min_confidence` is 0..1."""
+    """What `python -m refine map` was asked for; degrees are EPSG:4326, `min_confidence` is 0..1.
+
+    `block_px` changes what a killed run loses, not the map.
+    """
 
     model: pathlib.Path
     base: pathlib.Path
@@ -50,6 +53,7 @@ class MapRequest:
     min_confidence: float = 0.5
     engine: str = "keras"
     overwrite: bool = False
+    block_px: int = BLOCK_PX
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +102,8 @@ def refine_map(request: MapRequest) -> MapSummary:
     with job.layers:
         summary = _blocks(job)
         _write(job, summary)
-    shutil.rmtree(job.work)
+    for work in request.out.parent.glob(f"{atomic.TEMPORARY_PREFIX}{request.out.stem}.*"):
+        shutil.rmtree(work)  # blocks of this map, and of earlier tries with other settings
     return summary
 
 
@@ -178,15 +183,16 @@ def _identity(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _windows(shape: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    for row in range(0, shape[0], BLOCK_PX):
-        for column in range(0, shape[1], BLOCK_PX):
-            yield row, min(row + BLOCK_PX, shape[0]), column, min(column + BLOCK_PX, shape[1])
+def _windows(job: Job) -> Iterator[tuple[int, int, int, int]]:
+    (rows, columns), side = job.base.shape, job.request.block_px
+    for row in range(0, rows, side):
+        for column in range(0, columns, side):
+            yield row, min(row + side, rows), column, min(column + side, columns)
 
 
 def _blocks(job: Job) -> MapSummary:
     """Makes every block that is not there yet; returns the sum over all."""
-    windows = list(_windows(job.base.shape))
+    windows = list(_windows(job))
     total = MapSummary({}, {}, changes.Changes())
     with progress.Progress("refined", len(windows), unit="blocks") as bar:
         for window in windows:
@@ -272,7 +278,7 @@ def _classify(
     pictured = np.zeros(len(rows), bool)
     probabilities = np.zeros((len(rows), len(job.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    groups = rows // GROUP_PX * BLOCK_PX + columns // GROUP_PX
+    groups = rows // GROUP_PX * asked.shape[1] + columns // GROUP_PX
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         wanted = [
@@ -342,7 +348,7 @@ def _write_layer(
     profile = cog.Profile(job.base.crs, job.base.transform, job.base.shape, 1, "uint8", nodata)
     blocks = (
         (window[0], window[2], getattr(_read_block(_block_file(job, window))[0], layer)[np.newaxis])
-        for window in _windows(job.base.shape)
+        for window in _windows(job)
     )
     cog.from_blocks(
         path,

@@ -1,0 +1,239 @@
+"""python -m refine demo | train | compare | accuracy | noise | map | report: from a dataset to a refined map."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder import command_line, errors
+
+if TYPE_CHECKING:
+    from refine import strategies
+
+DESCRIPTION = """From a released dataset to a refined map with receipts.
+
+The usual road:
+  python -m refine train --dataset globeland_samples/rough:1.0.0 --data_dir DATA --strategy first-layer --out MODEL
+  python -m refine map --model MODEL --base n49_30_2010lc030.tif --frame FRAME --out refined.tif
+  python -m refine report --map refined.tif --frame FRAME --out report.html
+"""
+EXIT_CODES = "exit codes: 0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted"
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    return command_line.run(_parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m refine",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_add_demo, _add_train, _add_compare, _add_accuracy, _add_noise, _add_map, _add_report):
+        add(commands)
+    return parser
+
+
+def _add_demo(commands: Commands) -> None:
+    p = commands.add_parser("demo", help="the whole road on a generated world, ending in a report", allow_abbrev=False)
+    p.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder to write")
+    p.add_argument("--weights", default="none", metavar="none|imagenet|FILE", help="start of the network (%(default)s)")
+    p.add_argument("--seed", type=int, default=0, help="another seed is another world (%(default)s)")
+    p.set_defaults(run=_demo)
+
+
+def _add_dataset(p: argparse.ArgumentParser, *, dataset: str | None = None) -> None:
+    p.add_argument(
+        "--dataset",
+        required=dataset is None,
+        default=dataset,
+        metavar="NAME/CONFIG:VERSION",
+        help="a TFDS dataset with image and label, or a folder of images by class",
+    )
+    p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where `tfds build --data_dir` wrote it")
+    p.add_argument("--labels", type=pathlib.Path, metavar="FILE", help="CSV label,class that maps labels to classes")
+
+
+def _add_learning(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|none|FILE",
+        help="FILE: Keras weights of InceptionV3 without top (%(default)s)",
+    )
+    p.add_argument(
+        "--size",
+        type=int,
+        default=299,
+        dest="size_px",
+        metavar="PX",
+        help="side of the input, 75 or more (%(default)s)",
+    )
+    p.add_argument("--batch-size", type=int, default=32, metavar="N", help="chips per step (%(default)s)")
+    p.add_argument("--batch-norm", choices=("frozen", "train"), help="frozen with pretrained weights, train with none")
+    p.add_argument("--epochs", type=int, metavar="N", help="at most (200 for logits, 30 for first-layer)")
+    p.add_argument(
+        "--warmup-epochs", type=int, default=20, metavar="N", help="of the head before first-layer (%(default)s)"
+    )
+    p.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="of the head (%(default)s)")
+    p.add_argument(
+        "--base-share", type=float, default=0.1, metavar="S", help="rate of the base, as a share (%(default)s)"
+    )
+    p.add_argument(
+        "--patience", type=int, default=8, metavar="N", help="epochs without progress that end it (%(default)s)"
+    )
+    p.add_argument(
+        "--views", type=int, choices=(1, 8), default=1, help="views whose features logits keeps (%(default)s)"
+    )
+    p.add_argument("--loss", choices=("cross-entropy", "smoothing", "generalized"), default="cross-entropy")
+    p.add_argument("--smoothing", type=float, default=0.1, metavar="S", help="of --loss smoothing (%(default)s)")
+    p.add_argument("--q", type=float, default=0.7, help="of --loss generalized (%(default)s)")
+    p.add_argument("--weigh-by", default="", metavar="votes,purity", help="features whose product weighs the examples")
+    p.add_argument("--validation-share", type=float, metavar="S", help="of train, where there is no validation split")
+    p.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
+    p.add_argument("--devices", type=int, metavar="N", help="accelerators to use (all)")
+    p.add_argument("--seed", type=int, default=0, help="of order, views and dropout (%(default)s)")
+
+
+def _add_train(commands: Commands) -> None:
+    p = commands.add_parser("train", help="train a model by one strategy", allow_abbrev=False)
+    _add_dataset(p)
+    p.add_argument("--strategy", choices=("logits", "first-layer"), required=True, help="what learns: the head, or all")
+    _add_learning(p)
+    doubtful = p.add_mutually_exclusive_group()
+    doubtful.add_argument("--without-doubtful", type=pathlib.Path, metavar="FILE", help="leave out what `noise` lists")
+    doubtful.add_argument("--weight-by", type=pathlib.Path, metavar="FILE", help="weigh by the table of `noise`")
+    p.add_argument("--out", type=pathlib.Path, required=True, metavar="MODEL", help="model folder to write")
+    p.add_argument("--overwrite", action="store_true", help="replace MODEL")
+    p.set_defaults(run=_train)
+
+
+def _add_compare(commands: Commands) -> None:
+    p = commands.add_parser("compare", help="the four strategies on one test split", allow_abbrev=False)
+    _add_dataset(p, dataset="globeland_samples")
+    p.add_argument("--version", metavar="X.Y.Z", help="of the dataset (the newest)")
+    p.add_argument("--split", default="test", help="test split to judge on (%(default)s)")
+    _add_learning(p)
+    p.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="folder of models, table and figure")
+    p.set_defaults(run=_compare)
+
+
+def _add_accuracy(commands: Commands) -> None:
+    p = commands.add_parser(
+        "accuracy", help="estimates from a confusion matrix or a sample, and a linter", allow_abbrev=False
+    )
+    p.add_argument("--matrix", type=pathlib.Path, metavar="M.csv", help="counts; rows map, columns reference")
+    p.add_argument("--areas", type=pathlib.Path, metavar="A.csv", help="class,area: mapped area of each class")
+    p.add_argument(
+        "--sample", type=pathlib.Path, metavar="S.csv", help="map,reference[,stratum,inclusion_probability,block]"
+    )
+    p.add_argument("--strata", type=pathlib.Path, metavar="T.csv", help="stratum,size: strata that are not map classes")
+    p.add_argument("--strata-are-counts", action="store_true", help="sizes count sampling units, not area")
+    p.add_argument("--printed-overall", metavar="X", help="overall accuracy as published, for the linter")
+    p.add_argument("--printed-kappa", metavar="X", help="kappa as published, for the linter")
+    p.add_argument("--wanted-error", type=float, metavar="E", help="standard error to plan a survey for")
+    p.add_argument(
+        "--model", type=pathlib.Path, metavar="MODEL", help="judge a model instead, on --dataset and --split"
+    )
+    p.add_argument("--dataset", metavar="NAME/CONFIG:VERSION", help="of --model (what it was trained on)")
+    p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where the dataset lies")
+    p.add_argument("--split", default="test", help="of --dataset (%(default)s)")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_accuracy)
+
+
+def _add_noise(commands: Commands) -> None:
+    p = commands.add_parser("noise", help="find doubtful labels", allow_abbrev=False)
+    _add_dataset(p)
+    p.add_argument("--split", default="train", help="split to look at (%(default)s)")
+    _add_learning(p)
+    p.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="folder of table and sheet")
+    p.set_defaults(run=_noise)
+
+
+def _add_map(commands: Commands) -> None:
+    p = commands.add_parser("map", help="reclassify the inconsistent cells of a base map", allow_abbrev=False)
+    p.add_argument("--model", type=pathlib.Path, required=True, metavar="MODEL", help="folder written by `train`")
+    p.add_argument("--base", type=pathlib.Path, required=True, metavar="FILE", help="GlobeLand30 tile to refine")
+    p.add_argument("--frame", type=pathlib.Path, required=True, metavar="FRAME", help="says which cells, which imagery")
+    p.add_argument(
+        "--out", type=pathlib.Path, required=True, metavar="FILE", help="GeoTIFF to write, on the base's grid"
+    )
+    region = p.add_mutually_exclusive_group()
+    region.add_argument(
+        "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
+    )
+    region.add_argument("--aoi", type=pathlib.Path, metavar="FILE", help="region as polygons, any CRS")
+    p.add_argument("--include-undetermined", action="store_true", help="reclassify undetermined cells too")
+    p.add_argument(
+        "--min-confidence", type=float, default=0.5, metavar="P", help="keep the base below it (%(default)s)"
+    )
+    p.add_argument(
+        "--engine", choices=("keras", "onnxruntime"), default="keras", help="what runs the model (%(default)s)"
+    )
+    p.add_argument("--overwrite", action="store_true", help="replace FILE")
+    p.set_defaults(run=_map)
+
+
+def _add_report(commands: Commands) -> None:
+    p = commands.add_parser("report", help="one HTML page about map, models and data", allow_abbrev=False)
+    p.add_argument("--map", type=pathlib.Path, metavar="FILE", help="refined map written by `map`")
+    p.add_argument("--base", type=pathlib.Path, metavar="FILE", help="the base map before")
+    p.add_argument("--frame", type=pathlib.Path, metavar="FRAME", help="sampling frame")
+    p.add_argument("--comparison", type=pathlib.Path, metavar="DIR", help="folder written by `compare`")
+    p.add_argument("--noise", type=pathlib.Path, metavar="DIR", help="folder written by `noise`")
+    p.add_argument("--dataset", metavar="NAME/CONFIG:VERSION", help="for the sheets of samples")
+    p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where the dataset lies")
+    p.add_argument("--note", action="append", default=[], metavar="TEXT", help="a sentence to print at the top")
+    p.add_argument("--out", type=pathlib.Path, required=True, metavar="FILE", help="HTML file to write")
+    p.add_argument("--overwrite", action="store_true", help="replace FILE")
+    p.set_defaults(run=_report)
+
+
+def _settings(args: argparse.Namespace, **more: Any) -> strategies.Settings:
+    """The training settings among the arguments."""
+    from refine import losses, strategies
+
+    names = {field.name for field in dataclasses.fields(strategies.Settings)} - {"loss", "weigh_by"}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    weigh_by = tuple(name for name in args.weigh_by.split(",") if name)
+    loss = losses.Loss(args.loss, args.smoothing, args.q)
+    return strategies.Settings(**(given | {"loss": loss, "weigh_by": weigh_by} | more))
+
+
+def _train(args: argparse.Namespace) -> int:
+    from refine import data, examples, training
+
+    dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
+    settings = _settings(args)
+    given = examples.examples_of(dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by)
+    print(training.train(given, settings, args.out, overwrite=args.overwrite))
+    return command_line.DONE
+
+
+def _map(args: argparse.Namespace) -> int:
+    from refine import mapping, reclassify
+
+    names = {field.name for field in dataclasses.fields(mapping.MapRequest)}
+    summary = mapping.refine_map(mapping.MapRequest(**{k: v for k, v in vars(args).items() if k in names}))
+    for value, pixels in sorted(summary.pixels.items()):
+        print(f"{reclassify.PROVENANCE_TITLES[reclassify.Provenance(value)]:<42}{pixels:>12,} pixels")
+    for reason, count in sorted(summary.refused.items()):
+        print(f"no imagery: {reason:<30}{count:>12,} pixels")
+    print(args.out)
+    return command_line.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
