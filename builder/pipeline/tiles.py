@@ -14,7 +14,7 @@ import rasterio
 import rasterio.errors
 import rasterio.windows
 
-from builder import atomic, errors
+from builder import atomic, errors, progress
 from builder.maps import grid
 from builder.pipeline import options
 from builder.points import frame as frames
@@ -41,13 +41,19 @@ class FrameTiles:
 
     def __call__(self, work: Work) -> sampling.Draw:
         """The sum of `work` over all tiles."""
+        windows = list(self.window.tiles(self.tile_cells))
         with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=self.folder) as scratch:
             result = pathlib.Path(scratch) / "draw.pickle"
-            with options.run(self.beam_options) as pipeline:
-                tiles = pipeline | beam.Create(list(self.window.tiles(self.tile_cells)))
-                _ = tiles | DrawTiles(self, work) | "KeepDraw" >> beam.Map(_keep, result)
+            with progress.Progress("drawing points", len(windows), unit="tiles") as shown:
+                self._run(work, windows, result)
+                shown.reach(len(windows))
             draw: sampling.Draw = pickle.loads(result.read_bytes())
             return draw
+
+    def _run(self, work: Work, windows: Sequence[grid.Window], result: pathlib.Path) -> None:
+        with options.run(self.beam_options) as pipeline:
+            tiles = pipeline | beam.Create(windows)
+            _ = tiles | DrawTiles(self, work) | "KeepDraw" >> beam.Map(_keep, result)
 
     def read(self, tile: grid.Window) -> sampling.Layers:
         """What the rasters hold in `tile`, a part of the window.
