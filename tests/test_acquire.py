@@ -192,3 +192,21 @@ def test_changed_rules_fill_another_store(tmp_path):
     selection = acquire.acquire(frame)
     assert {row["scene_ids"][0] for row in selection.kept.to_pylist()} == {"summer"}
     assert len(list(frame.chips_folder.iterdir())) == 2
+
+
+def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
+    world(tmp_path / "imagery")
+    frame = frame_of(tmp_path / "frame")
+    finished = []
+
+    def interrupted(*arguments):
+        if len(finished) == 3:
+            raise KeyboardInterrupt
+        finished.append(1)
+        return real(*arguments)
+
+    real = chip.acquire
+    monkeypatch.setattr(chip, "acquire", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        acquire.acquire(frame)
+    assert len(store_of(frame).batches()) == 3

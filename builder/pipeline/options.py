@@ -20,6 +20,7 @@ from builder import errors
 # Beam's own default, DirectRunner, first tries to download another engine, so what runs would depend on the network.
 DEFAULT_RUNNER = "FnApiRunner"
 _OWN_ERRORS = re.compile(r"builder\.errors\.(?:InputError|RefusedOverwrite): ")
+_INTERRUPTED = re.compile(r"^(?:RuntimeError: )?KeyboardInterrupt\b", re.MULTILINE)  # Ctrl-C inside a worker's code
 _STAGE = re.compile(r"\s*\[while running '[^\n]*'\]")
 
 
@@ -58,6 +59,8 @@ def run(args: Sequence[str] = ()) -> Iterator[beam.Pipeline]:
             with beam.Pipeline(options=options) as pipeline:
                 yield pipeline
         except Exception as error:
+            if _INTERRUPTED.search(str(error)):
+                raise KeyboardInterrupt from None
             text = input_error_text(error)
             if text is None or text == str(error):
                 raise
