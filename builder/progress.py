@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TextIO
 
 LINE_EVERY_S = 10.0
 
@@ -12,7 +13,7 @@ LINE_EVERY_S = 10.0
 class Progress:
     """Counts finished units of `total`; prints rate and time left. Use as a context manager and call `advance`."""
 
-    def __init__(self, what: str, total: int | None, *, unit: str = "", stream: object = None) -> None:
+    def __init__(self, what: str, total: int | None, *, unit: str = "", stream: TextIO | None = None) -> None:
         self._what, self._total, self._unit = what, total, unit
         self._stream = stream or sys.stderr
         self._done = 0
@@ -51,7 +52,7 @@ class Progress:
         elif self._total and rate > 0:
             text += f", {duration((self._total - self._done) / rate)} left"
         start, end = ("\r", "\x1b[K" + ("\n" if final else "")) if self._is_terminal else ("", "\n")
-        print(f"{start}{text}", end=end, file=self._stream, flush=True)  # type: ignore[call-overload]
+        print(f"{start}{text}", end=end, file=self._stream, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -38,12 +38,14 @@ def test_outside_and_no_data_never_win() -> None:
 
 @pytest.mark.parametrize("votes", [0, 2, 6])
 def test_anything_but_a_strict_majority_is_refused(votes: int) -> None:
-    with pytest.raises(errors.InputError, match="expected a strict majority of the 5 products, 3..5"):
+    with pytest.raises(errors.InputError, match=r"expected a strict majority of the 5 products, 3\.\.5"):
         agreement.consensus(cell(1, 1, 1, 1, 1), min_agreement=votes)
 
 
 @given(stacks, st.permutations(range(5)), st.sampled_from([3, 4, 5, None]))
-def test_the_order_of_products_is_irrelevant_to_the_consensus(labels: np.ndarray, order: list[int], votes: int | None) -> None:
+def test_the_order_of_products_is_irrelevant_to_the_consensus(
+    labels: np.ndarray, order: list[int], votes: int | None
+) -> None:
     np.testing.assert_array_equal(
         agreement.consensus(labels, min_agreement=votes), agreement.consensus(labels[order], min_agreement=votes)
     )

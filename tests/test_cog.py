@@ -32,7 +32,9 @@ def in_tiles(array: np.ndarray, size: int) -> Iterator[cog.Block]:
 def write_classes(path: pathlib.Path) -> np.ndarray:
     array = classes(WINDOW.shape)
     tags = {"GLOBELAND_PRODUCTS": "[1]"}
-    cog.from_blocks(path, cog.of_window(WINDOW), in_tiles(array, 360), palette=legends.seven(), band_names=("consensus",), tags=tags)
+    cog.from_blocks(
+        path, cog.of_window(WINDOW), in_tiles(array, 360), palette=legends.seven(), band_names=("consensus",), tags=tags
+    )
     return array
 
 
@@ -62,12 +64,14 @@ def test_colours_are_those_of_the_legend(tmp_path: pathlib.Path) -> None:
 def test_overviews_hold_the_most_frequent_class(tmp_path: pathlib.Path) -> None:
     array = np.full((1, 1024, 1024), 10, np.uint8)
     array[:, ::2, ::2] = 80
-    cog.from_blocks(tmp_path / "a.tif", cog.of_window(grid.Window(0, 1024, 0, 1024)), [(0, 0, array)], palette=legends.seven())
+    cog.from_blocks(
+        tmp_path / "a.tif", cog.of_window(grid.Window(0, 1024, 0, 1024)), [(0, 0, array)], palette=legends.seven()
+    )
     with rasterio.open(tmp_path / "a.tif", overview_level=0) as dataset:
         assert dataset.shape == (512, 512) and set(np.unique(dataset.read(1))) == {10}
 
 
-@pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="needs gdalinfo, of Debian's gdal-bin, to judge from outside")
+@pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="needs gdalinfo (Debian: gdal-bin)")
 def test_gdalinfo_shows_names_and_colours(tmp_path: pathlib.Path) -> None:
     write_classes(tmp_path / "a.tif")
     shown = subprocess.run(["gdalinfo", tmp_path / "a.tif"], capture_output=True, text=True, check=True).stdout
@@ -77,7 +81,9 @@ def test_gdalinfo_shows_names_and_colours(tmp_path: pathlib.Path) -> None:
 
 def test_each_band_has_its_own_names(tmp_path: pathlib.Path) -> None:
     profile = cog.of_window(grid.Window(0, 20, 0, 30), bands=2)
-    cog.from_blocks(tmp_path / "a.tif", profile, [], band_names=("state", "votes"), categories={1: {0: "no data", 2: "bad"}})
+    cog.from_blocks(
+        tmp_path / "a.tif", profile, [], band_names=("state", "votes"), categories={1: {0: "no data", 2: "bad"}}
+    )
     root = ElementTree.parse(tmp_path / "a.tif.aux.xml").getroot()
     assert [b.get("band") for b in root.findall("PAMRasterBand")] == ["1"]
     assert [c.text for c in root.iter("Category")] == ["no data", None, "bad"]

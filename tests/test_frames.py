@@ -20,7 +20,9 @@ CODES = {"globeland30": [10, 20, 50], "cci_lc": [10, 60, 50, 100], "glcnmo": [11
 def product(folder: pathlib.Path, name: str, per_cell: int, seed: int) -> products.Product:
     random = np.random.default_rng(seed)
     coarse = random.choice(np.array(CODES[name], np.uint8), (4, 5)).repeat(10 * per_cell, 0).repeat(10 * per_cell, 1)
-    codes = np.where(random.random(coarse.shape) < 0.2, random.choice(CODES[name], coarse.shape), coarse).astype(np.uint8)
+    codes = np.where(random.random(coarse.shape) < 0.2, random.choice(CODES[name], coarse.shape), coarse).astype(
+        np.uint8
+    )
     path = folder / f"{name}.tif"
     size = 1 / 360 / per_cell
     with rasterio.open(
@@ -51,7 +53,9 @@ def maps_of(folder: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def written(product_set: products.ProductSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, frames.AgreementSummary]:
+def written(
+    product_set: products.ProductSet, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[pathlib.Path, frames.AgreementSummary]:
     out = tmp_path_factory.mktemp("frame")
     return out, frames.write_agreement(product_set, WINDOW, out, min_agreement=2, tile_cells=16)
 
@@ -103,7 +107,9 @@ def test_the_layers_say_what_their_names_say(written: tuple[pathlib.Path, frames
     assert set(np.unique(core)) <= {0, 10, 20} and (core == base).mean() > 0.05
 
 
-def test_cells_outside_the_area_of_interest_have_no_data(product_set: products.ProductSet, tmp_path: pathlib.Path) -> None:
+def test_cells_outside_the_area_of_interest_have_no_data(
+    product_set: products.ProductSet, tmp_path: pathlib.Path
+) -> None:
     middle = (WEST + EAST) / 2
     triangle = shapely.Polygon([(WEST, SOUTH), (middle, SOUTH), (WEST, NORTH)])
     summary = frames.write_agreement(product_set, WINDOW, tmp_path, aoi=triangle)
@@ -115,7 +121,9 @@ def test_cells_outside_the_area_of_interest_have_no_data(product_set: products.P
     assert summary.of_state(agreement.State.NODATA) == (~inside).sum()
 
 
-def test_an_area_given_beyond_180_degrees_is_the_same_place(product_set: products.ProductSet, tmp_path: pathlib.Path) -> None:
+def test_an_area_given_beyond_180_degrees_is_the_same_place(
+    product_set: products.ProductSet, tmp_path: pathlib.Path
+) -> None:
     box = shapely.box(WEST - 360, SOUTH, EAST - 360, NORTH)
     assert frames._inside(box, WINDOW).all()
 
@@ -135,8 +143,10 @@ def test_an_unknown_code_ends_with_its_own_words_and_leaves_nothing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_too_small_a_majority_is_refused_before_any_work(product_set: products.ProductSet, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.InputError, match="expected a strict majority of the 3 products, 2..3; received 1"):
+def test_too_small_a_majority_is_refused_before_any_work(
+    product_set: products.ProductSet, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(errors.InputError, match=r"expected a strict majority of the 3 products, 2\.\.3; received 1"):
         frames.write_agreement(product_set, WINDOW, tmp_path / "out", min_agreement=1)
     assert not (tmp_path / "out").exists()
 

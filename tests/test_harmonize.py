@@ -31,7 +31,9 @@ def raster(path: pathlib.Path, codes: np.ndarray, crs: str, transform: Sequence[
     return rasters.describe(path)
 
 
-def product(files: Sequence[rasters.RasterFile], sampling: products.Sampling, crosswalk: str = "globeland30") -> products.Product:
+def product(
+    files: Sequence[rasters.RasterFile], sampling: products.Sampling, crosswalk: str = "globeland30"
+) -> products.Product:
     return products.Product(
         name=crosswalk, title="", year=2010, version="", resolution_m=files[0].resolution_m, licence="", citation="",
         access="", published_accuracy="", crosswalk=crosswalks.shipped(crosswalk), nodata=None, files=tuple(files),
@@ -39,7 +41,9 @@ def product(files: Sequence[rasters.RasterFile], sampling: products.Sampling, cr
     )  # fmt: skip
 
 
-def utm(path: pathlib.Path, zone: int, window: grid.Window, codes: Callable[[tuple[int, int]], np.ndarray]) -> rasters.RasterFile:
+def utm(
+    path: pathlib.Path, zone: int, window: grid.Window, codes: Callable[[tuple[int, int]], np.ndarray]
+) -> rasters.RasterFile:
     """30 m pixels over the window and a little more."""
     west, south, east, north = window.bounds
     to_utm = pyproj.Transformer.from_crs("EPSG:4326", f"EPSG:326{zone}", always_xy=True)
@@ -81,8 +85,12 @@ def expected(votes: collections.Counter[int], pixels_per_cell: float) -> tuple[i
     return (255 if rest and rest[0][1] == most else winner), most / valid
 
 
-@pytest.mark.parametrize(("crs", "lon", "lat"), [("EPSG:32648", 107.9, 34.0), ("EPSG:32633", 20.9, 78.5), ("EPSG:3035", 6.1, 50.6)])
-def test_the_mode_equals_counting_every_projected_pixel(tmp_path: pathlib.Path, crs: str, lon: float, lat: float) -> None:
+@pytest.mark.parametrize(
+    ("crs", "lon", "lat"), [("EPSG:32648", 107.9, 34.0), ("EPSG:32633", 20.9, 78.5), ("EPSG:3035", 6.1, 50.6)]
+)
+def test_the_mode_equals_counting_every_projected_pixel(
+    tmp_path: pathlib.Path, crs: str, lon: float, lat: float
+) -> None:
     window = grid.window_of_bbox(lon, lat, lon + 0.1, lat + 0.04)
     x, y = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
     codes = noise(1)((260, 420))
@@ -90,7 +98,9 @@ def test_the_mode_equals_counting_every_projected_pixel(tmp_path: pathlib.Path, 
     file = raster(tmp_path / "a.tif", codes, crs, (30, 0, x - 300.4, 0, -30, y + 4600.2))
     got = harmonize.harmonize(product([file], "mode"), window, "strict")
     votes, area = votes_by_cell(file), np.broadcast_to(placement.pixels_per_cell(file, window), window.shape)
-    for cell, classes, purity, pixels in zip(window.cells().ravel(), got.classes.ravel(), got.purity.ravel(), area.ravel(), strict=True):
+    for cell, classes, purity, pixels in zip(
+        window.cells().ravel(), got.classes.ravel(), got.purity.ravel(), area.ravel(), strict=True
+    ):
         assert (classes, pytest.approx(purity, abs=1e-6)) == expected(votes[int(cell)], pixels)
     assert set(np.unique(got.classes)) >= {0, 10, 20, 255}
 
@@ -214,20 +224,24 @@ def test_a_window_across_the_antimeridian_is_read_from_both_ends_of_a_global_fil
 def test_fine_pixels_across_the_antimeridian_wrap(tmp_path: pathlib.Path) -> None:
     window = grid.Window(100, 101, grid.COLUMNS - 1, grid.COLUMNS + 1)
     west = lonlat_file(tmp_path / "w.tif", np.full((2, 4), 10, np.uint8), grid.Window(100, 101, 0, 2), 2)
-    east = lonlat_file(tmp_path / "e.tif", np.full((2, 4), 20, np.uint8), grid.Window(100, 101, grid.COLUMNS - 2, grid.COLUMNS), 2)
+    east = lonlat_file(
+        tmp_path / "e.tif", np.full((2, 4), 20, np.uint8), grid.Window(100, 101, grid.COLUMNS - 2, grid.COLUMNS), 2
+    )
     got = harmonize.harmonize(product([west, east], "mode"), window, "strict")
     np.testing.assert_array_equal(got.classes, [[20, 10]])
 
 
 def test_utm_pixels_beyond_180_degrees_fall_in_cells_of_the_other_side(tmp_path: pathlib.Path) -> None:
     window = grid.Window(25000, 25008, grid.COLUMNS - 4, grid.COLUMNS + 4)
-    west, south, _, north = window.bounds
+    west, south, _, _ = window.bounds
     left, bottom = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:32601", always_xy=True).transform(west, south)
     codes = noise(4)((130, 140))
     file = raster(tmp_path / "a.tif", codes, "EPSG:32601", (30, 0, left - 600, 0, -30, bottom + 3500))
     got = harmonize.count(product([file], "mode"), window)
     votes = votes_by_cell(file)
-    np.testing.assert_array_equal(got.pixels.sum(axis=-1).ravel(), [votes[int(c)].total() for c in window.cells().ravel()])
+    np.testing.assert_array_equal(
+        got.pixels.sum(axis=-1).ravel(), [votes[int(c)].total() for c in window.cells().ravel()]
+    )
     assert (got.share > 0.8).all()
 
 
@@ -255,9 +269,11 @@ def test_a_map_on_the_grid_itself_keeps_every_pixel(tmp_path: pathlib.Path) -> N
 
 @pytest.mark.parametrize(
     ("pixels", "wanted"),
-    [([10, 10, 10, 10], 10), ([10, 10, 10, 20], 255), ([10, 10, 0, 0], 10), ([10, 0, 0, 0], 0), ([50, 50, 50, 50], 255)],
+    [([10, 10, 10, 10], 10), ([10, 10, 10, 20], 255), ([10, 10, 0, 0], 10), ([10, 0, 0, 0], 0), ([50] * 4, 255)],
 )
-def test_the_four_pixels_that_touch_the_centre_must_agree(tmp_path: pathlib.Path, pixels: list[int], wanted: int) -> None:
+def test_the_four_pixels_that_touch_the_centre_must_agree(
+    tmp_path: pathlib.Path, pixels: list[int], wanted: int
+) -> None:
     window = grid.Window(9000, 9001, 100000, 100001)
     west, _, _, north = window.bounds
     shifted = (CELL, 0, round(west - CELL / 2, 8), 0, -CELL, round(north + CELL / 2, 8))  # origins are written rounded
@@ -314,7 +330,9 @@ def test_polar_rows_are_counted_from_a_polar_projection(tmp_path: pathlib.Path) 
     file = raster(tmp_path / "a.tif", codes, "EPSG:3413", (100, 0, -4000, 0, -100, 4000))
     votes = votes_by_cell(file)
     got = harmonize.count(product([file], "mode"), window)
-    np.testing.assert_array_equal(got.pixels.sum(axis=-1).ravel(), [votes[int(c)].total() for c in window.cells().ravel()])
+    np.testing.assert_array_equal(
+        got.pixels.sum(axis=-1).ravel(), [votes[int(c)].total() for c in window.cells().ravel()]
+    )
 
 
 def test_modis_tile_lands_where_its_bounds_say(shared_data: pathlib.Path) -> None:

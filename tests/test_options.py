@@ -58,7 +58,9 @@ def test_a_value_that_is_no_number_is_refused() -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["--direct_num_workers=2"]])
-def test_an_input_error_of_a_worker_arrives_in_its_own_words(args: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_input_error_of_a_worker_arrives_in_its_own_words(
+    args: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(errors.InputError) as raised, options.run(args) as pipeline:
         _ = pipeline | beam.Create([1, 2, 3]) | beam.Reshuffle() | beam.Map(fail_at_three)
     assert str(raised.value) == "a.tif: expected a map;\nreceived 'none'. Download it [again]."

@@ -148,10 +148,9 @@ def _translate(plain: pathlib.Path, finished: pathlib.Path, profile: Profile, ov
         driver="COG",
         blocksize=BLOCK_SIZE,
         compress="deflate",
-        level=9,
         overview_resampling=overviews,
         bigtiff="if_safer",
-        num_threads="2",
+        num_threads="all_cpus",
         **predictor,
     )
 

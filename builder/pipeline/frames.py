@@ -118,6 +118,8 @@ def write_agreement(
 def compare(work: TileWork, window: grid.Window) -> TileMaps:
     """The maps of one tile: every product on the grid, and where they agree."""
     inside = _inside(work.aoi, window)
+    if not inside.any():
+        return _nothing(window, len(work.products))
     counts = [harmonize.count(product, window) for product in work.products]
     strict = [_decide(p, c, "strict") for p, c in zip(work.products, counts, strict=True)]
     dominant = [_decide(p, c, "dominant") for p, c in zip(work.products, counts, strict=True)]
@@ -173,6 +175,12 @@ def read_summary(path: pathlib.Path) -> AgreementSummary:
 
 def _decide(product: products.Product, counts: harmonize.Counts, use: crosswalks.Use) -> harmonize.Harmonized:
     return harmonize.decide(counts, use, unanimous=product.sampling == "touching")
+
+
+def _nothing(window: grid.Window, bands: int) -> TileMaps:
+    empty = np.zeros((max(bands, len(LAYER_NAMES)), *window.shape), np.uint8)
+    summary = AgreementSummary({(agreement.State.NODATA, legends.NODATA): empty[0].size})
+    return TileMaps(empty[:1], empty[: len(LAYER_NAMES)], empty[:bands], summary)
 
 
 def _inside(aoi: shapely.Geometry | None, window: grid.Window) -> np.ndarray:
