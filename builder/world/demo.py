@@ -16,7 +16,7 @@ from builder.world import products, reviews, scenes, settings, truth
 
 PRODUCTS, IMAGERY, TRUTH, SETTINGS, FRAME = "products", "imagery", "truth.tif", "imagery.toml", "frame"
 
-IMAGERY_TOML = """# Where chips come from, and which pictures may become chips. `points --imagery` copies it into frame/.
+IMAGERY_TOML = """# Where chips come from, and which pictures may become chips. `points --imagery` copies it.
 [rules]
 dates = ["2007-01-01", "2013-12-31"]  # the years that the products describe
 prefer = "2010-07-01"                 # nearest first
