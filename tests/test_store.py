@@ -66,7 +66,6 @@ def test_images_come_by_key_and_refusals_have_none(tmp_path):
     chips = filled(tmp_path)
     assert sorted(key for key, _ in chips.images(["a", "b", "c", "nowhere"])) == ["a", "c"]
     assert [key for key, _ in chips.images(["a", "c"], ["b2"])] == ["c"]
-    assert chips.locations() == {"a": "b1", "a@015": "b1", "c": "b2"}
 
 
 def test_other_rules_never_find_the_old_batches(tmp_path):

@@ -91,8 +91,11 @@ class ChipStore:
 
     def begin(self, batch: str) -> None:
         """Notes in the journal that the batch is asked for."""
-        with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(f"{batch}\n")
+        try:
+            with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
+                journal.write(f"{batch}\n")
+        except OSError as error:
+            raise self._told(error) from error
 
     def begun(self) -> list[str]:
         """The journal: the batches that were asked for, in order, repeated where they were asked for again."""
@@ -119,12 +122,7 @@ class ChipStore:
                 )
                 _flushed(temporary)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise errors.InputError(
-                    f"{self.folder}: the disk is full. Make room and run the same command again: {len(self.batches())} "
-                    "finished batches are kept."
-                ) from error
-            raise
+            raise self._told(error) from error
         return table.select(INDEX.names)
 
     def read_index(self, batch: str) -> pa.Table:
@@ -139,15 +137,6 @@ class ChipStore:
         """All rows (or those of `batches`) without images, batch by batch in the order of their names."""
         names = self.batches() if batches is None else sorted(batches)
         return pa.concat_tables([INDEX.empty_table(), *(self.read_index(name) for name in names)])
-
-    def locations(self) -> dict[str, str]:
-        """The batch of each accepted key."""
-        places: dict[str, str] = {}
-        for name in self.batches():
-            rows = self._read(self.path(name), ["key", "reason"])
-            kept = rows.filter(pc.is_null(rows["reason"]))
-            places.update(dict.fromkeys(kept["key"].to_pylist(), name))
-        return places
 
     def rows(self, keys: Collection[str], batches: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
         """The rows of accepted `keys` as dicts with every column of STORED, batch by batch: memory holds one batch."""
@@ -164,6 +153,15 @@ class ChipStore:
         """(key, JPEG) of accepted `keys`, batch by batch; memory holds one batch."""
         for row in self.rows(keys, batches):
             yield row["key"], row["image"]
+
+    def _told(self, error: OSError) -> OSError | errors.InputError:
+        """The error, in words that help if the disk is full."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        return errors.InputError(
+            f"{self.folder}: the disk is full. Make room and run the same command again: {len(self.batches())} "
+            "finished batches are kept."
+        )
 
     def _read(self, path: pathlib.Path, columns: list[str]) -> pa.Table:
         try:
