@@ -59,6 +59,10 @@ def chips(*keys: str, batch: str = "one") -> pa.Table:
     return pa.Table.from_pylist(rows, plan.ANSWERS)
 
 
+def left_out(built: assembly.Assembly) -> dict[tuple[str, str], str]:
+    return {(r["split"], r["key"]): r["reason"] for r in built.left_out.to_pylist()}
+
+
 def labels(built: assembly.Assembly) -> dict[str, tuple[str, str]]:
     return {r["key"]: (r["label"], r["label_origin"]) for r in built.rows.to_pylist()}
 
@@ -74,14 +78,14 @@ def test_people_decide_in_test_and_what_they_cannot_tell_is_left_out() -> None:
         asked, chips(*"abcd"), {"b": "water", "c": reviews.UNUSABLE, "d": reviews.TIE}, ROUGH, 0.1
     )
     assert labels(built) == {"a": ("forest", "consensus"), "b": ("water", "review")}
-    assert built.left_out == {("test", "forest/consistent", "unusable"): 1, ("test", "forest/consistent", "tie"): 1}
+    assert left_out(built) == {("test", "c"): "unusable", ("test", "d"): "tie"}
 
 
 def test_inconsistent_points_need_a_review() -> None:
     asked = points(("a", "test_inconsistent", None), ("b", "test_inconsistent", None))
     built = assembly.assemble(asked, chips("a", "b"), {"b": "bareland"}, ROUGH, 0.1)
     assert labels(built) == {"b": ("bareland", "review")}
-    assert built.left_out == {("test_inconsistent", "forest/consistent", "not reviewed"): 1}
+    assert left_out(built) == {("test_inconsistent", "a"): "not reviewed"}
 
 
 def test_accurate_takes_reviewed_points_only_lowest_ranks_first_and_no_rotated_chips() -> None:
@@ -89,8 +93,8 @@ def test_accurate_takes_reviewed_points_only_lowest_ranks_first_and_no_rotated_c
     verdicts = dict.fromkeys("abd", "water")
     built = assembly.assemble(asked, chips(*"abcdt", "a@015"), verdicts, ACCURATE, 0.0)
     assert labels(built) == {"a": ("water", "review"), "b": ("water", "review"), "t": ("water", "consensus")}
-    reasons = {reason: count for (_, _, reason), count in built.left_out.items()}
-    assert reasons == {assembly.NOT_REVIEWED: 2, assembly.OVER_QUOTA: 1}
+    expected = {"c": assembly.NOT_REVIEWED, "a@015": assembly.NOT_REVIEWED, "d": assembly.OVER_QUOTA}
+    assert left_out(built) == {("train", key): reason for key, reason in expected.items()}
 
 
 def test_both_configs_hold_the_same_test_examples() -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from builder import errors
 from builder.chips import pictures
+from builder.pipeline import acquire
 from builder.points import frame as frames
 from builder.points import reviews, table
 from builder.publish import digest
@@ -40,8 +41,10 @@ def dataset() -> Any:
 
 @pytest.fixture(scope="module")
 def acquired(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
-    """A frame whose chips are acquired by the first build that uses it. Do not change it: copy it."""
-    return generated_frame.write(tmp_path_factory.mktemp("frames") / "frame", COUNTS)
+    """A frame with its chips. Do not change it: copy it."""
+    frame = generated_frame.write(tmp_path_factory.mktemp("frames") / "frame", COUNTS)
+    acquire.acquire(frame)
+    return frame
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import importlib.metadata
 import json
+import logging
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from builder.legend import legend
 from builder.pipeline import acquire
 from builder.points import frame as frames
 from builder.points import reviews
-from builder.publish import assembly, examples, inclusion, inspection
+from builder.publish import assembly, examples, inclusion, index, inspection
 
 LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "PrismRunner")
 INCOMPLETE_PREFIX = "incomplete."  # TFDS's name for a folder under construction
@@ -35,6 +36,7 @@ class Build:
     """One dataset between acquiring and publishing."""
 
     frame: frames.Frame
+    points: pa.Table  # of the frame, with the inclusion probabilities of the attempted part
     imagery: settings.Imagery
     selection: plan.Selection
     assembly: assembly.Assembly
@@ -50,7 +52,7 @@ class Build:
         }
 
     def finish(self, folder: pathlib.Path, file_format: str) -> dict[str, Any]:
-        """Reads the built shards back, writes `leakage.json` beside them, prints and returns the dataset's metadata.
+        """Reads the built shards back, writes `leakage.json` and `index.parquet` beside them; returns the metadata.
 
         Raises:
           errors.InputError: if splits share a key, a picture or ground, or a shard does not hold what was planned.
@@ -62,6 +64,7 @@ class Build:
         (folder / inspection.LEAKAGE_FILE).write_text(
             json.dumps(found.leakage_json(), indent=2) + "\n", encoding="utf-8"
         )
+        index.write(folder, index.of_build(self.points, self.assembly, self.selection.refused))
         metadata = self._metadata() | {"digest": found.digest.text, "leakage": found.leakage_json()}
         _print_summary(metadata, found, self.agreement)
         return metadata
@@ -92,7 +95,7 @@ class Build:
             "examples": _nested(_counted(self.assembly.rows, ("split", "label"))),
             "label_origins": _nested(_counted(self.assembly.rows, ("split", "label_origin"))),
             "refused": _nested(_counted(self.selection.refused, ("split", "stratum", "reason"))),
-            "left_out": _nested(self.assembly.left_out),
+            "left_out": _nested(_counted(self.assembly.left_out, ("split", "stratum", "reason"))),
             "confirmed_by_reviewers": {
                 part: {label: _share_json(share) for label, share in sorted(shares.items())}
                 for part, shares in self.agreement.items()
@@ -106,6 +109,7 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Seq
     Raises:
       errors.InputError: if the folder is no frame, a file in it is wrong, or no example would be left.
     """
+    logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)  # it tells of every annotation of every stage
     frame = frames.Frame.open(frame_folder, needs_imagery=True)
     verdicts = reviews.majority(reviews.read(frame.reviews_file, legend.seven()))
     points = frame.points()
@@ -117,7 +121,7 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Seq
     points = points.set_column(column, "inclusion_probability", inclusion.of_attempted(points, attempted))
     assembled = assembly.assemble(points, selection.kept, verdicts, rules, frame.design.validation_share)
     _check_not_empty(frame, assembled, selection, rules)
-    return Build(frame, imagery, selection, assembled, _agreement(points, verdicts))
+    return Build(frame, points, imagery, selection, assembled, _agreement(points, verdicts))
 
 
 def _check_reviews(frame: frames.Frame, verdicts: Mapping[str, str], rules: assembly.Rules) -> None:

@@ -55,11 +55,11 @@ class Rules:
 class Assembly:
     """`rows`: one per example: the columns `OF_CHIP`, `OF_POINT`, label, label_origin, shard.
 
-    `left_out`: accepted chips that are no example, counted by (split, stratum, reason).
+    `left_out`: the accepted chips that are no example, with the label of their point and the reason.
     """
 
     rows: pa.Table
-    left_out: Mapping[tuple[str, ...], int]
+    left_out: pa.Table
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -103,17 +103,12 @@ def assemble(
     asked = of_points.select(["key", "split", "label", "state"]).append_column("parent", kept["parent"])
     decisions = [_decide(row, verdicts, rules) for row in asked.to_pylist()]
     decisions = _limited(rows, decisions, rules, validation_share)
-    left_out = collections.Counter(
-        (split, stratum or "", decision.left_out)
-        for split, stratum, decision in zip(
-            rows["split"].to_pylist(), rows["stratum"].to_pylist(), decisions, strict=True
-        )
-        if decision.left_out is not None
-    )
-    is_example = pa.array([decision.left_out is None for decision in decisions], pa.bool_())
+    reason = pa.array([d.left_out for d in decisions], pa.string())
+    left_out = rows.append_column("label", of_points["label"]).append_column("reason", reason)
     rows = rows.append_column("label", pa.array([d.label for d in decisions], pa.string()))
-    rows = rows.append_column("label_origin", pa.array([d.origin for d in decisions], pa.string())).filter(is_example)
-    return Assembly(rows.append_column("shard", _shards(rows)), left_out)
+    rows = rows.append_column("label_origin", pa.array([d.origin for d in decisions], pa.string()))
+    rows = rows.filter(pc.is_null(reason))
+    return Assembly(rows.append_column("shard", _shards(rows)), left_out.filter(pc.is_valid(reason)))
 
 
 def points_of(points: pa.Table, chips: pa.Table) -> pa.Table:
