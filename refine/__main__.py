@@ -159,6 +159,7 @@ def _add_noise(commands: Commands) -> None:
     p.add_argument("--split", default="train", help="split to look at (%(default)s)")
     _add_learning(p)
     p.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="folder of table and sheet")
+    p.add_argument("--overwrite", action="store_true", help="replace DIR")
     p.set_defaults(run=_noise)
 
 
@@ -219,6 +220,52 @@ def _train(args: argparse.Namespace) -> int:
     settings = _settings(args)
     given = examples.examples_of(dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by)
     print(training.train(given, settings, args.out, overwrite=args.overwrite))
+    return command_line.DONE
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from refine import compare, data, strategies
+
+    version = f":{args.version}" if args.version else ""
+    datasets = {
+        kind: data.open_dataset(f"{args.dataset}/{kind}{version}", data_dir=args.data_dir, labels=args.labels)
+        for kind in ("rough", "accurate")
+    }
+    both = [_settings(args, strategy=strategies.FIRST_LAYER), _settings(args, strategy=strategies.LOGITS, epochs=None)]
+    compared = compare.compare(datasets, both, args.out, test=datasets["rough"].split(args.split))
+    print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
+    return command_line.DONE if compared.entries else command_line.FAILED
+
+
+def _accuracy(args: argparse.Namespace) -> int:
+    from refine import accuracy_command
+
+    names = {field.name for field in dataclasses.fields(accuracy_command.Options)}
+    options = accuracy_command.Options(**{k: v for k, v in vars(args).items() if k in names})
+    if args.model is None:
+        return accuracy_command.run(options, as_json=args.json)
+    if args.matrix or args.sample:
+        raise errors.InputError("expected one of --model, --matrix and --sample. Give one of them.")
+    from refine import judging
+
+    sample = judging.sample_of_model(args.model, dataset=args.dataset, data_dir=args.data_dir, split=args.split)
+    return accuracy_command.run(options, judged_sample=sample, as_json=args.json)
+
+
+def _noise(args: argparse.Namespace) -> int:
+    from refine import data, noise
+
+    dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
+    split = dataset.split(args.split, columns=noise.place_columns(dataset))
+    found = noise.find(split, _settings(args), features_root=args.out.parent / "features")
+    print(noise.write(found, args.out, size_px=args.size_px, overwrite=args.overwrite))
+    return command_line.DONE
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from refine import demo
+
+    demo.run(args.folder, weights=args.weights, seed=args.seed)
     return command_line.DONE
 
 

@@ -44,21 +44,29 @@ class Options:
     seed: int = 0
 
 
-def run(options: Options, *, as_json: bool = False, out: TextIO | None = None) -> int:
+def run(
+    options: Options,
+    *,
+    judged_sample: matrix_files.Sample | None = None,
+    as_json: bool = False,
+    out: TextIO | None = None,
+) -> int:
     """Prints the assessment to `out` (standard output); returns exit code 0.
+
+    `judged_sample` takes the place of a sample file.
 
     Raises:
       errors.InputError: if the options do not go together or a file is wrong.
     """
     _refuse_unfit(options)
+    sample = judged_sample if options.sample is None else matrix_files.read_sample(options.sample)
     if options.matrix is not None:
         confusion, printed = matrix_files.read_matrix(options.matrix)
         printed = _with_options(printed, options)
         report: lint.Report | None = lint.lint(confusion, printed)
         assessment = _of_counts(confusion, options)
         bootstraps = _bootstraps(confusion, None, options, assessment)
-    elif options.sample is not None:
-        sample = matrix_files.read_sample(options.sample)
+    elif sample is not None:
         report, assessment = None, _of_sample(sample, options)
         bootstraps = _bootstraps(sample.confusion, sample, options, assessment)
     else:
@@ -171,11 +179,11 @@ def _sample_size(assessment: estimators.Assessment, options: Options) -> dict[st
     shares = assessment.proportions.sum(axis=1)
     users = [0.5 if math.isnan(estimate.value) else estimate.value for estimate in assessment.users]
     samples = math.ceil(planning.sample_size(shares.tolist(), users, options.wanted_error))
-    minimum = min(support.FEW_SAMPLES, samples // len(shares))
-    allocation = planning.allocate(samples, shares.tolist(), minimum=minimum)
+    drawn = max(samples, support.FEW_SAMPLES * len(shares))
+    allocation = planning.allocate(drawn, shares.tolist(), minimum=support.FEW_SAMPLES)
     return {
         "samples": samples,
-        "minimum": minimum,
+        "minimum": support.FEW_SAMPLES,
         "allocation": dict(zip(assessment.names, allocation.tolist(), strict=True)),
     }
 
