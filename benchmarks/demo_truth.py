@@ -3,11 +3,11 @@
     python -m builder demo DIR
     python benchmarks/demo_truth.py DIR
 
-Truth of a cell: the class that covers most of the 90 m chip at its centre. For every class, `consensus` is the share of
-consistent cells of that class that hold it in truth. Each product is judged on equally many cells: of all cells in which
-it holds the class (strict crosswalk), those of the lowest hash, or for `globeland30 purest` those in which the largest
-share of its own 30 m pixels holds the class. Errors of two products are correlated (phi) over the cells in which both
-hold a class. Brackets: 95 % Wilson intervals; they take cells for independent, and neighbours are not.
+Truth of a cell: the class that covers most of the 90 m chip at its centre. For every class, `consensus` is the share
+of consistent cells of the class that hold it in truth. Each product is judged on equally many cells: of all cells in
+which it holds the class (strict crosswalk), those of the lowest hash, or for `globeland30 purest` those in which the
+largest share of its own 30 m pixels holds the class. Errors of two products are correlated (phi) over the cells in
+which both hold a class. Brackets: 95 % Wilson intervals; they take cells for independent, and neighbours are not.
 """
 
 from __future__ import annotations

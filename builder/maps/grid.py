@@ -88,7 +88,7 @@ def window_of_bbox(west: float, south: float, east: float, north: float) -> Wind
         )
     if west > east:
         east += 360.0
-    tolerance = 1e-6  # of a cell: a box written with seven decimals must not gain a row
+    tolerance = 1e-4  # of a cell: a box written with seven decimals must not gain a row
     return Window(
         math.floor((90.0 - north) * CELLS_PER_DEGREE + tolerance),
         math.ceil((90.0 - south) * CELLS_PER_DEGREE - tolerance),

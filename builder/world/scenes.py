@@ -44,9 +44,7 @@ class Studio:
             whole = here.size == x.size
             ground = textures.Ground(x if whole else x[here], y if whole else y[here], self.grains, shot.winter)
             for band, values in enumerate(textures.TEXTURES[self._texture(int(code))](ground)):
-                image[here if not whole else slice(None), band] = np.clip(
-                    values * np.float32(shot.gain) + np.float32(shot.haze[band]), 1, 255
-                )
+                image[here if not whole else slice(None), band] = np.clip(values, 0, 255)
         return image
 
     def weather(self, shot: shots.Shot, pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
