@@ -193,7 +193,8 @@ class StreamFeed:
     def _pixels(self, encoded: Any, view: Any) -> Any:
         import tensorflow as tf
 
-        pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        # Also decodes PNG. The exact transform is the one that Pillow uses.
+        pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
         size = (self._size_px, self._size_px)
         pixels = tf.cond(
             tf.reduce_all(tf.shape(pixels)[:2] == size),

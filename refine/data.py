@@ -211,13 +211,14 @@ def _of_builder(builder: Any, name: str, version: str) -> Dataset:
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    image, label = (features.get(f) for f in (readers.IMAGE, readers.LABEL))
+    image, label = (features[f] if f in features else None for f in (readers.IMAGE, readers.LABEL))
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
         raise errors.InputError(
             f"{name}:{version}: expected the features image (Image) and label (ClassLabel); received "
             f"{_listed(features)}. It is not a dataset of labelled images."
         )
-    scalars = tuple(f for f, kind in features.items() if isinstance(kind, tfds.features.Scalar | tfds.features.Text))
+    kinds = tfds.features.Scalar | tfds.features.Text
+    scalars = tuple(sorted(f for f, kind in features.items() if isinstance(kind, kinds)))
     splits = {split: int(info.num_examples) for split, info in builder.info.splits.items()}
     return _dataset(f"{name}:{version}", splits, scalars=scalars, names=tuple(label.names), source=builder)
 

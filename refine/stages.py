@@ -6,6 +6,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import logging
 import math
 import pathlib
 import time
@@ -24,6 +25,7 @@ HISTORY_COLUMNS = (
 LOSS_FALL, ACCURACY_RISE = 0.01, 0.002
 
 Row = dict[str, Any]
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,10 +145,20 @@ def run(
                 initial_epoch=done,
                 epochs=epochs,
                 callbacks=[begin, watch],
+                shuffle=False,  # the feeds shuffle, by hashes
                 verbose=0,
             )
         if watch.broken and not stage.history:
             raise errors.InputError(f"{stage.name}: the loss is not a number in the first epoch. {WHAT_TO_TRY}")
+        if watch.broken:
+            good = len(stage.history)
+            LOG.warning(
+                "%s: the loss is not a number in epoch %d; epoch %d is kept. %s",
+                stage.name,
+                good + 1,
+                good,
+                WHAT_TO_TRY,
+            )
         stage.finish(watch.stopped)
     stage.restore_best(model)
     return Outcome(tuple(stage.history), stage.stopped or LAST_EPOCH)

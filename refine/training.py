@@ -248,6 +248,7 @@ def _claim(work: pathlib.Path, plan: dict[str, Any]) -> None:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between two plans, in words."""
     flat = [{**p, **{f"settings.{k}": v for k, v in p["settings"].items()}} for p in (before, now)]
     names = sorted(k for k in flat[0].keys() | flat[1].keys() if k != "settings")
     return ", ".join(

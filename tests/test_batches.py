@@ -1,0 +1,115 @@
+"""Batches: the same pictures on every road, turned and shuffled by hashes."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pytest
+import small_release
+
+from refine import batches, data
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, data.Split]:
+    root = tmp_path_factory.mktemp("tensorflow_datasets")
+    return {
+        kind: data.open_dataset(small_release.write(root, config=kind, file_format=kind), data_dir=root).split("train")
+        for kind in ("array_record", "tfrecord")
+    }
+
+
+def test_a_picture_is_resized_with_every_pixel_counted() -> None:
+    pixels = np.zeros((150, 150, 3), np.uint8)
+    pixels[:, ::2] = 200
+    shrunk = batches.picture(small_release.jpeg(pixels), 75)
+    assert shrunk.shape == (75, 75, 3)
+    assert abs(float(shrunk[20:-20, 20:-20].mean()) - 100) < 3
+
+
+def test_the_eight_views_are_the_eight_symmetries_of_the_square() -> None:
+    square = np.arange(9).reshape(3, 3)
+    views = {batches.turned(square, v).tobytes() for v in range(batches.VIEWS)}
+    assert len(views) == 8
+    np.testing.assert_array_equal(batches.turned(square, 0), square)
+    np.testing.assert_array_equal(batches.turned(square, 1), np.rot90(square))
+    np.testing.assert_array_equal(batches.turned(square, 4), square[:, ::-1])
+
+
+def test_views_and_order_follow_from_seed_epoch_and_key_alone() -> None:
+    keys = np.arange(1000, dtype=np.uint64)
+    np.testing.assert_array_equal(
+        batches.views_of_epoch(keys, seed=1, epoch=2)[500:], batches.views_of_epoch(keys[500:], seed=1, epoch=2)
+    )
+    orders = [batches.order_of_epoch(keys, seed=1, epoch=e).tolist() for e in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(orders[2]) == list(range(1000))
+    assert np.bincount(batches.views_of_epoch(keys, seed=0, epoch=0), minlength=8).min() > 90
+
+
+@pytest.mark.parametrize("size_px", [small_release.SIDE_PX, 75])
+def test_tensorflow_and_pillow_see_the_same_pictures_within_one_grey_level(
+    splits: dict[str, data.Split], size_px: int
+) -> None:
+    ways = [
+        np.concatenate([np.asarray(pixels) for pixels, _, _ in batches.plain(split, size_px=size_px, batch_size=8)])
+        for split in splits.values()
+    ]
+    assert ways[0].shape == (28, size_px, size_px, 3)
+    assert np.abs(ways[0] - ways[1]).max() <= 1
+    assert (ways[0] == ways[1]).mean() > 0.75
+
+
+@pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
+def test_an_epoch_holds_every_example_once_with_its_label_and_weight(splits: dict[str, data.Split], kind: str) -> None:
+    split = splits[kind]
+    weights = np.arange(28, dtype=np.float32)
+    feed = batches.training_feed(split, size_px=80, batch_size=7, weights=weights, seed=0, augment=False)
+    seen = [(np.asarray(labels), np.asarray(weight)) for _, labels, weight in feed.for_fit(0, 1)]
+    order = np.concatenate([w for _, w in seen]).astype(int)
+    assert len(seen) == feed.num_batches == 4
+    assert sorted(order.tolist()) == list(range(28)) and order.tolist() != list(range(28))
+    np.testing.assert_array_equal(np.concatenate([label for label, _ in seen]), split.labels[order])
+
+
+@pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
+def test_an_epoch_taken_up_later_is_the_epoch_that_would_have_come(splits: dict[str, data.Split], kind: str) -> None:
+    def third_epoch(first: int) -> np.ndarray:
+        feed = batches.training_feed(splits[kind], size_px=80, batch_size=7, weights=None, seed=5, augment=True)
+        feed.begin(2)
+        every = [np.asarray(pixels) for pixels, _, _ in feed.for_fit(first, 3)]
+        return np.concatenate(every[-4:])
+
+    np.testing.assert_array_equal(third_epoch(0), third_epoch(2))
+
+
+def test_both_roads_turn_an_example_the_same_way(splits: dict[str, data.Split]) -> None:
+    def brightest_corner(pixels: np.ndarray) -> int:
+        corners = [pixels[:16, :16], pixels[:16, -16:], pixels[-16:, :16], pixels[-16:, -16:]]
+        return int(np.argmax([c.mean() for c in corners]))
+
+    turned = []
+    for split in splits.values():
+        weights = np.arange(28, dtype=np.float32)
+        feed = batches.training_feed(split, size_px=80, batch_size=28, weights=weights, seed=0, augment=True)
+        ((pixels, _, order),) = [tuple(np.asarray(a) for a in batch) for batch in feed.for_fit(0, 1)]
+        turned.append([brightest_corner(pixels[i]) for i in np.argsort(order)])
+    assert turned[0] == turned[1]
+    assert len(set(turned[0])) == 4
+
+
+def test_examples_that_were_left_out_never_come(splits: dict[str, data.Split]) -> None:
+    for split in splits.values():
+        kept = split.where(split.labels != 3)
+        feed = batches.training_feed(kept, size_px=80, batch_size=6, weights=None, seed=0, augment=True)
+        labels = np.concatenate([np.asarray(labels) for _, labels, _ in feed.for_fit(0, 1)])
+        assert len(labels) == 24 and 3 not in labels
+
+
+def test_pictures_are_fetched_by_position(splits: dict[str, data.Split], tmp_path: pathlib.Path) -> None:
+    for split in splits.values():
+        found = batches.pictures(split.where(split.labels == 2), [0, 3], 80)
+        assert [f.shape for f in found] == [(80, 80, 3)] * 2
+        expected = batches.picture(small_release.example("train", 23)["image"], 80)
+        np.testing.assert_array_equal(found[1], expected)

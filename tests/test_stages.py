@@ -1,0 +1,142 @@
+"""When a training ends, which epoch is kept, and what is said when memory does not suffice."""
+
+from __future__ import annotations
+
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from builder import errors
+from refine import stages
+
+
+def _history(losses: list[float], accuracies: list[float]) -> list[stages.Row]:
+    return [
+        {"epoch": i + 1, "loss": loss, "val_accuracy": accuracy, "val_loss": 1.0}
+        for i, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True))
+    ]
+
+
+def test_a_training_is_stable_when_neither_loss_nor_accuracy_moves() -> None:
+    assert stages.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not stages.is_stable(_history([1, 0.5, 0.4, 0.3], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not stages.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.9]), patience=2)
+    assert not stages.is_stable(_history([1, 1], [0.5, 0.5]), patience=2)
+
+
+def test_the_best_epoch_is_the_most_accurate_and_among_equals_the_surest() -> None:
+    history = _history([1, 1, 1, 1], [0.5, 0.9, 0.9, 0.8])
+    history[2]["val_loss"] = 0.5
+    assert stages.best_epoch(history) == 2
+
+
+def _linear(learning_rate: float = 0.1) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    trained = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    trained.compile(
+        keras.optimizers.Adam(learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    return trained
+
+
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Four batches; from `breaks_at` on the inputs are not numbers."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__()
+        self.epoch, self._breaks_at = 0, breaks_at
+
+    @property
+    def num_batches(self) -> int:
+        return 4
+
+    def begin(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        inputs = np.random.default_rng(index).normal(size=(8, 3)).astype(np.float32)
+        if self._breaks_at is not None and self.epoch >= self._breaks_at:
+            inputs = inputs * np.nan
+        return inputs, (np.nan_to_num(inputs[:, 0]) > 0).astype(np.int64)
+
+
+def _run(
+    folder: pathlib.Path, *, epochs: int, patience: int = 100, breaks_at: int | None = None, learning_rate: float = 0.1
+) -> stages.Outcome:
+    feed = _Batches(breaks_at)
+    return stages.run(
+        _linear(learning_rate),
+        stages.Stage("head", folder),
+        feed=lambda first: feed,
+        validation=_Batches(),
+        steps=4,
+        images=32,
+        epochs=epochs,
+        patience=patience,
+        batch_size=8,
+        on_epoch_begin=feed.begin,
+    )
+
+
+def test_a_stage_taken_up_again_ends_as_if_it_had_never_stopped(tmp_path: pathlib.Path) -> None:
+    straight = _run(tmp_path / "straight", epochs=6)
+    stage = stages.Stage("head", tmp_path / "resumed")
+    _run(tmp_path / "resumed", epochs=3)
+    stage = stages.Stage("head", tmp_path / "resumed")
+    stage.finish(None)  # type: ignore[arg-type] - as a kill leaves it
+    resumed = _run(tmp_path / "resumed", epochs=6)
+    assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
+    for before, after in zip(straight.history, resumed.history, strict=True):
+        assert before["loss"] == pytest.approx(after["loss"], abs=1e-6)
+
+
+def test_a_finished_stage_is_not_run_again(tmp_path: pathlib.Path) -> None:
+    first = _run(tmp_path, epochs=3)
+    again = _run(tmp_path, epochs=3, breaks_at=0)
+    assert again == first
+
+
+def test_a_broken_epoch_is_thrown_away_and_the_last_good_one_kept(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcome = _run(tmp_path, epochs=9, breaks_at=3)
+    assert outcome.stopped == stages.NOT_A_NUMBER
+    assert len(outcome.history) == 3
+    assert "epoch 4" in caplog.text and "--learning-rate" in caplog.text
+
+
+def test_a_stage_that_breaks_at_once_is_an_error(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.InputError, match="not a number in the first epoch"):
+        _run(tmp_path, epochs=9, breaks_at=0)
+
+
+def test_a_stable_stage_stops_early(tmp_path: pathlib.Path) -> None:
+    outcome = _run(tmp_path, epochs=2000, patience=3, learning_rate=3.0)
+    assert outcome.stopped == stages.STABLE and len(outcome.history) < 2000
+
+
+def test_at_most_two_epochs_of_weights_lie_on_disk(tmp_path: pathlib.Path) -> None:
+    _run(tmp_path, epochs=7)
+    assert len(list(tmp_path.glob("*.weights.h5"))) <= 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory while allocating")])
+def test_out_of_memory_names_a_batch_size_to_try(error: Exception) -> None:
+    with pytest.raises(errors.InputError, match="--batch-size 64: try --batch-size 32"), stages.memory_errors(64):
+        raise error
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="else"), stages.memory_errors(64):
+        raise RuntimeError("something else")
+
+
+def test_history_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
+    outcome = _run(tmp_path / "stage", epochs=2)
+    stages.write_history(tmp_path / "history.csv", outcome.history)
+    assert stages.read_history(tmp_path / "history.csv") == list(outcome.history)
