@@ -65,7 +65,7 @@ class Build:
             json.dumps(found.leakage_json(), indent=2) + "\n", encoding="utf-8"
         )
         index.write(folder, index.of_build(self.points, self.assembly, self.selection.refused))
-        metadata = self._metadata() | {"digest": found.digest.text, "leakage": found.leakage_json()}
+        metadata = self._metadata() | {"digest": found.total.text, "leakage": found.leakage_json()}
         _print_summary(metadata, found, self.agreement)
         return metadata
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import pathlib
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -35,12 +36,27 @@ class Digest:
 
 def of_example(split: str, example: records.Example) -> Digest:
     """Digest of one example: its split, and every feature's name, type and values, with the image as stored bytes."""
+    return _of_hashes(split, _hashes(example))
+
+
+def with_features(split: str, example: records.Example) -> tuple[Digest, dict[str, Digest]]:
+    """`of_example`, and a digest of each feature alone, tied to the example's key: it says which features changed."""
+    hashes = _hashes(example)
+    key = hashes.get("key", b"")
+    features = {name: _of_hashes(split, {"key": key, name: value}) for name, value in hashes.items()}
+    return _of_hashes(split, hashes), features
+
+
+def _of_hashes(split: str, hashes: Mapping[str, bytes]) -> Digest:
     state = hashlib.sha256(_framed(split.encode()))
-    for name in sorted(example):
-        state.update(_framed(name.encode()))
-        for part in _canonical(example[name]):
-            state.update(_framed(part))
+    for name in sorted(hashes):
+        state.update(_framed(name.encode()) + hashes[name])
     return Digest(int.from_bytes(state.digest(), "big"), 1)
+
+
+def _hashes(example: records.Example) -> dict[str, bytes]:
+    """SHA-256 of type and values of each feature."""
+    return {name: hashlib.sha256(b"".join(map(_framed, _canonical(v)))).digest() for name, v in example.items()}
 
 
 def of_shard(shard: records.Shard) -> Digest:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from builder import errors
 from builder.publish import digest, examples, leakage, records
 
 LEAKAGE_FILE = "leakage.json"
@@ -17,11 +18,20 @@ LEAKAGE_FILE = "leakage.json"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inspection:
-    """`counts`: examples per split and shard; `classes`: per split and ClassLabel; `between`: per pair of splits."""
+    """What was read.
 
-    digest: digest.Digest
+    Attributes:
+      total: digest of everything.
+      features: of each feature alone, which says what differs between two versions.
+      counts: examples per split and shard.
+      labels: label of each key, per split.
+      between: how near each pair of splits comes.
+    """
+
+    total: digest.Digest
+    features: Mapping[str, digest.Digest]
     counts: Mapping[str, list[int]]
-    classes: Mapping[str, Mapping[int, int]]
+    labels: Mapping[str, Mapping[str, int]]
     between: list[leakage.Between]
 
     def leakage_json(self) -> dict[str, Any]:
@@ -42,20 +52,47 @@ def inspect(folder: pathlib.Path, file_format: str | None = None) -> Inspection:
     """
     found = records.shards(folder, file_format)
     chosen = file_format or found[0].file_format
-    total = digest.Digest()
+    read: dict[str, _Split] = {}
     counts: dict[str, list[int]] = collections.defaultdict(list)
-    classes: dict[str, collections.Counter[int]] = collections.defaultdict(collections.Counter)
-    facts: dict[str, list[Facts]] = collections.defaultdict(list)
     for shard in (shard for shard in found if shard.file_format == chosen):
-        of_shard = 0
+        split = read.setdefault(shard.split, _Split())
+        before = len(split.facts)
+        split.add(shard)
+        counts[shard.split].append(len(split.facts) - before)
+    features: dict[str, digest.Digest] = {}
+    for split in read.values():
+        _add(features, split.features)
+    labels = {name: {facts.key: facts.label for facts in split.facts} for name, split in read.items()}
+    between = leakage.check({name: _chips(split.facts) for name, split in read.items()})
+    return Inspection(sum((s.digest for s in read.values()), digest.Digest()), features, dict(counts), labels, between)
+
+
+class _Split:
+    """What is known of one split, shard by shard."""
+
+    def __init__(self) -> None:
+        self.digest = digest.Digest()
+        self.features: dict[str, digest.Digest] = {}
+        self.facts: list[Facts] = []
+
+    def add(self, shard: records.Shard) -> None:
+        """Reads one shard more."""
         for example in records.examples(shard):
-            total += digest.of_example(shard.split, example)
-            facts[shard.split].append(Facts.of(example))
-            classes[shard.split][int(example["label"][0])] += 1
-            of_shard += 1
-        counts[shard.split].append(of_shard)
-    between = leakage.check({split: _chips(of_split) for split, of_split in facts.items()})
-    return Inspection(total, dict(counts), {split: dict(of_split) for split, of_split in classes.items()}, between)
+            of_example, of_features = digest.with_features(shard.split, example)
+            self.digest += of_example
+            _add(self.features, of_features)
+            try:
+                self.facts.append(Facts.of(example))
+            except (LookupError, UnicodeDecodeError, ValueError) as error:
+                raise errors.InputError(
+                    f"{shard.path}: expected the features of this dataset in every example; {error!r} in number "
+                    f"{len(self.facts)}. Build or copy the dataset again."
+                ) from error
+
+
+def _add(total: dict[str, digest.Digest], more: Mapping[str, digest.Digest]) -> None:
+    for name, part in more.items():
+        total[name] = total.get(name, digest.Digest()) + part
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +104,7 @@ class Facts:
     corners: np.ndarray  # float64[8], degrees
     pixels_sha256: str
     phash: int
+    label: int
 
     @classmethod
     def of(cls, example: records.Example) -> Facts:
@@ -74,7 +112,7 @@ class Facts:
         lon, lat = (float(example[name][0]) / examples.DEGREES_TO_E7 for name in ("lon_e7", "lat_e7"))
         corners = np.asarray(example["corners_e7"], np.float64) / examples.DEGREES_TO_E7
         key, sha256 = (bytes(example[name][0]).decode() for name in ("key", "pixels_sha256"))
-        return cls(key, (lon, lat), corners, sha256, int(example["phash"][0]))
+        return cls(key, (lon, lat), corners, sha256, int(example["phash"][0]), int(example["label"][0]))
 
 
 def _chips(facts: Iterable[Facts]) -> leakage.Chips:

@@ -1,0 +1,116 @@
+"""Pictures of a release: where its points are, and what its chips look like."""
+
+from __future__ import annotations
+
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image, ImageDraw, ImageFont
+
+from builder.legend import legend
+from builder.publish import assembly, extent, records
+
+MAP_FILE, SHEET_FILE = "map.png", "chips.png"
+CHIPS_PER_CLASS = 10
+TILE_PX, GAP_PX, MARGIN_PX = 96, 6, 150
+LAND_FILE = pathlib.Path(__file__).with_name("land.geojson")
+REGION_MARGIN = 0.08  # of the region's larger side
+SPLIT_COLOURS = {"train": "#1f77b4", "validation": "#9467bd", "test": "#d62728", "test_inconsistent": "#ff7f0e"}
+REFUSED_COLOUR = "#b0b0b0"
+
+
+def write_map(path: pathlib.Path, index: pa.Table) -> None:
+    """A world map of all points, and beside it their region, by split; refused points in grey.
+
+    Args:
+      path: PNG to write.
+      index: every example and every refused point.
+    """
+    import matplotlib as mpl
+    from matplotlib import figure
+
+    with mpl.rc_context({"font.size": 9}):
+        drawing = figure.Figure(figsize=(11.0, 4.2), dpi=130, layout="constrained")
+        world, region = drawing.subplots(1, 2, width_ratios=(1.6, 1.0))
+        for axes in (world, region):
+            for ring in _land():
+                axes.fill(*ring.T, facecolor="#ececec", edgecolor="#c4c4c4", linewidth=0.5, zorder=0)
+            axes.set(xlabel="longitude (degrees)", ylabel="latitude (degrees)")
+        world.set(xlim=(-180, 180), ylim=(-90, 90), title="All points", aspect="equal")
+        lon, lat = _draw(world, index, size=4.0), index["lat"].to_numpy()
+        _draw(region, index, size=9.0)
+        reach = REGION_MARGIN * max(np.ptp(lon), np.ptp(lat), 0.01)
+        region.set(xlim=(lon.min() - reach, lon.max() + reach), ylim=(lat.min() - reach, lat.max() + reach))
+        region.set(title="Their region", aspect=1.0 / np.cos(np.radians(np.clip(lat.mean(), -80, 80))))
+        region.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=1.6)
+        drawing.savefig(path, format="png", metadata={"Software": None})
+
+
+def _draw(axes: object, index: pa.Table, size: float) -> np.ndarray:
+    """Draws the points; returns their longitudes without a jump inside the region."""
+    lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
+    west, _ = extent.narrowest(lon)
+    lon = west + (lon - west) % 360.0
+    refused = np.asarray(pc.is_valid(index["reason"]))
+    splits = np.array(index["split"].to_pylist())
+    scatter = axes.scatter  # type: ignore[attr-defined]
+    if refused.any():
+        scatter(lon[refused], lat[refused], size, REFUSED_COLOUR, linewidths=0, label=f"refused ({int(refused.sum())})")
+    for split, colour in SPLIT_COLOURS.items():
+        chosen = (splits == split) & ~refused
+        if chosen.any():
+            scatter(lon[chosen], lat[chosen], size, colour, linewidths=0, label=f"{split} ({int(chosen.sum())})")
+    unbroken: np.ndarray = lon
+    return unbroken
+
+
+def _land() -> list[np.ndarray]:
+    """Outlines float64[n, 2] of the continents."""
+    (feature,) = json.loads(LAND_FILE.read_text(encoding="utf-8"))["features"]
+    return [np.array(polygon[0]) for polygon in feature["geometry"]["coordinates"]]
+
+
+def write_sheet(path: pathlib.Path, folder: pathlib.Path, file_format: str, names: Sequence[str]) -> None:
+    """A sheet of chips: a row per class, unrotated examples chosen by the hash of their key, train first.
+
+    Args:
+      path: PNG to write.
+      folder: of the version.
+      file_format: of the shards to read.
+      names: of the classes, in order.
+    """
+    chosen = _chosen(folder, file_format, len(names))
+    step = TILE_PX + GAP_PX
+    sheet = Image.new("RGB", (MARGIN_PX + CHIPS_PER_CLASS * step, len(names) * step + GAP_PX), "white")
+    canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, name in enumerate(names):
+        top = GAP_PX + row * step
+        canvas.text((GAP_PX, top + TILE_PX // 2 - 8), _title(name), fill="black", font=font)
+        for column, picture in enumerate(chosen.get(row, [])):
+            tile = Image.open(io.BytesIO(picture)).convert("RGB").resize((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
+            sheet.paste(tile, (MARGIN_PX + column * step, top))
+    sheet.save(path)
+
+
+def _title(name: str) -> str:
+    titles = {c.name: c.name.replace("_", " and ") for c in legend.seven().classes}
+    return titles.get(name, name)
+
+
+def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int, list[bytes]]:
+    """Up to `CHIPS_PER_CLASS` JPEGs per label: the lowest hashes, of train where it has the class."""
+    best: dict[int, list[tuple[bool, int, bytes]]] = {label: [] for label in range(classes)}
+    for shard in records.shards(folder, file_format):
+        for example in records.examples(shard):
+            if int(example["rotation_deg"][0]) == 0 and int(example["label"][0]) in best:
+                ranked = best[int(example["label"][0])]
+                key = bytes(example["key"][0]).decode()
+                ranked.append((shard.split != "train", assembly.order_of(key), bytes(example["image"][0])))
+                ranked.sort()
+                del ranked[CHIPS_PER_CLASS:]
+    return {label: [picture for _, _, picture in ranked] for label, ranked in best.items()}
