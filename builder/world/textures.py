@@ -227,11 +227,11 @@ def water(ground: Ground) -> Colour:
     g = ground.grains
     column, row = ground.districts(1500.0, 4)
     turned = ground.turned(g.fraction(column, row, 15))
-    clear = _blend(np.clip(0.5 + 0.5 * ground.slow(4.3), 0, 1), (28, 52, 76), (62, 88, 62))
-    murky = _blend(np.clip(0.5 + 0.5 * ground.slow(3.9), 0, 1), (112, 112, 86), (166, 150, 118))
-    colour = _between(_step(ground.slow(7.1) - 0.1, 0.9), clear, murky)
-    light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.09 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
-    shine = 46 * np.clip(ground.slow(6.3) - 0.6, 0, 1.5) * (1 + 0.12 * turned.grain("ripples", 1.7))
+    clear = _blend(np.clip(0.5 + 0.5 * ground.slow(9.7), 0, 1), (28, 52, 76), (62, 88, 62))
+    murky = _blend(np.clip(0.5 + 0.5 * ground.slow(8.3), 0, 1), (112, 112, 86), (166, 150, 118))
+    colour = _between(_step(ground.slow(16.1) - 0.1, 0.9), clear, murky)
+    light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.06 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
+    shine = 46 * np.clip(ground.slow(12.7) - 0.6, 0, 1.5) * (1 + 0.12 * turned.grain("ripples", 1.7))
     glint = (turned.grain("ripples", 1.5) > 2.6) * (ground.slow(4.5) > 0.6)
     red, green, blue = (c * light + shine + np.float32(70) * glint for c in colour)
     if not ground.winter:
