@@ -1,4 +1,4 @@
-"""python -m builder demo | points | chips | catalog: from maps to a sampling frame and its chips."""
+"""python -m builder demo | points | chips | release | verify | diff | catalog: from maps to published samples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_points(commands)
     _add_chips(commands)
-    _add_catalog(commands)
+    for add in (_add_release, _add_verify, _add_diff, _add_catalog):
+        add(commands)
     return parser
 
 
@@ -165,6 +166,30 @@ def _add_chips(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     p.set_defaults(run=_chips, passes_beam_options=True)
 
 
+def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "release", help="publish a built version with card, sums, index, both formats", allow_abbrev=False
+    )
+    p.add_argument("built", type=pathlib.Path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
+    p.add_argument("--to", type=pathlib.Path, required=True, metavar="DIR", help="folder of all releases")
+    p.add_argument("--url", default="", metavar="URL", help="where DIR will be found, for croissant.json and the card")
+    p.add_argument("--overwrite", action="store_true", help="replace the version if DIR has it")
+    p.set_defaults(run=_release)
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("verify", help="check a release: sums, counts, digest, splits, rules", allow_abbrev=False)
+    p.add_argument("release", type=pathlib.Path, metavar="DIR", help=".../globeland_samples/<config>/<version>")
+    p.set_defaults(run=_verify)
+
+
+def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser("diff", help="what changed between two versions, example by example", allow_abbrev=False)
+    p.add_argument("before", type=pathlib.Path, metavar="A", help=".../globeland_samples/<config>/<version>")
+    p.add_argument("after", type=pathlib.Path, metavar="B", help="another version")
+    p.set_defaults(run=_diff)
+
+
 def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("catalog", help="write CATALOG.md: products, imagery, releases", allow_abbrev=False)
     p.add_argument(
@@ -208,6 +233,35 @@ def _chips(args: argparse.Namespace) -> int:
     selection = acquire.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
     has_gaps = any(tally.missing for tally in selection.counts.values())
     return command_line.DONE_WITH_GAPS if has_gaps else command_line.DONE
+
+
+def _release(args: argparse.Namespace) -> int:
+    from builder.publish import release
+
+    released = release.release(args.built, args.to, url=args.url, overwrite=args.overwrite)
+    for warning in released.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(released.folder)
+    print(released.record)
+    return command_line.DONE
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from builder.publish import verify
+
+    faults = list(verify.faults(args.release))
+    for fault in faults:
+        print(fault)
+    print(f"{args.release}: {f'{len(faults)} faults' if faults else 'sound'}")
+    return command_line.FAILED if faults else command_line.DONE
+
+
+def _diff(args: argparse.Namespace) -> int:
+    from builder.publish import difference
+
+    for line in difference.between(args.before, args.after).lines():
+        print(line)
+    return command_line.DONE
 
 
 def _catalog(args: argparse.Namespace) -> int:

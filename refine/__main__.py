@@ -262,6 +262,15 @@ def _noise(args: argparse.Namespace) -> int:
     return command_line.DONE
 
 
+def _report(args: argparse.Namespace) -> int:
+    from refine import report
+
+    names = {field.name for field in dataclasses.fields(report.ReportRequest)} - {"note"}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    print(report.write(report.ReportRequest(**given, note=tuple(args.note))))
+    return command_line.DONE
+
+
 def _demo(args: argparse.Namespace) -> int:
     from refine import demo
 

@@ -1,0 +1,106 @@
+"""`python -m refine demo`: the whole road on a generated world, each step as the command that a user would type."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import rasterio
+
+from builder import errors, progress
+from builder.points import frame as frames
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+DATASET = ROOT / "datasets" / "globeland_samples"
+# What is reduced so that two cores end in ten minutes; the report says so.
+SIZE_PX = 96
+EPOCHS = 3
+MAP_SHARE = 0.18  # side of the mapped box, as a share of the region's
+REDUCED = (
+    "World, labels and accuracies on this page are synthetic: they show that the road works, not how well it would do "
+    f"on real land. Reduced to run on two cores: pictures of {SIZE_PX} pixels instead of 299, {EPOCHS} epochs of all "
+    "layers at most, and a map of a small part of the region."
+)
+RANDOM = "The networks started from random weights (no --weights was given), so their accuracies are far lower."
+
+
+def run(folder: pathlib.Path, *, weights: str = "none", seed: int = 0) -> None:
+    """Writes `folder`: world, dataset, models, maps and report.html; prints each command before it runs it.
+
+    Raises:
+      errors.InputError: if `folder` holds something already, the dataset's code is not beside the package, or a step
+        fails.
+    """
+    folder = folder.resolve()
+    if folder.exists() and any(folder.iterdir()):
+        raise errors.RefusedOverwrite(folder)
+    if not DATASET.is_dir():
+        raise errors.InputError(
+            f"expected the dataset's folder at {DATASET}; there is none. Run this from a clone of the project."
+        )
+    started = time.monotonic()
+    for title, command in steps(folder, weights=weights, seed=seed):
+        print(f"\n## {title}\n$ {command}", flush=True)
+        _call(shlex.split(command))
+        print(f"   ({progress.duration(time.monotonic() - started)} so far)", flush=True)
+    print(f"\nOpen {folder / 'report.html'} in a browser.")
+
+
+def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[str, str]]:
+    """(title, command) of each step; a step may look at what the steps before it wrote."""
+    world, data, models = (shlex.quote(str(folder / name)) for name in ("world", "data", "comparison"))
+    refined, page = (shlex.quote(str(folder / name)) for name in ("refined.tif", "report.html"))
+    frame, base = f"{world}/frame", f"{world}/products/globeland30/n49_30_2010lc030.tif"
+    network = f"--weights {shlex.quote(weights)} --size {SIZE_PX}"
+    rough = "globeland_samples/rough:1.0.0"
+    yield "A generated world and its sampling frame", f"python -m builder demo {world} --seed {seed}"
+    yield (
+        "The dataset, both configs",
+        f"tfds build {shlex.quote(str(DATASET))} --manual_dir {frame} --data_dir {data}",
+    )
+    yield (
+        "Four strategies compared",
+        f"python -m refine compare --data_dir {data} {network} --epochs {EPOCHS} --out {models}",
+    )
+    yield (
+        "Doubtful labels",
+        f"python -m refine noise --dataset {rough} --data_dir {data} {network} --out {models}/noise",
+    )
+    west, south, east, north = _box(folder / "world" / "frame")
+    yield (
+        "The refined map",
+        f"python -m refine map --model {models}/logits-rough --base {base} --frame {frame} --engine onnxruntime "
+        f"--bbox {west:.4f},{south:.4f},{east:.4f},{north:.4f} --out {refined}",
+    )
+    notes = [REDUCED, *([RANDOM] if weights == "none" else [])]
+    yield (
+        "The report",
+        f"python -m refine report --map {refined} --base {base} --frame {frame} --comparison {models} "
+        f"--noise {models}/noise --dataset {rough} --data_dir {data} --out {page} "
+        + " ".join(f"--note {shlex.quote(note)}" for note in notes),
+    )
+
+
+def _box(frame: pathlib.Path) -> tuple[float, float, float, float]:
+    """A box east of the zone seam, in the middle from north to south: (west, south, east, north) in degrees."""
+    with rasterio.open(frame / frames.AGREEMENT) as dataset:
+        box = dataset.bounds
+    middle_lon, middle_lat = box.left + 0.75 * (box.right - box.left), (box.bottom + box.top) / 2
+    half_width, half_height = (MAP_SHARE / 2 * side for side in (box.right - box.left, box.top - box.bottom))
+    return middle_lon - half_width, middle_lat - half_height, middle_lon + half_width, middle_lat + half_height
+
+
+def _call(command: list[str]) -> None:
+    beside_python = pathlib.Path(sys.executable).parent
+    program = sys.executable if command[0] == "python" else shutil.which(command[0], path=str(beside_python))
+    done = subprocess.run([program or command[0], *command[1:]], cwd=ROOT, check=False)
+    if done.returncode not in (0, 3):
+        raise errors.InputError(
+            f"the command above ended with exit code {done.returncode}; its own words are above. "
+            "Mend that, remove the folder and run this again."
+        )
