@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import hashlib
 import importlib.metadata
 import json
 import logging
@@ -39,16 +40,18 @@ class Build:
     points: pa.Table  # of the frame, with the inclusion probabilities of the attempted part
     imagery: settings.Imagery
     selection: plan.Selection
-    assembly: assembly.Assembly
+    rules: assembly.Rules
+    assembled: assembly.Assembly
+    reviewed: pa.Table
     agreement: Agreement
 
     def shards(self) -> dict[str, list[Callable[[], Iterator[tuple[str, dict[str, Any]]]]]]:
         """Per split, one callable per shard that yields its (key, example)."""
         images = store.ChipStore(self.frame.chips_folder, self.imagery.digest).images
         return {
-            split: [functools.partial(examples.of_shard, rows, images) for rows in self.assembly.shards(split)]
+            split: [functools.partial(examples.of_shard, rows, images) for rows in self.assembled.shards(split)]
             # On Beam, TFDS runs the splits before again with each split: the largest is last.
-            for split in reversed(self.assembly.splits)
+            for split in reversed(self.assembled.splits)
         }
 
     def finish(self, folder: pathlib.Path, file_format: str) -> dict[str, Any]:
@@ -64,13 +67,13 @@ class Build:
         (folder / inspection.LEAKAGE_FILE).write_text(
             json.dumps(found.leakage_json(), indent=2) + "\n", encoding="utf-8"
         )
-        index.write(folder, index.of_build(self.points, self.assembly, self.selection.refused))
+        index.write(folder, index.of_build(self.points, self.assembled, self.selection.refused))
         metadata = self._metadata() | {"digest": found.total.text, "leakage": found.leakage_json()}
         _print_summary(metadata, found, self.agreement)
         return metadata
 
     def _check_counts(self, found: inspection.Inspection) -> None:
-        planned = dict(collections.Counter(self.assembly.rows["split"].to_pylist()))
+        planned = dict(collections.Counter(self.assembled.rows["split"].to_pylist()))
         written = {split: sum(counts) for split, counts in found.counts.items()}
         if planned != written:
             raise errors.InputError(
@@ -86,16 +89,18 @@ class Build:
             "chip": dataclasses.asdict(self.imagery.chip),
             "imagery_rules": json.loads(json.dumps(dataclasses.asdict(self.imagery.rules), default=str)),
             "imagery_digest": self.imagery.digest,
+            "config_rules": dataclasses.asdict(self.rules),
+            "reviews": _reviews_json(self.reviewed),
             "legend": [dataclasses.asdict(c) for c in legend.seven().classes],
             "design": of_frame["design"],
             "design_digest": self.frame.design.digest,
             "products": of_frame["products"],
             "strata": of_frame["strata"],
             "shortfalls": of_frame["shortfalls"],
-            "examples": _nested(_counted(self.assembly.rows, ("split", "label"))),
-            "label_origins": _nested(_counted(self.assembly.rows, ("split", "label_origin"))),
+            "examples": _nested(_counted(self.assembled.rows, ("split", "label"))),
+            "label_origins": _nested(_counted(self.assembled.rows, ("split", "label_origin"))),
             "refused": _nested(_counted(self.selection.refused, ("split", "stratum", "reason"))),
-            "left_out": _nested(_counted(self.assembly.left_out, ("split", "stratum", "reason"))),
+            "left_out": _nested(_counted(self.assembled.left_out, ("split", "stratum", "reason"))),
             "confirmed_by_reviewers": {
                 part: {label: _share_json(share) for label, share in sorted(shares.items())}
                 for part, shares in self.agreement.items()
@@ -111,7 +116,8 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Seq
     """
     logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)  # it tells of every annotation of every stage
     frame = frames.Frame.open(frame_folder, needs_imagery=True)
-    verdicts = reviews.majority(reviews.read(frame.reviews_file, legend.seven()))
+    reviewed = reviews.read(frame.reviews_file, legend.seven())
+    verdicts = reviews.majority(reviewed)
     points = frame.points()
     _check_reviews(frame, verdicts, rules)
     imagery = settings.read(frame.imagery_file)
@@ -121,7 +127,7 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Rules, beam_options: Seq
     points = points.set_column(column, "inclusion_probability", inclusion.of_attempted(points, attempted))
     assembled = assembly.assemble(points, selection.kept, verdicts, rules, frame.design.validation_share)
     _check_not_empty(frame, assembled, selection, rules)
-    return Build(frame, points, imagery, selection, assembled, _agreement(points, verdicts))
+    return Build(frame, points, imagery, selection, rules, assembled, reviewed, _agreement(points, verdicts))
 
 
 def _check_reviews(frame: frames.Frame, verdicts: Mapping[str, str], rules: assembly.Rules) -> None:
@@ -178,6 +184,13 @@ def _nested(counts: Mapping[tuple[str, ...], int]) -> dict[str, Any]:
             level = level.setdefault(name, {})
         level[path[-1]] = count
     return nested
+
+
+def _reviews_json(reviewed: pa.Table) -> dict[str, Any]:
+    """How many reviews there are, of how many people, and a digest that no order of rows changes."""
+    rows = sorted(zip(*(map(str, reviewed[name].to_pylist()) for name in reviews.SCHEMA.names), strict=True))
+    sha256 = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return {"rows": len(rows), "reviewers": len(set(reviewed["reviewer"].to_pylist())), "sha256": sha256}
 
 
 def _share_json(share: reviews.Share) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def text(release: version.Version, rows: pa.Table) -> str:
       release: the version.
       rows: its index.
     """
-    parts = (_header, _what, _terms, _loading, _contents, _labels, _biases, _making, _changes, _checking)
+    parts = (_header, _what, _terms, _loading, _contents, _labels, _biases, _making, _changes, _checking, _citing)
     return "\n".join(line for part in parts for line in part(release, rows)) + "\n"
 
 
@@ -91,16 +91,6 @@ def _terms(release: version.Version, rows: pa.Table) -> Iterator[str]:
         ("pictures", "source", "licence", "attribution", "may be passed on"),
         [(str(t.pictures), t.source, t.licence, t.attribution, t.redistribution) for t in terms],
     )
-    citation = str(release.info.get("citation", "")).strip()
-    if citation:
-        yield from (
-            "To cite, name this version and the products it was made from:",
-            "",
-            "```bibtex",
-            citation,
-            "```",
-            "",
-        )
 
 
 def _loading(release: version.Version, rows: pa.Table) -> Iterator[str]:
@@ -159,8 +149,9 @@ def _contents(release: version.Version, rows: pa.Table) -> Iterator[str]:
     table.append(("all", *(str(count) for count in release.examples.values())))
     yield from _table(("class", *(f"`{split}`" for split in release.examples)), table)
     rotated = sum(1 for parent in index.examples(rows)["parent"].to_pylist() if parent)
-    yield f"{rotated} of these are rotated chips: ground of another example of train, turned, to fill a short class."
-    yield ""
+    if rotated:
+        yield f"{rotated} of train are rotated chips: the ground of another example, turned, to fill a short class."
+        yield ""
     yield from _table(
         ("splits", "closest centres", "pictures that look alike"),
         [
@@ -315,6 +306,18 @@ def _checking(release: version.Version, rows: pa.Table) -> Iterator[str]:
     )
     yield ""
     yield f"Semantic digest, the same in every file format and order: `{release.metadata['digest']}`"
+
+
+def _citing(release: version.Version, rows: pa.Table) -> Iterator[str]:
+    citation = str(release.info.get("citation", "")).strip()
+    if citation:
+        yield from (
+            "",
+            "## How do I cite it?",
+            "",
+            f"Name `{release.title}`, its digest, and the products it was made from:",
+        )
+        yield from ("", "```bibtex", citation, "```")
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -191,7 +191,11 @@ FEATURES = (
         _number("inclusion_probability", math.nan),
     ),
     Feature(
-        "pixels_sha256", Kind.TEXT, "SHA-256 of the decoded pixels, row by row, red green blue.", _text("pixels_sha256")
+        "pixels_sha256",
+        Kind.TEXT,
+        "SHA-256 of the decoded pixels, row by row, red green blue, as Pillow decodes the JPEG (TensorFlow's decoder "
+        "may differ by a few grey levels).",
+        _text("pixels_sha256"),
     ),
     Feature(
         "phash", Kind.INT64, "64-bit perceptual hash: pictures that look alike differ in few bits.", _column("phash")

@@ -32,18 +32,20 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
       index: every example and every refused point.
     """
     import matplotlib as mpl
-    from matplotlib import figure
+    from matplotlib import figure, ticker
 
     with mpl.rc_context({"font.size": 9}):
-        drawing = figure.Figure(figsize=(11.0, 4.2), dpi=130, layout="constrained")
+        drawing = figure.Figure(figsize=(11.0, 3.6), dpi=130, layout="constrained")
         world, region = drawing.subplots(1, 2, width_ratios=(1.6, 1.0))
         for axes in (world, region):
             for ring in _land():
                 axes.fill(*ring.T, facecolor="#ececec", edgecolor="#c4c4c4", linewidth=0.5, zorder=0)
             axes.set(xlabel="longitude (degrees)", ylabel="latitude (degrees)")
-        world.set(xlim=(-180, 180), ylim=(-90, 90), title="All points", aspect="equal")
+        world.set(xlim=(-180, 180), ylim=(-90, 90), title="All points (circle: their middle)", aspect="equal")
         lon, lat = _draw(world, index, size=4.0), index["lat"].to_numpy()
+        world.scatter([lon.mean()], [lat.mean()], 260.0, "none", edgecolors="black", linewidths=0.8)
         _draw(region, index, size=9.0)
+        region.xaxis.set_major_locator(ticker.MaxNLocator(4))
         reach = REGION_MARGIN * max(np.ptp(lon), np.ptp(lat), 0.01)
         region.set(xlim=(lon.min() - reach, lon.max() + reach), ylim=(lat.min() - reach, lat.max() + reach))
         region.set(title="Their region", aspect=1.0 / np.cos(np.radians(np.clip(lat.mean(), -80, 80))))

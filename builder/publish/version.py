@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from builder import errors
-from builder.publish import inspection
+from builder.publish import assembly, inspection
 
 INFO_FILE = "dataset_info.json"
 METADATA_FILE = "metadata.json"
 FEATURES_FILE = "features.json"
 TFRECORD, ARRAY_RECORD = "tfrecord", "array_record"
+
+# What the metadata of a version say of how it was made; a record keeps it.
+RECORDED = ("design", "config_rules", "imagery_rules", "imagery_digest", "chip", "reviews", "products", "legend")
 
 Json = dict[str, Any]
 
@@ -56,7 +59,8 @@ class Version:
     @property
     def shard_lengths(self) -> dict[str, list[int]]:
         """Examples per split and shard, as TFDS believes them."""
-        return {split["name"]: [int(n) for n in split["shardLengths"]] for split in self.info["splits"]}
+        splits = sorted(self.info["splits"], key=lambda split: assembly.SPLITS.index(split["name"]))
+        return {split["name"]: [int(n) for n in split["shardLengths"]] for split in splits}
 
     @property
     def examples(self) -> dict[str, int]:
@@ -72,7 +76,7 @@ def read(folder: pathlib.Path) -> Version:
     """
     info, metadata = (_json(folder / name) for name in (INFO_FILE, METADATA_FILE))
     lacking = [f"{INFO_FILE}: {k}" for k in ("name", "configName", "version", "fileFormat", "splits") if k not in info]
-    lacking += [f"{METADATA_FILE}: {k}" for k in ("digest", "design", "imagery_rules") if k not in metadata]
+    lacking += [f"{METADATA_FILE}: {k}" for k in ("digest", "examples", "created_by", *RECORDED) if k not in metadata]
     if lacking:
         raise errors.InputError(f"{folder}: expected a version that `tfds build` wrote; missing {', '.join(lacking)}.")
     return Version(folder, info, metadata)
@@ -94,8 +98,6 @@ def _json(path: pathlib.Path) -> Json:
 
 
 # --- The record that the project keeps of a release ----------------------------------------------------------------
-
-RECORDED = ("design", "imagery_rules", "imagery_digest", "chip", "products", "legend")
 
 
 def record_of(version: Version, found: inspection.Inspection, date: datetime.date) -> Json:
