@@ -12,7 +12,7 @@ import pyarrow as pa
 from builder.publish import extent, index, sums, version
 
 FILE = "croissant.json"
-PARQUET = "application/vnd.apache.parquet"
+PARQUET = "application/x-parquet"  # the name that mlcroissant knows
 UNPUBLISHED = "urn:globeland:samples"  # where no --url says from where the release can be fetched
 
 MEANINGS = {

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from builder.publish import croissant, extent, index, licences, version
 
 FILE = "collection.json"
-STAC_VERSION = "1.0.0"
+STAC_VERSION = "1.1.0"
 
 
 def document(release: version.Version, rows: pa.Table) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def document(release: version.Version, rows: pa.Table) -> dict[str, Any]:
         "title": f"{release.name}, {release.config} {release.number}",
         "description": str(release.info.get("description", "")).strip() or release.title,
         "keywords": ["land cover", "training samples", "very high resolution"],
-        "license": "various",
+        "license": "other",
         "providers": [
             {"name": terms.attribution or terms.source, "roles": ["licensor"], "description": terms.licence}
             for terms in licences.of_pictures(examples)
@@ -44,7 +44,7 @@ def document(release: version.Version, rows: pa.Table) -> dict[str, Any]:
         "assets": {
             "index": {
                 "href": f"./{index.FILE}",
-                "type": croissant.PARQUET,
+                "type": "application/vnd.apache.parquet",
                 "title": "every example and every refused point, GeoParquet",
                 "roles": ["data"],
             },
