@@ -56,6 +56,8 @@ def test_a_misspelt_name_gets_its_neighbour():
         ({"buffer_m": 127.0}, "--buffer-m: expected at least 127.3 m"),
         ({"buffer_m": 1000.0, "chip_size_m": 800.0}, "--buffer-m: expected at least 1131.4 m"),
         ({"split_block_deg": 0.0}, "--split-block"),
+        ({"split_block_deg": float("nan")}, "--split-block: expected whole cells"),
+        ({"split_block_deg": float("inf")}, "--split-block: expected whole cells"),
         ({"split_block_deg": 0.001}, "--split-block: expected whole cells"),
         ({"split_block_deg": 0.051}, "--split-block: expected whole cells"),
         ({"validation_share": 1.0}, "--validation-share"),

@@ -115,6 +115,13 @@ def test_the_cells_of_the_globe_have_the_area_of_the_sphere() -> None:
     assert total == pytest.approx(4 * np.pi * (grid.EARTH_RADIUS_M / 1000) ** 2, rel=1e-9)
 
 
+@pytest.mark.parametrize("box", [(0, 10, 1e-9, 10 + 1e-9), (7, -90, 7.1, -90 + 1e-9), (0.0012, 0.0012, 0.0013, 0.0013)])
+def test_a_box_however_small_has_a_cell(box: tuple[float, float, float, float]) -> None:
+    window = grid.window_of_bbox(*box)
+    assert min(window.shape) >= 1
+    assert 0 <= window.row0 < window.row1 <= grid.ROWS
+
+
 @pytest.mark.parametrize("box", [(0, 10, 5, 5), (0, -91, 5, 5), (0, 0, 0, 5), (0, 0, 200, 5)])
 def test_a_wrong_box_is_refused(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(errors.InputError, match="--bbox W,S,E,N: expected"):

@@ -64,6 +64,11 @@ def test_a_region_off_the_base_is_told_where_the_base_is(base):
         region.of(base, bbox=(0.0, 0.0, 1.0, 1.0), aoi=None)
 
 
+def test_a_box_with_west_and_east_swapped_is_refused_and_told_in_order(base):
+    with pytest.raises(errors.InputError, match=r"359.9 degrees wide .* Swap them: --bbox=108,34.9,108.1,35\."):
+        region.of(base, bbox=(108.1, 34.9, 108.0, 35.0), aoi=None)
+
+
 def test_an_area_must_have_a_crs_and_polygons(tmp_path):
     with pytest.raises(errors.InputError, match="states its CRS"):
         region.read_area(area_file(tmp_path, shapely.box(0, 0, 1, 1), crs=None, name="aoi.shp"))

@@ -88,13 +88,17 @@ def window_of_bbox(west: float, south: float, east: float, north: float) -> Wind
         )
     if west > east:
         east += 360.0
-    tolerance = 1e-4  # of a cell: a box written with seven decimals must not gain a row
     return Window(
-        math.floor((90.0 - north) * CELLS_PER_DEGREE + tolerance),
-        math.ceil((90.0 - south) * CELLS_PER_DEGREE - tolerance),
-        math.floor((west + 180.0) * CELLS_PER_DEGREE + tolerance),
-        math.ceil((east + 180.0) * CELLS_PER_DEGREE - tolerance),
+        *_cells((90.0 - north) * CELLS_PER_DEGREE, (90.0 - south) * CELLS_PER_DEGREE),
+        *_cells((west + 180.0) * CELLS_PER_DEGREE, (east + 180.0) * CELLS_PER_DEGREE),
     )
+
+
+def _cells(start: float, stop: float) -> tuple[int, int]:
+    """First cell, and one past the last, of an interval in cells; at least one cell."""
+    tolerance = 1e-4  # of a cell: a box written with seven decimals must not gain a row
+    end = max(math.ceil(stop - tolerance), math.floor(start) + 1)
+    return min(math.floor(start + tolerance), end - 1), end
 
 
 def cell_centre(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

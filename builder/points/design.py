@@ -82,7 +82,8 @@ class SamplingDesign:
 
     def _check_block(self) -> None:
         cells = self.split_block_deg * grid.CELLS_PER_DEGREE
-        if not 1 <= self.block_cells <= 90 * grid.CELLS_PER_DEGREE or abs(cells - self.block_cells) > 1e-6:
+        fits = 0.5 <= cells <= 90 * grid.CELLS_PER_DEGREE  # not so for NaN
+        if not fits or abs(cells - self.block_cells) > 1e-6:
             raise errors.InputError(
                 "--split-block: expected whole cells of 1/360 degree, for example 0.05, 0.1, 0.25 or 1, at most 90; "
                 f"received {self.split_block_deg:g} degrees, which is {cells:g} cells."

@@ -41,6 +41,7 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
     if aoi is not None:
         region, name = of_area(read_area(aoi)), f"--aoi {aoi}"
     elif bbox is not None:
+        _refuse_reversed(*bbox)
         region, name = Region(grid.window_of_bbox(*bbox)), f"--bbox {','.join(f'{v:g}' for v in bbox)}"
     else:
         return Region(_window_of_base(base))
@@ -51,6 +52,16 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
             f"within {west:.3f},{south:.3f},{east:.3f},{north:.3f} (W,S,E,N). Choose a region there, or add its tiles."
         )
     return region
+
+
+def _refuse_reversed(west: float, south: float, east: float, north: float) -> None:
+    """A box across 180 degrees that covers more than half the globe is one with W and E swapped."""
+    if east + 360.0 - west > 180.0 and west > east:
+        raise errors.InputError(
+            f"--bbox: expected W,S,E,N; received W={west:g} > E={east:g}, a box {east + 360.0 - west:g} degrees wide "
+            f"across 180. Swap them: --bbox={east:g},{south:g},{west:g},{north:g}. For more than half the globe "
+            "give --aoi."
+        )
 
 
 def read_area(path: pathlib.Path) -> shapely.Geometry:
@@ -66,7 +77,9 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     try:
         features = geopandas.read_file(path)
     except Exception as error:  # each driver has its own
-        raise errors.InputError(f"--aoi {path}: expected polygons in a format GDAL reads; {error}.") from error
+        raise errors.InputError(
+            f"--aoi {path}: expected polygons in a format GDAL reads; {str(error).rstrip('.')}."
+        ) from error
     if getattr(features, "crs", None) is None:
         raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
     whole: Any = shapely.make_valid(features.to_crs("EPSG:4326").union_all())
