@@ -319,7 +319,11 @@ def _two(keys: dict[str, str], left_out: str | None) -> str:
         ('nodata = "no"', r'expected nodata to be a class code of 0\.\.65535, or "none"'),
         ('allow = ""', r"expected allow to be the reason"),
         ('sampling = "nearest"', r"expected sampling to be one of mode, centre, touching"),
-        ('crosswalk = "cci"', r"Did you mean cci_lc\?"),
+        ('files = [""]', r"'' is no name or pattern of files"),
+        ('files = ["a**b"]', r"'a\*\*b' is no name or pattern of files"),
+        ("resolution_m = nan", r"expected resolution_m to be a number of metres above 0; received nan"),
+        ("resolution_m = -300", r"expected resolution_m to be a number of metres above 0; received -300"),
+        ('crosswalk = "cci"', r"products\.toml.*Did you mean cci_lc\?"),
         ("base = 1", r"expected base to be true or false"),
     ],
 )

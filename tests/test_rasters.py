@@ -182,8 +182,9 @@ def test_a_corrupt_block_is_refused_when_it_is_read(tmp_path: pathlib.Path) -> N
     whole[len(whole) // 2 : len(whole) // 2 + 2000] = bytes(2000)
     path.write_bytes(whole)
     file = rasters.describe(path)
-    with pytest.raises(errors.InputError, match=r"a\.tif: the data are truncated or corrupt .* Download the file"):
+    with pytest.raises(errors.InputError, match=r"a\.tif: the data are truncated or corrupt .* Download") as told:
         rasters.read(file, 0, 256, 0, 256)
+    assert "See previous exception" not in str(told.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a is no map", b"\x0e\x03\x13\x01 no HDF either", b"\x89HDF\r\n\x1a\n"])

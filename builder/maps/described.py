@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import pathlib
 import re
 import tomllib
@@ -125,6 +126,8 @@ def _check_type(where: str, key: str, value: object) -> None:
         fits = isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
     if key == "nodata":
         fits = fits and (value == NO_TAG if isinstance(value, str) else isinstance(value, int) and 0 <= value <= 65_535)
+    if key == "resolution_m":
+        fits = fits and isinstance(value, int | float) and 0 < value < math.inf
     if key in ("allow", "licence"):
         fits = fits and bool(str(value).strip())
     if not fits:
@@ -135,6 +138,7 @@ def _check_type(where: str, key: str, value: object) -> None:
 _EXPECTED = {
     "files": "a list of file names or patterns, at least one",
     "nodata": f'a class code of 0..65535, or "{NO_TAG}"',
+    "resolution_m": "a number of metres above 0",
     "allow": "the reason, in words",
     "licence": "a text",
 }

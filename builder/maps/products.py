@@ -111,7 +111,7 @@ def find(folder: pathlib.Path) -> ProductSet:
     if not folder.is_dir():
         raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
     toml = folder / described.FILE_NAME
-    descriptions = described.read(toml) if toml.is_file() else _the_five(folder)
+    descriptions = described.read(toml) if toml.exists() else _the_five(folder)
     if not 2 <= len(descriptions) <= MOST_PRODUCTS:
         raise errors.InputError(
             f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
@@ -183,14 +183,21 @@ def _paths(
         return naming.files_of(folder, description.name)
     paths: set[pathlib.Path] = set()
     for pattern in description.files:
-        anchor = pathlib.Path(pathlib.Path(pattern).anchor) if pathlib.Path(pattern).is_absolute() else folder
-        relative = str(pathlib.Path(pattern).relative_to(anchor)) if anchor != folder else pattern
-        matched = {path for path in anchor.glob(relative) if path.is_file()}
-        if not matched:
-            raise errors.InputError(f"{description.where}: no file matches {pattern!r} in {anchor}. Mend `files`.")
-        paths |= matched
+        paths |= _matched(folder, pattern, description.where)
     ordered = tuple(sorted(paths))
     return ordered, naming.of(description.name, ordered[0])
+
+
+def _matched(folder: pathlib.Path, pattern: str, where: str) -> set[pathlib.Path]:
+    anchor = pathlib.Path(pathlib.Path(pattern).anchor) if pathlib.Path(pattern).is_absolute() else folder
+    relative = str(pathlib.Path(pattern).relative_to(anchor)) if anchor != folder else pattern
+    try:
+        matched = {path for path in anchor.glob(relative) if path.is_file()}
+    except (ValueError, IndexError) as error:  # "", "/" and "a**" are no patterns
+        raise errors.InputError(f"{where}: {pattern!r} is no name or pattern of files. Mend `files`.") from error
+    if not matched:
+        raise errors.InputError(f"{where}: no file matches {pattern!r} in {anchor}. Mend `files`.")
+    return matched
 
 
 def _described_files(
@@ -233,7 +240,10 @@ def _crosswalk(
         )
     if given is None and any(file.variable in naming.LAYERS_WITH_WATER_0 for file in files):
         name = "mcd12q1_c5"
-    return crosswalks.shipped(name)
+    try:
+        return crosswalks.shipped(name)
+    except errors.InputError as error:
+        raise errors.InputError(f"{description.where}: {error}") from error
 
 
 def _nodata(

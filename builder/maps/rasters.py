@@ -102,7 +102,8 @@ class GeoTiff:
             self._dataset = rasterio.open(path)
         except rasterio.errors.RasterioError as error:
             raise errors.InputError(
-                f"{path}: expected a raster (GeoTIFF, HDF4 or NetCDF); GDAL cannot open it: {error}. Download it again."
+                f"{path}: expected a raster (GeoTIFF, HDF4 or NetCDF); GDAL cannot open it: {str(error).rstrip('.')}. "
+                "Download it again."
             ) from error
         self._path = path
         if self._dataset.count != 1:
@@ -194,7 +195,10 @@ def sha256(path: pathlib.Path) -> str:
 
 def corrupt(path: pathlib.Path, error: Exception) -> errors.InputError:
     """The error for data that cannot be decoded."""
-    return errors.InputError(f"{path}: the data are truncated or corrupt ({error}). Download the file again.")
+    # rasterio only says that there is a cause
+    return errors.InputError(
+        f"{path}: the data are truncated or corrupt ({error.__cause__ or error}). Download the file again."
+    )
 
 
 @functools.lru_cache(maxsize=4096)
