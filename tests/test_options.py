@@ -57,6 +57,13 @@ def test_a_value_that_is_no_number_is_refused() -> None:
         options.runner_options(["--direct_num_workers=two"])
 
 
+def test_a_runner_that_beam_lacks_and_fewer_than_no_workers_are_refused() -> None:
+    with pytest.raises(errors.InputError, match=r"--runner Nope: .* Leave --runner out"):
+        options.runner_options(["--runner=Nope"])
+    with pytest.raises(errors.InputError, match=r"--direct_num_workers: expected 1 or more.*received -1"):
+        options.runner_options(["--direct_num_workers=-1"])
+
+
 @pytest.mark.parametrize("args", [[], ["--direct_num_workers=2"]])
 def test_an_input_error_of_a_worker_arrives_in_its_own_words(
     args: list[str], capfd: pytest.CaptureFixture[str]

@@ -61,6 +61,7 @@ def acquire(frame: frames.Frame, *, beam_options: Sequence[str] = ()) -> plan.Se
     Raises:
       errors.InputError: if imagery.toml, a source or the store cannot be used; the text says how to mend it.
     """
+    options.runner_options(beam_options)
     imagery = settings.read(frame.imagery_file)
     design, points = frame.design, frame.points()
     if imagery.chip.size_m != design.chip_size_m:

@@ -15,7 +15,7 @@ from builder import errors
 from builder.chips import settings
 from builder.legend import legend as legends
 from builder.maps import agreement, products
-from builder.pipeline import frame_folder, tiles
+from builder.pipeline import frame_folder, options, tiles
 from builder.pipeline import frames as maps_of_frames
 from builder.points import design as designs
 from builder.points import drawing, given, region, shortfalls, table
@@ -95,6 +95,7 @@ def make_frame(request: FrameRequest) -> FrameSummary:
         nothing is left half-written.
     """
     design = request.design()
+    options.runner_options(request.beam_options)  # before hours of work
     if not request.dry_run:
         frame_folder.check(request.out, design, overwrite=request.overwrite)
     found = products.find(request.products)

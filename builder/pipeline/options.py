@@ -14,6 +14,7 @@ from typing import Any, TextIO, cast
 
 import apache_beam as beam
 from apache_beam.options import pipeline_options
+from apache_beam.runners import runner
 
 from builder import errors
 
@@ -31,7 +32,7 @@ def runner_options(args: Sequence[str] = ()) -> pipeline_options.PipelineOptions
     threads unless `--direct_running_mode` says otherwise.
 
     Raises:
-      errors.InputError: if Beam does not know an argument, or its value; names near ones.
+      errors.InputError: if Beam does not know an argument, its value or the runner; names near ones.
     """
     parser, unknown = _parse(args)
     if unknown:
@@ -40,10 +41,24 @@ def runner_options(args: Sequence[str] = ()) -> pipeline_options.PipelineOptions
     standard = options.view_as(pipeline_options.StandardOptions)
     if standard.runner in (None, "DirectRunner"):
         standard.runner = DEFAULT_RUNNER
+    else:
+        _check_runner(standard.runner)
     direct = options.view_as(pipeline_options.DirectOptions)
+    if direct.direct_num_workers < 0:
+        raise errors.InputError(
+            f"--direct_num_workers: expected 1 or more, or 0 for all processors; received {direct.direct_num_workers}."
+        )
     if direct.direct_num_workers != 1 and not any(arg.startswith("--direct_running_mode") for arg in args):
         direct.direct_running_mode = "multi_threading"
     return options
+
+
+def _check_runner(name: str) -> None:
+    try:
+        runner.create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        text = str(error).rstrip(".")
+        raise errors.InputError(f"--runner {name}: {text}. Leave --runner out to run on this machine.") from error
 
 
 @contextlib.contextmanager
