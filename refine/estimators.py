@@ -24,7 +24,7 @@ TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen by benchmarks/coverage.py
 class Design(enum.StrEnum):
     """How the sample was drawn."""
 
-    SIMPLE = "simple random"
+    SIMPLE = "unweighted"
     MAP_CLASSES = "stratified by map class"
     REFERENCE_CLASSES = "fixed number per reference class"
     STRATA = "stratified, strata other than the map's classes"

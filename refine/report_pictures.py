@@ -1,0 +1,211 @@
+"""Pictures of a report: arrays to data URIs, colours of classes, imagery of any part of a map."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pyproj
+from PIL import Image
+
+from builder.chips import chip, footprint, settings
+from builder.imagery import source
+
+JPEG_QUALITY, WEBP_QUALITY = 82, 82
+PATCH_PX = 96  # side of the pieces that imagery is read in
+PATCH_MARGIN = 1.1  # a piece is north up, the map is not quite: this much more ground covers the turned square
+MOST_NODATA = 0.9  # of a piece: at the edge of the imagery a piece is shown in part
+WIDEST_PATCH_M = 2_000.0  # wider pieces would strain the plane of a footprint and the reading of one grid
+
+
+@dataclasses.dataclass(frozen=True)
+class Ground:
+    """A window of a map on the ground: `transform` (a, b, c, d, e, f) of its own pixels, `shape` (rows, columns)."""
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+    shape: tuple[int, int]
+
+    def window(self, row0: int, row1: int, col0: int, col1: int) -> Ground:
+        """A part of it."""
+        a, b, c, d, e, f = self.transform
+        return Ground(
+            self.crs, (a, b, c + a * col0 + b * row0, d, e, f + d * col0 + e * row0), (row1 - row0, col1 - col0)
+        )
+
+    def resampled(self, rows: int, columns: int) -> Ground:
+        """The same ground in other pixels."""
+        a, b, c, d, e, f = self.transform
+        down, across = self.shape[0] / rows, self.shape[1] / columns
+        return Ground(self.crs, (a * across, b * down, c, d * across, e * down, f), (rows, columns))
+
+    def centres(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y float64[row, column] of the pixel centres, in the CRS."""
+        a, b, c, d, e, f = self.transform
+        column, row = np.meshgrid(np.arange(self.shape[1]) + 0.5, np.arange(self.shape[0]) + 0.5)
+        return a * column + b * row + c, d * column + e * row + f
+
+    def corners_lonlat(self) -> np.ndarray:
+        """float64[4, 2] degrees: top left, top right, bottom right, bottom left."""
+        a, b, c, d, e, f = self.transform
+        rows, columns = self.shape
+        column, row = np.array([0, columns, columns, 0]), np.array([0, 0, rows, rows])
+        return np.column_stack(self._to_degrees().transform(a * column + b * row + c, d * column + e * row + f))
+
+    def size_m(self) -> tuple[float, float]:
+        """(height, width) through the middle, on the ellipsoid."""
+        a, b, c, d, e, f = self.transform
+        rows, columns = self.shape
+        column = np.array([0, columns, columns / 2, columns / 2])
+        row = np.array([rows / 2, rows / 2, 0, rows])
+        lon, lat = self._to_degrees().transform(a * column + b * row + c, d * column + e * row + f)
+        _, _, metres = footprint.WGS84.inv(lon[[2, 0]], lat[[2, 0]], lon[[3, 1]], lat[[3, 1]])
+        return float(metres[0]), float(metres[1])
+
+    def places(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(row, column) float64[n] of places in degrees, counted from the outer corner of the first pixel."""
+        x, y = self._to_degrees().transform(lon, lat, direction="INVERSE")
+        a, b, c, d, e, f = self.transform
+        determinant = a * e - b * d
+        column = (e * (x - c) - b * (y - f)) / determinant
+        row = (a * (y - f) - d * (x - c)) / determinant
+        return row, column
+
+    def _to_degrees(self) -> pyproj.Transformer:
+        return pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+
+
+def painted(codes: np.ndarray, colours: Mapping[int, str]) -> np.ndarray:
+    """uint8[y, x, rgba] of class codes; a code without a colour is transparent."""
+    table = np.zeros((256, 4), np.uint8)
+    for code, colour in colours.items():
+        table[code] = (*bytes.fromhex(colour.removeprefix("#")), 255)
+    return np.asarray(table[codes])
+
+
+def ramp(values: np.ndarray, stops: Sequence[str], *, low: float, high: float, missing: np.ndarray) -> np.ndarray:
+    """uint8[y, x, rgba]: values on a ramp of colours from `low` to `high`; transparent where `missing`."""
+    anchors = np.array([list(bytes.fromhex(stop.removeprefix("#"))) for stop in stops], np.float64)
+    place = np.clip((values.astype(np.float64) - low) / (high - low), 0.0, 1.0) * (len(stops) - 1)
+    rgb = np.stack([np.interp(place, np.arange(len(stops)), anchors[:, band]) for band in range(3)], axis=-1)
+    return np.concatenate([np.rint(rgb), np.where(missing, 0, 255)[..., None]], axis=-1).astype(np.uint8)
+
+
+def dotted(
+    shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, colours: Sequence[str], *, radius_px: int
+) -> np.ndarray:
+    """uint8[y, x, rgba]: a disc with a dark rim at each place, in order, on nothing."""
+    picture = np.zeros((*shape, 4), np.uint8)
+    reach = np.arange(-radius_px - 1, radius_px + 2)
+    distance = np.hypot(reach[:, None], reach[None, :])
+    for row, column, colour in zip(rows, columns, colours, strict=True):
+        fill = np.array([*bytes.fromhex(colour.removeprefix("#")), 255], np.uint8)
+        y, x = int(row) + reach, int(column) + reach
+        inside = ((y >= 0) & (y < shape[0]))[:, None] & ((x >= 0) & (x < shape[1]))[None, :]
+        for limit, paint in ((radius_px + 0.8, np.array([20, 20, 20, 255], np.uint8)), (radius_px - 0.2, fill)):
+            hit = inside & (distance <= limit)
+            picture[np.broadcast_to(y[:, None], hit.shape)[hit], np.broadcast_to(x[None, :], hit.shape)[hit]] = paint
+    return picture
+
+
+def lossless(pixels: np.ndarray) -> str:
+    """Data URI of uint8[y, x, rgb or rgba]: exact, for classes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=100, method=4)
+    return _data_uri(buffer.getvalue(), "webp")
+
+
+def photograph(pixels: np.ndarray) -> str:
+    """Data URI of uint8[y, x, rgb or rgba] imagery."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=WEBP_QUALITY, method=4)
+    return _data_uri(buffer.getvalue(), "webp")
+
+
+def thumbnail(pixels: np.ndarray, side_px: int) -> str:
+    """Data URI of a chip uint8[y, x, rgb], scaled to `side_px`."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((side_px, side_px), Image.Resampling.LANCZOS).save(
+        buffer, "JPEG", quality=JPEG_QUALITY
+    )
+    return _data_uri(buffer.getvalue(), "jpeg")
+
+
+def file_picture(encoded: bytes, *, widest_px: int) -> str:
+    """Data URI of an encoded picture, scaled down to `widest_px` where it is wider."""
+    with Image.open(io.BytesIO(encoded)) as picture:
+        shown = picture.convert("RGB")
+        if shown.width > widest_px:
+            shown = shown.resize((widest_px, round(shown.height * widest_px / shown.width)), Image.Resampling.LANCZOS)
+        return photograph(np.asarray(shown))
+
+
+def imagery(ground: Ground, from_where: settings.Imagery) -> tuple[np.ndarray, tuple[source.Acquisition, ...]]:
+    """uint8[y, x, rgba] of the ground and the acquisitions it shows, under the date and quality rules of chips.
+
+    It is read in pieces, each the best picture of its place as a chip would be; places without one are transparent.
+    """
+    rows, columns = ground.shape
+    picture = np.zeros((rows, columns, 4), np.uint8)
+    pieces = list(_pieces(ground))
+    side_m = pieces[0].footprint.size_m
+    rules = dataclasses.replace(from_where.rules, max_nodata_share=MOST_NODATA)
+    size = dataclasses.replace(from_where.chip, size_m=side_m, size_px=round(PATCH_PX * PATCH_MARGIN))
+    requests = [chip.Request(str(i), p.footprint.lon, p.footprint.lat, None) for i, p in enumerate(pieces)]
+    outcomes = chip.acquire(requests, dataclasses.replace(from_where, rules=rules, chip=size))
+    seen: dict[source.Acquisition, None] = {}
+    for piece, outcome in zip(pieces, outcomes, strict=True):
+        if isinstance(outcome.result, chip.Chip):
+            seen[outcome.result.acquisition] = None
+            part = picture[piece.row0 : piece.row1, piece.col0 : piece.col1]
+            part[..., :3] = _looked_up(ground, piece, outcome.result.pixels)
+            part[..., 3] = np.where(part[..., :3].any(axis=-1), 255, 0)  # chips are black where a scene has no data
+    return picture, tuple(seen)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+    """Rows row0..row1 and columns col0..col1 of a picture, and the square of ground that covers them."""
+
+    row0: int
+    row1: int
+    col0: int
+    col1: int
+    footprint: footprint.Footprint
+
+
+def _pieces(ground: Ground) -> Iterator[_Piece]:
+    rows, columns = ground.shape
+    height_m, width_m = ground.size_m()
+    pixel_m = max(height_m / rows, width_m / columns)
+    side = max(1, min(PATCH_PX, int(WIDEST_PATCH_M / PATCH_MARGIN / pixel_m)))
+    for row in range(0, rows, side):
+        for col in range(0, columns, side):
+            part = ground.window(row, min(row + side, rows), col, min(col + side, columns))
+            lon, lat = _middle(part)
+            square = footprint.Footprint(lon, lat, side * pixel_m * PATCH_MARGIN)
+            yield _Piece(row, row + part.shape[0], col, col + part.shape[1], square)
+
+
+def _middle(ground: Ground) -> tuple[float, float]:
+    whole = ground.resampled(1, 1)
+    x, y = whole.centres()
+    lon, lat = pyproj.Transformer.from_crs(ground.crs, "EPSG:4326", always_xy=True).transform(x, y)
+    return float(lon[0, 0]), float(lat[0, 0])
+
+
+def _looked_up(ground: Ground, piece: _Piece, pixels: np.ndarray) -> np.ndarray:
+    """The pixels of a piece at the picture's places, nearest."""
+    x, y = ground.window(piece.row0, piece.row1, piece.col0, piece.col1).centres()
+    east, north = pyproj.Transformer.from_crs(ground.crs, piece.footprint.crs, always_xy=True).transform(x, y)
+    a, _, c, _, e, f = piece.footprint.affine(len(pixels))
+    row = np.clip(((north - f) / e).astype(np.int64), 0, len(pixels) - 1)
+    column = np.clip(((east - c) / a).astype(np.int64), 0, len(pixels) - 1)
+    return np.asarray(pixels[row, column])
+
+
+def _data_uri(encoded: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode('ascii')}"
