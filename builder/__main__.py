@@ -173,6 +173,12 @@ def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p.add_argument("built", type=pathlib.Path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
     p.add_argument("--to", type=pathlib.Path, required=True, metavar="DIR", help="folder of all releases")
     p.add_argument("--url", default="", metavar="URL", help="where DIR will be found, for croissant.json and the card")
+    p.add_argument(
+        "--records",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="where to record the release (default: datasets/globeland_samples/releases of this checkout)",
+    )
     p.add_argument("--overwrite", action="store_true", help="replace the version if DIR has it")
     p.set_defaults(run=_release)
 
@@ -236,9 +242,10 @@ def _chips(args: argparse.Namespace) -> int:
 
 
 def _release(args: argparse.Namespace) -> int:
-    from builder.publish import release
+    from builder.publish import catalog, release
 
-    released = release.release(args.built, args.to, url=args.url, overwrite=args.overwrite)
+    records = args.records or catalog.RELEASES
+    released = release.release(args.built, args.to, url=args.url, record_in=records, overwrite=args.overwrite)
     for warning in released.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(released.folder)

@@ -54,7 +54,7 @@ def document(release: version.Version, rows: pa.Table, url: str, date: datetime.
     Args:
       release: the version, with `index.parquet` and its shards in its folder.
       rows: the index.
-      url: where the release is published, or "".
+      url: where the release's folder will be found, or "".
       date: of publication.
     """
     import mlcroissant as mlc

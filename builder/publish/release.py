@@ -54,7 +54,7 @@ def release(
     Args:
       built: `<data_dir>/globeland_samples/<config>/<version>`, written by `tfds build`.
       to: the folder that readers will name as their `data_dir`.
-      url: from where the release's files will be fetched; stands in croissant.json.
+      url: where `to` will be found; croissant.json names each file below it.
       date: of publication; today by default, and the recorded one if this dataset was released before.
       record_in: folder of the project's records of releases.
       overwrite: replace a release of the same name.
@@ -76,7 +76,8 @@ def release(
     with atomic.folder(target, overwrite=overwrite) as folder:
         _write_formats(source, folder)
         published = version.read(folder)
-        _write_papers(published, rows, url, datetime.date.fromisoformat(record["date"]))
+        where = f"{url.rstrip('/')}/{source.name}/{source.config}/{source.number}" if url else ""
+        _write_papers(published, rows, where, datetime.date.fromisoformat(record["date"]))
         sums.write(folder)
         _write_default_config(to / source.name)
         _write_json(version.record_path(record_in, source), record)
