@@ -6,6 +6,7 @@ A batch is (pixels float32[n, y, x, rgb] in 0..255, labels int64[n], weights flo
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -166,23 +167,22 @@ class StreamFeed:
 
     def for_fit(self, first: int, stop: int) -> Any:
         """`tf.data.Dataset` of the batches of the epochs first..stop-1."""
-        import tensorflow as tf
+        epochs = functools.reduce(lambda one, two: one.concatenate(two), map(self._epoch, range(first, stop)))
+        return epochs.prefetch(_AHEAD)
 
-        return tf.data.Dataset.range(first, stop).flat_map(self._epoch).prefetch(_AHEAD)
-
-    def _epoch(self, epoch: Any) -> Any:
+    def _epoch(self, epoch: int) -> Any:
         import tensorflow as tf
 
         count = len(self._split)
         position, labels, weights = (tf.constant(a) for a in (self._position, self._split.labels, self._weights))
         views = tf.zeros(count, tf.int64)
         if self._augment:
-            views = tf.ensure_shape(tf.numpy_function(self._views, [epoch], tf.int64), [count])
+            views = tf.constant(views_of_epoch(self._keys, seed=self._seed, epoch=epoch))
         rows = self._split.reader.stream().take(len(self._position)).enumerate()
         examples = rows.map(lambda row, encoded: (position[row], encoded)).filter(lambda at, _: at >= 0)
         if self._training:
-            seed = tf.numpy_function(self._shuffle_seed, [epoch], tf.int64)
-            examples = examples.shuffle(min(count, SHUFFLE_BUFFER), seed=tf.ensure_shape(seed, []))
+            seed = hashing.stream(self._seed, f"order/{epoch}") >> 1
+            examples = examples.shuffle(min(count, SHUFFLE_BUFFER), seed=seed)
 
         def example(at: Any, encoded: Any) -> Any:
             return self._pixels(encoded, views[at]), labels[at], weights[at]
@@ -204,12 +204,6 @@ class StreamFeed:
         )
         pixels = tf.cond(view >= 4, lambda: tf.reverse(pixels, [1]), lambda: pixels)
         return tf.ensure_shape(tf.image.rot90(pixels, tf.cast(view % 4, tf.int32)), (*size, 3))
-
-    def _views(self, epoch: np.ndarray) -> np.ndarray:
-        return views_of_epoch(self._keys, seed=self._seed, epoch=int(epoch))
-
-    def _shuffle_seed(self, epoch: np.ndarray) -> np.ndarray:
-        return np.array(hashing.stream(self._seed, f"order/{int(epoch)}") >> 1, np.int64)
 
 
 def training_feed(
