@@ -7,7 +7,7 @@ import json
 import math
 import pathlib
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from builder import errors
 from refine import accuracy, accuracy_tables, bootstrap, estimators, intervals, lint, matrix_files, planning, support
@@ -51,41 +51,80 @@ def run(
     as_json: bool = False,
     out: TextIO | None = None,
 ) -> int:
-    """Prints the assessment to `out` (standard output); returns exit code 0.
-
-    `judged_sample` takes the place of a sample file.
+    """Prints the assessment of the given files, or of `judged_sample`, to `out` (standard output); returns exit code 0.
 
     Raises:
       errors.InputError: if the options do not go together or a file is wrong.
     """
-    _refuse_unfit(options)
-    sample = judged_sample if options.sample is None else matrix_files.read_sample(options.sample)
-    if options.matrix is not None:
-        confusion, printed = matrix_files.read_matrix(options.matrix)
-        printed = _with_options(printed, options)
-        report: lint.Report | None = lint.lint(confusion, printed)
-        assessment = _of_counts(confusion, options)
-        bootstraps = _bootstraps(confusion, None, options, assessment)
-    elif sample is not None:
-        report, assessment = None, _of_sample(sample, options)
-        bootstraps = _bootstraps(sample.confusion, sample, options, assessment)
-    else:
-        raise errors.InputError("expected --matrix M.csv or --sample S.csv. Give one of them.")
-    judged = support.of(assessment)
+    findings = _of_model(judged_sample, options) if judged_sample is not None else _of_files(options)
     stream = out or sys.stdout
     if as_json:
-        values = accuracy_tables.values(assessment, judged, report=report, bootstraps=bootstraps)
-        values["sample_size"] = _sample_size(assessment, options)
-        print(json.dumps(values, indent=2, ensure_ascii=False), file=stream)
+        print(json.dumps(_values(findings, options), indent=2, ensure_ascii=False), file=stream)
     else:
-        print(accuracy_tables.text(assessment, judged, report=report, bootstraps=bootstraps), end="", file=stream)
-        if (size := _sample_size(assessment, options)) is not None:
-            print(
-                f"\nA survey stratified by map class needs {size['samples']} samples for a standard error of "
-                f"{options.wanted_error:g} of overall accuracy, with these user's accuracies. {_allocation_text(size)}",
-                file=stream,
-            )
+        print(_text(findings, options), end="", file=stream)
     return 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Findings:
+    """An assessment with all that is said of it; `weighted` is a second one, by inclusion probability."""
+
+    assessment: estimators.Assessment
+    judged: support.Support
+    report: lint.Report | None = None
+    bootstraps: dict[str, intervals.Estimate] = dataclasses.field(default_factory=dict)
+    weighted: _Findings | None = None
+
+
+def _of_files(options: Options) -> _Findings:
+    _refuse_unfit(options)
+    if options.matrix is not None:
+        confusion, printed = matrix_files.read_matrix(options.matrix)
+        assessment = _of_counts(confusion, options)
+        report = lint.lint(confusion, _with_options(printed, options))
+        return _Findings(assessment, support.of(assessment), report, _bootstraps(confusion, None, options, assessment))
+    if options.sample is None:
+        raise errors.InputError("expected --matrix M.csv or --sample S.csv. Give one of them.")
+    sample = matrix_files.read_sample(options.sample)
+    assessment = _of_sample(sample, options)
+    bootstraps = _bootstraps(sample.confusion, sample, options, assessment)
+    return _Findings(assessment, support.of(assessment, population=sample.population), None, bootstraps)
+
+
+def _of_model(sample: matrix_files.Sample, options: Options) -> _Findings:
+    """Unweighted, as a balanced test set is usually told, and weighted where the sample knows its probabilities."""
+    plain = estimators.simple_random(sample.confusion, level=options.level)
+    weighted = None
+    if sample.probability is not None:
+        estimate = _of_sample(sample, options)
+        weighted = _Findings(estimate, support.of(estimate, population=sample.population))
+    bootstraps = _bootstraps(sample.confusion, sample, options, plain)
+    return _Findings(plain, support.of(plain, population=sample.population), None, bootstraps, weighted)
+
+
+def _values(findings: _Findings, options: Options) -> dict[str, Any]:
+    values = accuracy_tables.values(
+        findings.assessment, findings.judged, report=findings.report, bootstraps=findings.bootstraps
+    )
+    values["sample_size"] = _sample_size(findings.assessment, options)
+    values["weighted"] = None if findings.weighted is None else _values(findings.weighted, options)
+    return values
+
+
+def _text(findings: _Findings, options: Options) -> str:
+    told = accuracy_tables.text(
+        findings.assessment, findings.judged, report=findings.report, bootstraps=findings.bootstraps
+    )
+    if (size := _sample_size(findings.assessment, options)) is not None:
+        told += (
+            f"\nA survey stratified by map class needs {size['samples']} samples for a standard error of "
+            f"{options.wanted_error:g} of overall accuracy, with these user's accuracies. {_allocation_text(size)}\n"
+        )
+    if findings.weighted is not None:
+        told += (
+            f"\n---- each sample weighted by 1 / its inclusion probability ----\n\n{_text(findings.weighted, options)}"
+        )
+    return told
 
 
 def _refuse_unfit(options: Options) -> None:

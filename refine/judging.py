@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from refine import compare, data, export, matrix_files
+from refine import compare, data, export, matrix_files, support
 
 DESIGN_COLUMNS = ("stratum", "inclusion_probability")
 
@@ -37,6 +37,7 @@ def sample_of_model(
         reference=test.labels,
         probability=_probabilities(test),
         blocks=None,
+        population=support.OF_SPLIT.get(split, support.Population.MAP),
     )
 
 

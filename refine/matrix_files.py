@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from builder import errors
-from refine import accuracy, lint
+from refine import accuracy, lint, support
 
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
@@ -37,6 +37,7 @@ class Sample:
     reference: np.ndarray
     probability: np.ndarray | None
     blocks: tuple[str, ...] | None
+    population: support.Population = support.Population.MAP
 
     @property
     def confusion(self) -> accuracy.Confusion:

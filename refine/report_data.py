@@ -45,7 +45,6 @@ STATE_TITLES = {
     agreement.State.INCONSISTENT: "inconsistent: a product differs from the base map",
     agreement.State.UNDETERMINED: "undetermined: mixed or outside the legend",
 }
-POPULATION = {"test": support.Population.CONSISTENT, "test_inconsistent": support.Population.INCONSISTENT}
 
 
 def read_changes(refined: pathlib.Path) -> tuple[report_values.Change, ...]:
@@ -126,7 +125,7 @@ def read_comparison(folder: pathlib.Path) -> report_values.ComparisonPart:
     titles = tuple(_described(name)[0] for name in told["classes"])
     judged = support.of(
         estimators.simple_random(accuracy.Confusion(strategies[0].counts, titles)),
-        population=POPULATION.get(told["test"]["split"], support.Population.MAP),
+        population=support.OF_SPLIT.get(told["test"]["split"], support.Population.MAP),
     )
     return report_values.ComparisonPart(
         test=f"{told['test']['dataset']}, split {told['test']['split']}",

@@ -148,8 +148,8 @@ def noise_section(part: report_values.NoisePart) -> str:
     """Doubtful labels: rates and the worst chips."""
     intro = (
         f"<p>{text(part.dataset)}, split <code>{text(part.split)}</code>: {part.doubtful:,} of {part.examples:,} "
-        "labels are doubtful, by confident learning on out-of-fold probabilities of spatial blocks. Classes that look alike "
-        "raise the rate: it is an upper estimate.</p>"
+        "labels are doubtful, by confident learning on out-of-fold probabilities of spatial blocks. Classes "
+        "that look alike raise the rate: it is an upper estimate.</p>"
     )
     rows = [
         (text(r.title), f"{r.examples:,}", f"{r.doubtful:,}", interval(r.rate), text(r.mostly) or DASH)

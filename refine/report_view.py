@@ -111,7 +111,8 @@ def _key(view: report_values.View, key: report_values.Key) -> str:
     if key is report_values.Key.CONFIDENCE:
         stops = ",".join(report_map.CONFIDENCE_RAMP)
         bar = f'<span class="ramp" style="background:linear-gradient(to right,{stops})"></span>'
-        return f"<h4>Probability of the class</h4>{bar}<p class='ends'><span>0 %</span><span>100 %</span></p>{BLANK}not classified.</p>"
+        ends = "<p class='ends'><span>0 %</span><span>100 %</span></p>"
+        return f"<h4>Probability of the class</h4>{bar}{ends}{BLANK}not classified.</p>"
     if key is report_values.Key.PROVENANCE:
         kinds = [p for p in reclassify.Provenance if p not in report_map.UNSEEN]
         entries = {reclassify.PROVENANCE_TITLES[p]: reclassify.PROVENANCE_COLOURS[p] for p in kinds}

@@ -31,6 +31,10 @@ class Population(enum.StrEnum):
     INCONSISTENT = "cells where the products disagree"
 
 
+# Splits of the dataset, by what they were drawn from.
+OF_SPLIT = {"test": Population.CONSISTENT, "test_inconsistent": Population.INCONSISTENT}
+
+
 def of(assessment: estimators.Assessment, *, population: Population = Population.MAP) -> Support:
     """What the sample of `assessment` supports.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import printed_table
 import pytest
 
 from builder import errors
-from refine import accuracy_command
+from refine import accuracy_command, matrix_files, support
 
 AREAS = (
     "class,area\nartificial,0.75\nbareland,16.5\ncultivated,13.5\nforest,27\ngrass_shrub,33\nsnow_ice,2\nwater,7.25\n"
@@ -129,3 +130,24 @@ def test_the_text_shows_a_number_that_a_reader_can_check(tmp_path):
     text = _text(accuracy_command.Options(matrix=_file(tmp_path, "M.csv", "map,a,b\na,8,2\nb,1,9\n"), draws=0))
     assert "overall accuracy" in text
     assert "0.8500" in text
+
+
+def test_a_judged_model_is_told_unweighted_and_weighted():
+    sample = matrix_files.Sample(
+        names=("a", "b"),
+        strata=None,
+        mapped=np.array([0, 0, 1, 1]),
+        reference=np.array([0, 1, 1, 1]),
+        probability=np.array([0.5, 1.0, 1.0, 1.0]),
+        blocks=None,
+        population=support.Population.CONSISTENT,
+    )
+    out = io.StringIO()
+    accuracy_command.run(accuracy_command.Options(draws=0), judged_sample=sample, as_json=True, out=out)
+    values = json.loads(out.getvalue())
+    assert values["overall_accuracy"]["value"] == 0.75
+    assert values["weighted"]["overall_accuracy"]["value"] == pytest.approx(0.8)
+    assert not values["is_map_accuracy"]
+    assert "cells where the products agree" in values["statement"]
+    accuracy_command.run(accuracy_command.Options(draws=0), judged_sample=sample, out=out)
+    assert "weighted by 1 / its inclusion probability" in out.getvalue()
