@@ -1,0 +1,211 @@
+"""Is the refined map better than GlobeLand30 and than the majority of the five products? Judged by demo worlds.
+
+    python benchmarks/refined_truth.py DIR --weights FILE [--indistinguishable bareland grass_shrub]
+
+For each seed a world is generated, its dataset built, a head trained on config `rough` (strategy `logits`), and the
+eastern GlobeLand30 tile refined in CELLS cells of the 1/360 degree grid, drawn by hash among all its cells: an equal
+probability sample of clusters. All 30 m pixels of those cells are judged by the truth at their centres, all of them
+and those of inconsistent cells; intervals (95 %) draw whole cells again. The majority is of the five strict classes at
+a pixel, GlobeLand30's at 30 m; ties and no votes take GlobeLand30. Worlds, labels and figures are synthetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pyproj
+import rasterio
+import shapely
+
+from builder import hashing
+from builder.legend import crosswalk, legend
+from builder.maps import agreement, grid
+from builder.points import frame as frames
+from builder.world import demo
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+CELLS = 180
+DRAWS = 2000
+SEAM_LON = 108.0  # the eastern tile lies beyond it
+MARGIN_DEG = 0.006  # cells at the seam hold pixels of both tiles
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pixels:
+    """The judged pixels; classes are codes of the legend, `cell` says which cluster, `names` which map."""
+
+    cell: np.ndarray
+    inconsistent: np.ndarray
+    truth: np.ndarray
+    maps: dict[str, np.ndarray]
+
+
+def main() -> None:
+    """Runs every seed and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15])
+    parser.add_argument("--size", type=int, default=128, help="side of the network's input in pixels")
+    parser.add_argument("--indistinguishable", nargs=2)
+    args = parser.parse_args()
+    results = []
+    for seed in args.seeds:
+        folder = args.folder / f"seed-{seed}"
+        pixels = refined(folder, seed, args.weights, args.size, args.indistinguishable)
+        results.append({"seed": seed} | judge(pixels))
+        print(json.dumps(results[-1]), flush=True)
+        if args.indistinguishable:
+            print(json.dumps(between(pixels, *args.indistinguishable)), flush=True)
+        shutil.rmtree(folder / "world" / "imagery")
+    print(table(results))
+
+
+def refined(folder: pathlib.Path, seed: int, weights: str, size: int, pair: list[str] | None) -> Pixels:
+    """The judged pixels of one world; what was finished before is not repeated."""
+    world, out = folder / "world", folder / "refined.tif"
+    tile = world / "products" / "globeland30" / "n49_30_2010lc030.tif"
+    if not out.exists():
+        if not world.exists():
+            demo.run(world, "small", seed, indistinguishable=(pair[0], pair[1]) if pair else None)
+        cells = drawn_cells(frames.Frame.open(world / "frame"), seed)
+        (folder / "cells.geojson").write_text(geojson(cells))
+        data, model = folder / "data", folder / "model"
+        call(
+            f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame --data_dir {data}"
+        )
+        call(
+            f"python -m refine train --dataset globeland_samples/rough:1.0.0 --data_dir {data} --strategy logits "
+            f"--weights {weights} --size {size} --views 8 --out {model} --overwrite"
+        )
+        call(
+            f"python -m refine map --model {model} --base {tile} --frame {world}/frame --aoi {folder}/cells.geojson "
+            f"--engine onnxruntime --min-confidence 0.5 --out {out}"
+        )
+    return read(folder, tile, frames.Frame.open(world / "frame"), drawn_cells(frames.Frame.open(world / "frame"), seed))
+
+
+def drawn_cells(frame: frames.Frame, seed: int) -> np.ndarray:
+    """Numbers of CELLS cells of the eastern half, by hash."""
+    cells = grid.window_of_bbox(*frame.design.region).cells().ravel()
+    lon, _ = grid.cell_centre(cells)
+    cells = cells[lon > SEAM_LON + MARGIN_DEG]
+    order = np.argsort(hashing.bits(hashing.stream(seed, "judged"), cells))
+    return np.sort(cells[order[:CELLS]])
+
+
+def geojson(cells: np.ndarray) -> str:
+    """The cells as a collection of squares."""
+    half = 0.5 / grid.CELLS_PER_DEGREE
+    lon, lat = grid.cell_centre(cells)
+    squares = shapely.box(lon - half, lat - half, lon + half, lat + half)
+    features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(s)} for s in squares]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def call(command: str) -> None:
+    """Runs a command of the project with this Python."""
+    print(f"$ {command}", file=sys.stderr, flush=True)
+    words = shlex.split(command)
+    words[0] = sys.executable if words[0] == "python" else str(pathlib.Path(sys.executable).parent / words[0])
+    subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def read(folder: pathlib.Path, tile: pathlib.Path, frame: frames.Frame, cells: np.ndarray) -> Pixels:
+    """All pixels of the drawn cells whose truth is a class of the legend."""
+    table = crosswalk.shipped("globeland30")
+    with rasterio.open(tile) as before, rasterio.open(folder / "refined.tif") as after:
+        y, x = np.indices(before.shape)
+        east, north = before.transform * (x + 0.5, y + 0.5)
+        lon, lat = pyproj.Transformer.from_crs(before.crs, 4326, always_xy=True).transform(east, north)
+        cell = grid.cell_of(np.asarray(lon), np.asarray(lat))
+        base, new = (crosswalk.recode(d.read(1), table, "dominant", source=str(tile)) for d in (before, after))
+    with rasterio.open(folder / "world" / "truth.tif") as dataset:
+        rows, columns = rasterio.transform.rowcol(dataset.transform, lon.ravel(), lat.ravel())
+        codes = dataset.read(1)
+    inside = np.isin(cell.ravel(), cells)
+    rows, columns = np.asarray(rows)[inside], np.asarray(columns)[inside]
+    truth = crosswalk.recode(codes[rows, columns], table, "dominant", source="truth.tif")
+    window = grid.window_of_bbox(*frame.design.region)
+    row, column = np.divmod(cell.ravel()[inside], grid.COLUMNS)
+    place = row - window.row0, column - window.col0
+    with rasterio.open(frame.layers_file) as layers, rasterio.open(frame.harmonized_file) as harmonized:
+        state, others = layers.read(1)[place], harmonized.read()[1:, place[0], place[1]]
+    base, new = base.ravel()[inside], new.ravel()[inside]
+    known = np.isin(truth, legend.seven().codes)
+    votes = np.concatenate([base[None], others])
+    maps = {"GlobeLand30": base, "majority of five": majority(votes), "refined": new}
+    return Pixels(
+        cell.ravel()[inside][known],
+        (state == agreement.State.INCONSISTENT)[known],
+        truth[known],
+        {name: values[known] for name, values in maps.items()},
+    )
+
+
+def majority(votes: np.ndarray) -> np.ndarray:
+    """The class most rows of votes[product, pixel] hold; ties and no votes take the first row."""
+    codes = np.array(legend.seven().codes)
+    counts = (votes[None] == codes[:, None, None]).sum(axis=1)
+    best = counts.max(axis=0)
+    is_tie = ((counts == best).sum(axis=0) > 1) | (best == 0)
+    return np.where(is_tie, votes[0], codes[counts.argmax(axis=0)])
+
+
+def judge(pixels: Pixels) -> dict[str, dict[str, list[float]]]:
+    """[accuracy, low, high] of each map, in inconsistent cells and in all."""
+    return {
+        where: {name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()}
+        | {"refined - GlobeLand30": difference(pixels, "GlobeLand30", chosen)}
+        | {"refined - majority": difference(pixels, "majority of five", chosen)}
+        for where, chosen in (("inconsistent", pixels.inconsistent), ("all", np.ones(len(pixels.truth), bool)))
+    }
+
+
+def difference(pixels: Pixels, other: str, chosen: np.ndarray) -> list[float]:
+    """[difference, low, high] of the refined map's accuracy to another map's on the same pixels."""
+    gain = (pixels.maps["refined"] == pixels.truth).astype(float) - (pixels.maps[other] == pixels.truth)
+    return interval(pixels, gain, chosen)
+
+
+def interval(pixels: Pixels, values: np.ndarray, chosen: np.ndarray) -> list[float]:
+    """[mean, low, high] of values over the chosen pixels; cells are drawn again, with their pixels."""
+    _, cluster = np.unique(pixels.cell[chosen], return_inverse=True)
+    total = np.bincount(cluster, values[chosen].astype(float))
+    size = np.bincount(cluster).astype(float)
+    clusters = len(size)
+    draws = hashing.bits(hashing.stream(0, "bootstrap"), np.arange(DRAWS * clusters)).reshape(DRAWS, -1)
+    picked = (draws % np.uint64(clusters)).astype(np.int64)
+    means = total[picked].sum(axis=1) / size[picked].sum(axis=1)
+    return [round(float(v), 4) for v in (total.sum() / size.sum(), *np.quantile(means, [0.025, 0.975]))]
+
+
+def between(pixels: Pixels, one: str, two: str) -> dict[str, dict[str, list[float]]]:
+    """Accuracy within the pixels whose truth is either of two classes that look alike."""
+    codes = [legend.seven().by_name(name).code for name in (one, two)]
+    chosen = pixels.inconsistent & np.isin(pixels.truth, codes)
+    told = {name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()}
+    return {f"truth {one} or {two}, inconsistent": told | {"gain": difference(pixels, "GlobeLand30", chosen)}}
+
+
+def table(results: list[dict[str, dict[str, list[float]]]]) -> str:
+    """The results as Markdown."""
+    names = [*results[0]["inconsistent"]]
+    lines = ["| seed | cells | " + " | ".join(names) + " |", "|" + " --- |" * (len(names) + 2)]
+    for result in results:
+        for where in ("inconsistent", "all"):
+            told = [f"{v:.3f} [{low:.3f}, {high:.3f}]" for v, low, high in result[where].values()]
+            lines.append(f"| {result['seed']} | {where} | " + " | ".join(told) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
