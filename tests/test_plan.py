@@ -88,6 +88,24 @@ def test_rounds_are_few_even_when_most_is_refused():
     assert len(rounds) <= 6
 
 
+def test_a_class_without_a_ranked_point_is_short_of_its_whole_quota():
+    selection, _ = campaign(points(90))
+    tally = selection.counts["validation", "water"]
+    assert (tally.wanted, tally.ranked, tally.missing) == (10, 0, 10)
+    assert next(iter(selection.counts)) == ("test", "artificial")
+    assert len(selection.counts) == 4 * 7
+
+
+def test_no_class_of_given_points_is_short():
+    design = designs.SamplingDesign(given=(("train", 20),))
+    ranked = pa.concat_tables([points(20), points(5, label="water")])
+    selection, _ = campaign(ranked, design)
+    assert {group: (tally.wanted, tally.missing) for group, tally in selection.counts.items()} == {
+        ("train", "forest"): (20, 0),
+        ("train", "water"): (5, 0),
+    }
+
+
 def test_all_refused_ends_when_the_ranks_are_exhausted():
     selection, rounds = campaign(points(90), refuse=lambda key: "no scene")
     assert len(selection.kept) == 0 and len(selection.refused) == 90

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from builder import hashing
 from builder.chips import chip, quality, store
+from builder.legend import legend
 from builder.points import design as designs
 
 BATCH_POINTS = 64
@@ -78,7 +79,8 @@ class Tally:
 class Selection:
     """`kept`: rows of ANSWERS; `refused`: rows of REFUSED, down to the last rank that was needed.
 
-    `counts`: per (split, class), the class being the label, or the base class where there is none.
+    `counts`: per (split, class), the class being the label, or the base class where there is none; also where a
+    class has a quota but no ranked point.
     """
 
     kept: pa.Table
@@ -151,7 +153,17 @@ def selection(points: pa.Table, answers: pa.Table, design: designs.SamplingDesig
     refused = pa.concat_tables([REFUSED.empty_table(), *(_refused(g, answers) for g in every)])
     extra = {(g.split, g.label): len(g.kept) for g in rotated}
     counts = {(g.split, g.label): _tally(g, answers, extra.get((g.split, g.label), 0)) for g in groups}
-    return Selection(answers.take(pa.array(kept_rows)), refused, counts)
+    return Selection(answers.take(pa.array(kept_rows)), refused, _with_unranked(counts, design))
+
+
+def _with_unranked(
+    counts: Mapping[tuple[str, str], Tally], design: designs.SamplingDesign
+) -> dict[tuple[str, str], Tally]:
+    """The counts and, short of their whole quota, the wanted groups of which no point was ranked; split by split."""
+    classes = () if design.is_given else legend.seven().names
+    every = {*counts, *((split, name) for split in SPLITS for name in classes if design.quota(split))}
+    order = sorted(every, key=lambda group: (SPLITS.index(group[0]), group[1]))
+    return {group: counts.get(group) or Tally(design.quota(group[0]), 0, 0, 0, 0, {}) for group in order}
 
 
 def batches(candidates: pa.Table) -> list[Batch]:
@@ -193,7 +205,8 @@ def _groups(points: pa.Table, answers: pa.Table, design: designs.SamplingDesign)
         of_split = table.filter(pc.equal(table["split"], split))
         for label in sorted(pc.unique(of_split["class"]).to_pylist()):
             candidates = of_split.filter(pc.equal(of_split["class"], label))
-            groups.append(_group(split, label, design.quota(split), candidates, answers, pictures, seen))
+            quota = len(candidates) if design.is_given else design.quota(split)
+            groups.append(_group(split, label, quota, candidates, answers, pictures, seen))
     return groups
 
 
