@@ -8,6 +8,7 @@ import pytest
 
 from builder import errors
 from builder.pipeline import draws
+from builder.points import table
 from builder.points.frame import Frame
 
 
@@ -51,6 +52,13 @@ def test_acquiring_needs_imagery(given_frame):
         Frame.open(given_frame.path, needs_imagery=True)
     given_frame.imagery_file.write_text("", encoding="utf-8")
     assert Frame.open(given_frame.path, needs_imagery=True).imagery_file.is_file()
+
+
+def test_points_without_a_design_are_refused(given_frame):
+    points = given_frame.points()
+    table.write(given_frame.points_file, points, {})
+    with pytest.raises(errors.InputError, match=r"points\.parquet: expected the sampling design"):
+        Frame.open(given_frame.path)
 
 
 def test_a_pickled_frame_is_only_its_path(given_frame):

@@ -92,7 +92,8 @@ date = { from = "name", pattern = "(\\\\d{8})" }
         ('[rules]\nseason = "summer"\n' + SOURCE, '"all" or a table'),
         ("[rules]\nmax_nodata_share = 1.5\n" + SOURCE, "at most 1"),
         ("[rules]\nmax_gsd_m = 0\n" + SOURCE, "above 0"),
-        ("[chip]\njpeg_quality = 101\n" + SOURCE, "at most 100"),
+        ("[chip]\njpeg_quality = 101\n" + SOURCE, r"a whole number of 1\.\.100; received 101"),
+        ("[chip]\nsize_px = 99.5\n" + SOURCE, r"a whole number of 8\.\.4096; received 99\.5"),
         ("[rules\n", "not a TOML file"),
     ],
 )

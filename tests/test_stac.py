@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import pickle
 
 import imagery_files
@@ -18,9 +19,7 @@ HERE = [(LON - 1e-4, LAT - 1e-4, LON + 1e-4, LAT + 1e-4)]
 
 
 def scene_file(folder, name="a", **how):
-    return imagery_files.write(
-        folder / "scenes" / f"{name}.tif", imagery_files.texture(500, 500), driver="COG", **how
-    )
+    return imagery_files.write(folder / "scenes" / f"{name}.tif", imagery_files.texture(500, 500), driver="COG", **how)
 
 
 def found(root, stated=source.NOTHING_STATED, asset=None):
@@ -92,6 +91,28 @@ def test_a_range_of_days_is_kept_and_ends_in_utc(tmp_path):
 def test_an_item_that_lacks_a_fact_is_named(tmp_path, facts, words):
     imagery_files.catalogue(tmp_path, [imagery_files.item(scene_file(tmp_path), **facts)])
     with pytest.raises(errors.InputError, match=rf"a\.json.*{words}"):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("bbox", None, r"expected a bbox of 4 or 6 numbers.*received None"),
+        ("bbox", [math.nan, 1, 2, 3], r"expected a bbox of 4 or 6 numbers.*nan"),
+        ("bbox", ["a", 1, 2, 3], "expected an item as STAC describes it"),
+        ("properties", None, "expected an item as STAC describes it"),
+        ("assets", {"visual": {"roles": ["visual"]}}, "expected an item as STAC describes it.*href"),
+    ],
+)
+def test_an_item_that_is_malformed_is_named(tmp_path, part, value, words):
+    imagery_files.catalogue(tmp_path, [imagery_files.item(scene_file(tmp_path)) | {part: value}])
+    with pytest.raises(errors.InputError, match=rf"a\.json: {words}"):
+        found(tmp_path)
+
+
+def test_links_that_are_no_list_are_refused(tmp_path):
+    (tmp_path / "catalog.json").write_text('{"type": "Catalog", "links": "none"}', encoding="utf-8")
+    with pytest.raises(errors.InputError, match=r"catalog\.json: expected links as a list"):
         found(tmp_path)
 
 

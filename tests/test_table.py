@@ -101,6 +101,11 @@ def _newer(path):
     pq.write_table(read.replace_schema_metadata(metadata), path)
 
 
+def _garbled(path):
+    read = pq.read_table(path)
+    pq.write_table(read.replace_schema_metadata(dict(read.schema.metadata) | {table.METADATA_KEY: "{"}), path)
+
+
 def _narrow(path):
     read = pq.read_table(path)
     pq.write_table(read.drop_columns(["split"]), path)
@@ -113,6 +118,7 @@ def _narrow(path):
         (_another, "another Parquet file"),
         (_text, "truncated or something else"),
         (_newer, "expected format 1; received 9"),
+        (_garbled, "expected metadata as a JSON object"),
         (_narrow, "missing split"),
         (lambda path: path.unlink(), "no such file"),
     ],

@@ -141,8 +141,8 @@ def _chip(table: Mapping[str, Any]) -> ChipSize:
     default = ChipSize()
     return ChipSize(
         _number(table, "size_m", default.size_m, above=0.0, most=10_000.0),
-        int(_number(table, "size_px", default.size_px, above=7.0, most=4096.0)),
-        int(_number(table, "jpeg_quality", default.jpeg_quality, above=0.0, most=100.0)),
+        _whole(table, "size_px", default.size_px, 8, 4096),
+        _whole(table, "jpeg_quality", default.jpeg_quality, 1, 100),
     )
 
 
@@ -248,6 +248,13 @@ def _number(table: Mapping[str, Any], key: str, default: float | None, *, above:
         least = "" if above <= -LARGEST else f" above {above:g}" if above >= 0 else " of at least 0"
         raise errors.InputError(f"{key}: expected a number{least}{limit}; received {value!r}.")
     return float(value)
+
+
+def _whole(table: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
+    value = table.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise errors.InputError(f"{key}: expected a whole number of {least}..{most}; received {value!r}.")
+    return value
 
 
 def _two(table: Mapping[str, Any], key: str, default: list[Any] | None, convert: Any) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import concurrent.futures
 import dataclasses
 import datetime
 import functools
+import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -43,20 +44,24 @@ class Catalogue:
 
 @functools.lru_cache(maxsize=32)
 def _index(catalogue: Catalogue) -> scenes.SceneIndex:
-    found = [scene_of(item, href, collection, catalogue) for item, href, collection in items(_root(catalogue.href))]
+    root = _root(catalogue.href, catalogue.name)
+    found = [scene_of(item, href, collection, catalogue) for item, href, collection in items(root)]
     if not found:
         raise errors.InputError(f"{catalogue.href}: the STAC catalogue of source {catalogue.name!r} holds no item.")
     return scenes.SceneIndex(found)
 
 
-def _root(href: str) -> str:
+def _root(href: str, owner: str) -> str:
     folder = pathlib.Path(href)
     if web.is_remote(href) or folder.is_file():
         return href
     for name in _ROOTS:
         if (folder / name).is_file():
             return str(folder / name)
-    raise errors.InputError(f"{href}: expected a STAC catalogue, a folder with {' or '.join(_ROOTS)}; found none.")
+    raise errors.InputError(
+        f"{href}: expected a STAC catalogue, a folder with {' or '.join(_ROOTS)}; found none. "
+        f"Mend href or path of source {owner!r} in imagery.toml."
+    )
 
 
 Document = Mapping[str, Any]
@@ -90,9 +95,11 @@ def _items_of(document: object, href: str, collection: Document) -> Iterator[tup
 
 
 def _children(document: Document, href: str) -> list[str]:
-    links = document.get("links", [])
     if document.get("type") == "Feature":
         return []
+    links = document.get("links", [])
+    if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
+        raise errors.InputError(f"{href}: expected links as a list of objects; received {links!r}. Mend the document.")
     return [
         web.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")
     ]
@@ -102,12 +109,21 @@ def scene_of(item: Document, href: str, collection: Document, catalogue: Catalog
     """The scene that a STAC item describes.
 
     Raises:
-      errors.InputError: naming the item, if it has no date, no bounds, no gsd, or no asset to read.
+      errors.InputError: naming the item, if it has no date, no bounds, no gsd, no asset to read, or is no STAC.
     """
+    try:
+        return _scene(item, href, collection, catalogue)
+    except errors.InputError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise errors.InputError(f"{href}: expected an item as STAC describes it; {error!r}. Mend the item.") from error
+
+
+def _scene(item: Document, href: str, collection: Document, catalogue: Catalogue) -> source.Scene:
     facts, stated = item.get("properties", {}), catalogue.stated
     asset = _asset(item, href, catalogue.asset)
     start, end = _dates(facts, href)
-    providers = [*facts.get("providers", []), *collection.get("providers", [])]
+    providers = [*(facts.get("providers") or ()), *(collection.get("providers") or ())]
     names = [str(provider.get("name", "")) for provider in providers]
     instruments = [str(facts[key]) for key in ("constellation", "platform") if facts.get(key)]
     instruments += [str(name) for name in facts.get("instruments", [])]
@@ -197,5 +213,8 @@ def _bounds(item: Document, href: str) -> source.Bounds:
     box = item.get("bbox")
     if isinstance(box, list) and len(box) in (4, 6):
         west, south, east, north = (float(box[i]) for i in ((0, 1, 2, 3) if len(box) == 4 else (0, 1, 3, 4)))
-        return west, south, east, north
-    raise errors.InputError(f"{href}: the item has no bbox of 4 or 6 numbers; received {box!r}. Add it.")
+        if math.isfinite(west) and math.isfinite(east) and -90 <= south <= north <= 90:
+            return west, south, east, north
+    raise errors.InputError(
+        f"{href}: expected a bbox of 4 or 6 numbers, west, south, .. in degrees; received {box!r}. Mend the item."
+    )

@@ -107,7 +107,10 @@ class Frame:
     @functools.cached_property
     def design(self) -> designs.SamplingDesign:
         """How the points were drawn."""
-        return designs.from_json(self.metadata["design"])
+        design = self.metadata.get("design")
+        if not isinstance(design, dict):
+            raise errors.InputError(f"{self.points_file}: expected the sampling design in its metadata. {table.CURE}")
+        return designs.from_json(design)
 
 
 def _how_to(path: pathlib.Path) -> str:

@@ -154,16 +154,20 @@ def metadata_of(table: pa.Table, path: pathlib.Path) -> dict[str, Any]:
     """The project's metadata of a table that was read from `path`.
 
     Raises:
-      errors.InputError: if there is none, or it is of another format.
+      errors.InputError: if there is none, it is damaged, or of another format.
     """
     text = (table.schema.metadata or {}).get(METADATA_KEY)
     if text is None:
         raise errors.InputError(
             f"{path}: expected points written by `python -m builder points`; received another Parquet file. {CURE}"
         )
-    metadata: dict[str, Any] = json.loads(text)
-    if metadata.get("format") != FORMAT:
-        raise errors.InputError(f"{path}: expected format {FORMAT}; received {metadata.get('format')}. {CURE}")
+    try:
+        metadata: dict[str, Any] = json.loads(text)
+        received = metadata.get("format")
+    except (ValueError, AttributeError) as error:
+        raise errors.InputError(f"{path}: expected metadata as a JSON object; {error}. {CURE}") from error
+    if received != FORMAT:
+        raise errors.InputError(f"{path}: expected format {FORMAT}; received {received}. {CURE}")
     return metadata
 
 
