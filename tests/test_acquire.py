@@ -174,6 +174,7 @@ def test_an_error_of_the_settings_comes_as_itself(tmp_path):
         acquire.acquire(frame)
     with pytest.raises(errors.InputError, match="expected a STAC catalogue"):
         acquire.acquire(frame_of(tmp_path / "other", source='type = "stac"\npath = "nowhere"'))
+    assert not (tmp_path / "other" / "chips").exists()
 
 
 def test_a_chip_of_another_size_than_the_design_is_refused(tmp_path):

@@ -90,7 +90,7 @@ def summary(selection: plan.Selection) -> str:
     for (split, label), tally in selection.counts.items():
         rotated = f" (+ {tally.rotated} rotated)" if tally.rotated else ""
         refused = ", ".join(f"{count} {reason}" for reason, count in tally.refused.items())
-        short = f"; {tally.missing} short of {tally.wanted}" if tally.missing else ""
+        short = f"; {tally.missing} short of {tally.wanted}, {tally.ranked} ranked" if tally.missing else ""
         lines.append(f"{split} {label}: {tally.kept} chips{rotated}{short}{'; refused: ' + refused if refused else ''}")
     return "\n".join(lines)
 
@@ -108,6 +108,8 @@ def _run(
     beam_options: Sequence[str],
 ) -> None:
     """Runs one round."""
+    for source in imagery.sources:
+        source.find(())  # a source that cannot be read is told before anything is written
     store.prepare()
     with _watched(missing, store, what), options.run(beam_options) as pipeline:
         _ = pipeline | "Batches" >> beam.Create(missing, reshuffle=False) | AcquireBatches(imagery, store)
