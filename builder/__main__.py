@@ -220,10 +220,14 @@ def _points(args: argparse.Namespace) -> int:
     from builder.pipeline import draws
 
     if args.given_points is not None:
-        if args.bbox or args.aoi:
-            raise errors.InputError("--from: the points are given, so --bbox and --aoi do not apply. Leave them out.")
+        _refuse_flags_of_drawing(args, draws.FrameRequest)
         draws.frame_of_given_points(
-            args.given_points, args.out, imagery=args.imagery, overwrite=args.overwrite, dry_run=args.dry_run
+            args.given_points,
+            args.out,
+            imagery=args.imagery,
+            split_block_deg=args.split_block_deg,
+            overwrite=args.overwrite,
+            dry_run=args.dry_run,
         )
         return command_line.DONE
     names = {field.name for field in dataclasses.fields(draws.FrameRequest)} - {"beam_options", "tile_cells"}
