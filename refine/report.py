@@ -94,11 +94,12 @@ def gather(request: ReportRequest) -> report_values.Report:
 
     frame = frames.Frame.open(request.frame) if request.frame is not None else None
     dataset = data.open_dataset(request.dataset, data_dir=request.data_dir) if request.dataset is not None else None
+    compared = report_data.read_summary(request.comparison) if request.comparison is not None else None
     files = report_map.Files(request.map, request.base) if request.map is not None else None
     mapped = part("map", "--map", files, lambda: report_map.read(_given(files), frame))
     facts = [
         report_facts.of_map(request.map) if request.map is not None else None,
-        report_facts.of_models(request.comparison) if request.comparison is not None else None,
+        report_facts.of_models(compared) if compared is not None else None,
         *(report_facts.of_frame(frame) if frame is not None else ()),
         report_facts.of_imagery(frame, mapped[1] if mapped else ()),
         report_facts.of_software(),
@@ -115,12 +116,7 @@ def gather(request: ReportRequest) -> report_values.Report:
         changes=part("changes", "--map", request.map, lambda: report_data.read_changes(_given(request.map))),
         sheets=part("sheets", "--dataset", dataset, lambda: report_data.read_sheets(_given(dataset))),
         sampling=part("sampling", "--frame", frame, lambda: report_data.read_sampling(_given(frame))),
-        comparison=part(
-            "strategies",
-            "--comparison",
-            request.comparison,
-            lambda: report_data.read_comparison(_given(request.comparison)),
-        ),
+        comparison=part("strategies", "--comparison", compared, lambda: report_data.read_comparison(_given(compared))),
         noise=part("noise", "--noise", request.noise, lambda: report_data.read_noise(_given(request.noise), dataset)),
         facts=tuple(fact for fact in facts if fact is not None),
         missing=missing,

@@ -109,11 +109,11 @@ def read_sampling(frame: frames.Frame) -> report_values.SamplingPart:
     return report_values.SamplingPart(_agreement_view(frame, places, colours), splits, counts, len(order), len(classes))
 
 
-def read_comparison(folder: pathlib.Path) -> report_values.ComparisonPart:
-    """What `python -m refine compare` wrote.
+def read_summary(folder: pathlib.Path) -> dict[str, Any]:
+    """compare.json, as `python -m refine compare` wrote it.
 
     Raises:
-      errors.InputError: if compare.json is missing or of another format.
+      errors.InputError: if it is missing or of another format.
     """
     path = folder / compare.SUMMARY
     told = _json(path, "python -m refine compare")
@@ -121,6 +121,11 @@ def read_comparison(folder: pathlib.Path) -> report_values.ComparisonPart:
         raise errors.InputError(
             f"{path}: expected format {compare.FORMAT}; received {told.get('format')}. Run `compare` again."
         )
+    return told
+
+
+def read_comparison(told: Mapping[str, Any]) -> report_values.ComparisonPart:
+    """The strategies of a summary, and what its test split supports."""
     strategies = tuple(_strategy(entry) for entry in told["strategies"])
     titles = tuple(_described(name)[0] for name in told["classes"])
     judged = support.of(

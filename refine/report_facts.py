@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import pathlib
 import platform
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from builder.chips import settings, store
 from builder.imagery import source
 from builder.maps import rasters
 from builder.points import frame as frames
-from refine import compare, report_values
+from refine import report_values
 
 PACKAGES = (
     "globeland", "numpy", "rasterio", "pyproj", "tensorflow-datasets", "apache-beam", "keras", "tensorflow", "jax",
@@ -105,9 +104,8 @@ def of_imagery(frame: frames.Frame | None, shown: tuple[source.Acquisition, ...]
     return report_values.Facts("Imagery: licences and credits", rows, header)
 
 
-def of_models(comparison: pathlib.Path) -> report_values.Facts:
-    """The trained models: digest and what decided the training."""
-    told = json.loads((comparison / compare.SUMMARY).read_text(encoding="utf-8"))
+def of_models(told: Mapping[str, Any]) -> report_values.Facts:
+    """The trained models of a comparison's summary: digest and what decided the training."""
     rows = tuple(
         (
             entry["name"],
