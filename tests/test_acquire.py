@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 import pathlib
 import signal
@@ -111,6 +112,21 @@ def test_two_workers_make_the_same_chips_and_a_second_call_asks_nothing(tmp_path
     again = acquire.acquire(one)
     assert all(a == b for a, b in zip(essence(first), essence(again), strict=True))
     assert store_of(one).begun() == names
+
+
+def test_a_larger_quota_asks_only_for_points_that_have_no_answer(tmp_path):
+    world(tmp_path / "imagery")
+    few = dataclasses.replace(DESIGN, per_class=6, test_per_stratum=3)
+    first = acquire.acquire(frame_of(tmp_path / "frame", design=few)).kept
+    world(tmp_path / "imagery", size=1208)  # other pictures of the same ground: whoever asks again will see them
+    more = dataclasses.replace(DESIGN, per_class=20, test_per_stratum=9)
+    frame = frame_of(tmp_path / "frame", design=more)
+    second = acquire.acquire(frame).kept
+    before = dict(zip(first["key"].to_pylist(), first["pixels_sha256"].to_pylist(), strict=True))
+    after = dict(zip(second["key"].to_pylist(), second["pixels_sha256"].to_pylist(), strict=True))
+    assert len(after) > 2 * len(before)
+    assert before.items() <= after.items()
+    assert {key for key, _ in store_of(frame).images(after)} == after.keys()
 
 
 def test_over_http_a_finished_batch_is_never_asked_again(tmp_path):

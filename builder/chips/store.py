@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ STORED = pa.schema(
         pa.field("key", pa.string(), nullable=False),
         pa.field("parent", pa.string()),  # key of the unrotated chip; null for a point's own chip
         pa.field("rotation_deg", pa.float64(), nullable=False),
+        pa.field("asked_for", pa.string()),  # class whose season was judged; null = every class's
         pa.field("lon", pa.float64(), nullable=False),
         pa.field("lat", pa.float64(), nullable=False),
         pa.field("reason", pa.string()),  # null = accepted, else a value of quality.Reason
@@ -102,13 +103,19 @@ class ChipStore:
         journal = self.folder / _JOURNAL
         return journal.read_text(encoding="utf-8").split() if journal.is_file() else []
 
-    def write(self, batch: str, outcomes: Sequence[chip.Outcome], size: settings.ChipSize) -> pa.Table:
-        """Stores a finished batch; returns its index rows.
+    def write(
+        self,
+        batch: str,
+        outcomes: Sequence[chip.Outcome],
+        size: settings.ChipSize,
+        earlier: Sequence[Mapping[str, Any]] = (),
+    ) -> pa.Table:
+        """Stores a finished batch, the rows of `earlier` batches that it repeats included; returns its index rows.
 
         Raises:
           errors.InputError: if the disk is full.
         """
-        table = pa.Table.from_pylist([row_of(outcome, size) for outcome in outcomes], STORED)
+        table = pa.Table.from_pylist([*(row_of(outcome, size) for outcome in outcomes), *earlier], STORED)
         try:
             with atomic.file(self.path(batch)) as temporary:
                 pq.write_table(
@@ -137,6 +144,24 @@ class ChipStore:
         """All rows (or those of `batches`) without images, batch by batch in the order of their names."""
         names = self.batches() if batches is None else sorted(batches)
         return pa.concat_tables([INDEX.empty_table(), *(self.read_index(name) for name in names)])
+
+    def answered(self) -> dict[tuple[str, str | None], str]:
+        """The batch that holds the answer to each (key, class it was asked for): accepted chips and refusals."""
+        places: dict[tuple[str, str | None], str] = {}
+        for name in self.batches():
+            rows = self._read(self.path(name), ["key", "asked_for"])
+            asked = zip(rows["key"].to_pylist(), rows["asked_for"].to_pylist(), strict=True)
+            places.update(dict.fromkeys(asked, name))
+        return places
+
+    def answers(self, places: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The rows, images included, of keys that lie in the batch named for each: accepted chips and refusals."""
+        found: list[dict[str, Any]] = []
+        for name in sorted(set(places.values())):
+            keys = pa.array([key for key, place in places.items() if place == name], pa.string())
+            table = self._read(self.path(name), STORED.names)
+            found += table.filter(pc.is_in(table["key"], value_set=keys)).to_pylist()
+        return found
 
     def rows(self, keys: Collection[str], batches: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
         """The rows of accepted `keys` as dicts with every column of STORED, batch by batch: memory holds one batch."""
@@ -179,6 +204,7 @@ def row_of(outcome: chip.Outcome, size: settings.ChipSize) -> dict[str, Any]:
         "key": request.key,
         "parent": request.parent,
         "rotation_deg": request.rotation_deg,
+        "asked_for": request.label,
         "lon": request.lon,
         "lat": request.lat,
     }

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import pyarrow as pa
@@ -23,9 +23,20 @@ WATCH_EVERY_S = 0.5
 ACCEPTED = "accepted"
 
 
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A batch to acquire, and the stored batches that hold the answers to some of its keys already.
+
+    Another quota cuts other batches, so that points that were asked for under the old one need not be asked again.
+    """
+
+    batch: plan.Batch
+    answered: Mapping[str, str]
+
+
 @dataclasses.dataclass
 class AcquireBatches(beam.PTransform):  # type: ignore[misc]  # Beam has no types
-    """plan.Batch -> (reason or "accepted", number of points). Finished batches are read, not asked for."""
+    """Task -> (reason or "accepted", number of points). What is stored is read, not asked for."""
 
     imagery: settings.Imagery
     store: stores.ChipStore
@@ -39,13 +50,17 @@ class AcquireBatches(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         )
 
 
-def acquire_batch(batch: plan.Batch, imagery: settings.Imagery, store: stores.ChipStore) -> list[tuple[str, int]]:
+def acquire_batch(task: Task, imagery: settings.Imagery, store: stores.ChipStore) -> list[tuple[str, int]]:
     """Acquires and stores a batch unless it is stored; counts its points by reason."""
+    batch = task.batch
     if store.has(batch.name):
         rows = store.read_index(batch.name)
     else:
-        store.begin(batch.name)
-        rows = store.write(batch.name, chip.acquire(batch.requests, imagery), imagery.chip)
+        asked = [request for request in batch.requests if request.key not in task.answered]
+        if asked:
+            store.begin(batch.name)
+        outcomes = chip.acquire(asked, imagery) if asked else []
+        rows = store.write(batch.name, outcomes, imagery.chip, store.answers(task.answered))
     counts = collections.Counter(reason or ACCEPTED for reason in rows["reason"].to_pylist())
     for reason, count in counts.items():
         Metrics.counter("chips", reason).inc(count)
@@ -111,8 +126,13 @@ def _run(
     for source in imagery.sources:
         source.find(())  # a source that cannot be read is told before anything is written
     store.prepare()
+    answered = store.answered()
+    tasks = [
+        Task(batch, {r.key: place for r in batch.requests if (place := answered.get((r.key, r.label))) is not None})
+        for batch in missing
+    ]
     with _watched(missing, store, what), options.run(beam_options) as pipeline:
-        _ = pipeline | "Batches" >> beam.Create(missing, reshuffle=False) | AcquireBatches(imagery, store)
+        _ = pipeline | "Batches" >> beam.Create(tasks, reshuffle=False) | AcquireBatches(imagery, store)
     lost = [batch.name for batch in missing if not store.has(batch.name)]
     if lost:
         raise errors.InputError(
