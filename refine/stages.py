@@ -22,7 +22,7 @@ HISTORY_COLUMNS = (
     "stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "images_per_s",
 )  # fmt: skip
 # Smaller changes than these are not progress.
-LOSS_FALL, ACCURACY_RISE = 0.01, 0.002
+LOSS_FALL, LOSS_FALL_SHARE, ACCURACY_RISE = 0.001, 0.01, 0.002
 
 Row = dict[str, Any]
 LOG = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def is_stable(history: Sequence[Row], patience: int) -> bool:
     before, after = history[:-patience], history[-patience:]
     lowest = min(r["loss"] for r in before)
     highest = max(r["val_accuracy"] for r in before)
-    fell = min(r["loss"] for r in after) < lowest * (1 - LOSS_FALL)
+    fell = min(r["loss"] for r in after) < lowest * (1 - LOSS_FALL_SHARE) - LOSS_FALL
     rose = max(r["val_accuracy"] for r in after) > highest + ACCURACY_RISE
     return not fell and not rose
 

@@ -1,0 +1,97 @@
+"""The comparison: every strategy on every dataset once, judged on one test split."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import small_release
+
+from builder import errors
+from refine import accuracy, compare, data, estimators, strategies
+
+SETTINGS = strategies.Settings(weights="none", size_px=75, batch_size=7, epochs=3, learning_rate=0.02)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    out: pathlib.Path
+    datasets: dict[str, data.Dataset]
+    comparison: compare.Comparison
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    root = tmp_path_factory.mktemp("compare")
+    datasets = {
+        config: data.open_dataset(small_release.write(root / "data", config=config), data_dir=root / "data")
+        for config in ("rough", "accurate")
+    }
+    test = datasets["accurate"].split("test")
+    return Compared(root / "out", datasets, compare.compare(datasets, [SETTINGS], root / "out", test=test))
+
+
+def test_every_strategy_meets_every_dataset(compared: Compared) -> None:
+    assert [entry.name for entry in compared.comparison.entries] == ["logits / rough", "logits / accurate"]
+    assert {p.name for p in compared.out.iterdir()} == {
+        "logits-rough", "logits-accurate", "features", "compare.csv", "compare.md", "compare.json", "compare.png",
+    }  # fmt: skip
+
+
+def test_the_table_the_page_and_the_summary_say_the_same(compared: Compared) -> None:
+    with (compared.out / compare.TABLE).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    summary = json.loads((compared.out / compare.SUMMARY).read_text())
+    for row, entry in zip(rows, summary["strategies"], strict=True):
+        assert float(row["overall"]) == pytest.approx(entry["overall"]["value"])
+        assert entry["overall"]["low"] <= entry["overall"]["value"] <= entry["overall"]["high"]
+        assert np.sum(entry["confusion"]) == 14
+        assert float(row["minutes"]) >= 0 and float(row["images_per_s"]) > 0
+    assert summary["test"] == {
+        "dataset": "small_samples/accurate:1.0.0",
+        "split": "test",
+        "examples": 14,
+        "sha256": compared.comparison.test.digest,
+    }
+    assert "logits / rough against logits / accurate" in (compared.out / compare.MARKDOWN).read_text()
+    assert (compared.out / compare.FIGURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
+    before = [(compared.out / name / "model.keras").stat().st_mtime_ns for name in ("logits-rough", "logits-accurate")]
+    compare.compare(compared.datasets, [SETTINGS], compared.out, test=compared.comparison.test)
+    after = [(compared.out / name / "model.keras").stat().st_mtime_ns for name in ("logits-rough", "logits-accurate")]
+    assert before == after
+
+
+def test_models_of_other_settings_are_not_taken_for_these(compared: Compared) -> None:
+    other = dataclasses.replace(SETTINGS, learning_rate=0.5)
+    with pytest.raises(errors.InputError, match=r"learning_rate \(0\.02 then, 0\.5 now\)"):
+        compare.compare(compared.datasets, [other], compared.out, test=compared.comparison.test)
+
+
+def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: pathlib.Path) -> None:
+    root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
+    test = data.open_dataset(str(root), data_dir=None).split("test")
+    with pytest.raises(errors.InputError, match="the model knows the classes"):
+        compare.judge("x", compared.out / "logits-rough", test, features_root=tmp_path)
+
+
+def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:
+    labels = compared.comparison.test.labels
+    wrong = (labels + 1) % 7
+    confusion = accuracy.Confusion.from_pairs(labels, labels, small_release.CLASSES)
+
+    def entry(name: str, predicted: np.ndarray) -> compare.Entry:
+        record = compared.comparison.entries[0].record
+        assessment = estimators.simple_random(confusion)
+        return compare.Entry(name, "logits", "d", pathlib.Path(name), record, predicted, assessment)
+
+    first = np.where(np.arange(14) < 4, wrong, labels)
+    second = np.where(np.arange(14) >= 13, wrong, labels)
+    ((_, _, result),) = compare.Comparison(compared.comparison.test, (entry("a", first), entry("b", second))).pairs
+    assert (result.only_first, result.only_second) == (1, 4)

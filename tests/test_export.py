@@ -1,0 +1,118 @@
+"""The model folder is whole or refused; every export says what Keras says."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from builder import errors
+from refine import batches, calibration, export, model
+
+SIDE_PX, CHIP_PX = 75, 99
+LABELS = ("forest", "water", "snow_ice")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    network = model.build(classes=3, size_px=SIDE_PX, dropout=0.2, seed=2)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
+    model.settle_statistics(network, [(pixels,)] * 20, steps=20)
+    path = tmp_path_factory.mktemp("models") / "model"
+    record = {"format": export.FORMAT, "dataset": "small_samples/rough:1.0.0", "settings": {"strategy": "logits"}}
+    row = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), 0.5)
+    history = [{"stage": "head", "epoch": 1, **row, "seconds": 1.0, "images_per_s": 2.0}]
+    fitted = calibration.Fitted(2.0, 10, 1.0, 0.9, 0.2, 0.1)
+    export.write_model(path, network.classifier, labels=LABELS, record=record, history=history, fitted=fitted)
+    return path
+
+
+@pytest.fixture(scope="module")
+def chips() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (3, CHIP_PX, CHIP_PX, 3), np.uint8)
+
+
+def _expected(folder: pathlib.Path, chips: np.ndarray) -> np.ndarray:
+    resized = np.stack([batches.resized(chip, SIDE_PX) for chip in chips])
+    return export.load_model(folder).logits(resized)
+
+
+def test_a_model_comes_back_with_labels_temperature_and_dataset(folder: pathlib.Path) -> None:
+    loaded = export.load_model(folder)
+    assert loaded.labels == LABELS
+    assert loaded.temperature == 2.0
+    assert loaded.size_px == SIDE_PX
+    assert loaded.dataset == "small_samples/rough:1.0.0"
+    assert loaded.digest == export.sha256(folder / export.MODEL)
+    logits = np.array([[2.0, 0.0, -2.0]])
+    np.testing.assert_allclose(loaded.probabilities(logits), calibration.probabilities(logits / 2, 1.0))
+
+
+@pytest.mark.parametrize("name", [export.MODEL, export.LABELS, export.CALIBRATION, export.TRAINING])
+def test_a_folder_without_one_of_its_files_is_refused(folder: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / name).unlink()
+    with pytest.raises(errors.InputError, match=name):
+        export.load_model(tmp_path / "copy")
+
+
+def test_a_half_copied_model_is_refused(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    with (tmp_path / "copy" / export.MODEL).open("r+b") as stream:
+        stream.truncate(1000)
+    with pytest.raises(errors.InputError, match=r"model\.keras differs from what was written"):
+        export.load_model(tmp_path / "copy")
+
+
+def test_unfinished_work_is_pointed_at(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "model.unfinished").mkdir()
+    with pytest.raises(errors.InputError, match=r"model\.unfinished holds an unfinished training"):
+        export.load_model(tmp_path / "model")
+
+
+def test_the_resize_matrix_is_what_pillow_does(chips: np.ndarray) -> None:
+    for target in (SIDE_PX, 120):
+        matrix = export.resize_matrix(CHIP_PX, target)
+        np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
+        across = np.round(np.einsum("ow,hwc->hoc", matrix, chips[0].astype(np.float32)))
+        both = np.round(np.einsum("oh,hwc->owc", matrix, across))
+        assert np.abs(both - batches.resized(chips[0], target).astype(np.float32)).max() <= 1
+
+
+@pytest.mark.slow
+def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path, chips: np.ndarray) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = export.export_onnx(folder, chip_px=CHIP_PX)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    logits, shares = session.run(["logits", "probabilities"], {"chips": chips})
+    expected = _expected(folder, chips)
+    # Pillow and the matrix may round a pixel to neighbouring grey levels.
+    assert np.abs(logits - expected).max() < 0.02 * max(1, np.abs(expected).max())
+    np.testing.assert_allclose(shares, calibration.probabilities(logits, 2.0), atol=1e-5)
+    properties = session.get_modelmeta().custom_metadata_map
+    assert json.loads(properties["labels"]) == list(LABELS)
+    assert properties["model_sha256"] == export.sha256(folder / export.MODEL)
+    made = path.stat().st_mtime_ns
+    assert export.export_onnx(folder, chip_px=CHIP_PX).stat().st_mtime_ns == made
+
+
+@pytest.mark.slow
+def test_onnx_of_chips_of_the_networks_size_is_exact(folder: pathlib.Path, chips: np.ndarray) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = export.export_onnx(folder)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    small = chips[:, :SIDE_PX, :SIDE_PX]
+    (logits,) = session.run(["logits"], {"chips": small})
+    assert np.abs(logits - export.load_model(folder).logits(small)).max() < export.PARITY
+
+
+@pytest.mark.slow
+def test_the_saved_model_agrees_with_keras(folder: pathlib.Path, chips: np.ndarray, tmp_path: pathlib.Path) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    out = export.export_saved_model(folder, tmp_path / "saved", chip_px=CHIP_PX)
+    served = tensorflow.saved_model.load(str(out)).serve(tensorflow.constant(chips))
+    expected = _expected(folder, chips)
+    assert np.abs(served["logits"].numpy() - expected).max() < 0.02 * max(1, np.abs(expected).max())
