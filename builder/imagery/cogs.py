@@ -25,6 +25,7 @@ from builder.imagery import geotiffs, source, web
 LARGEST_MISFIT_PX = 0.05
 FIT_TOLERANCE_PX = 0.01  # of the file's pixels: where a plane fit is farther off, the grid is bent in cells
 EDGE_TOLERANCE_PX = 0.05  # two files that meet leave no seam between them
+CACHE_BYTES = 64 << 20  # GDAL's, per process, for decoded blocks; its own default grows with the machine's memory
 CELLS = 4  # per side of a bent grid
 SHARED_READ_PX = 1536  # side of the area within which grids share one read, in samples as read
 SHARED_READ_GAIN = 0.5  # share one read if the grids fill at least this part of it
@@ -40,7 +41,8 @@ def read(pixels: source.PixelFile, grids: Sequence[source.GroundGrid]) -> list[s
       errors.InputError: if the file lacks the bands, or has more than 8 bits and no stretch is stated.
     """
     try:
-        with rasterio.Env(**(web.GDAL_REMOTE if pixels.path.startswith("/vsi") else {})):
+        remote = web.GDAL_REMOTE if pixels.path.startswith("/vsi") else {}
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **remote):
             file = geotiffs.opened(pixels.path)
             _check(file.reader, pixels)
             return _sampled(file.reader, pixels, _placed(grids, file))

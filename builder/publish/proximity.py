@@ -11,8 +11,8 @@ import pyproj
 _TO_GEOCENTRIC = pyproj.Transformer.from_pipeline(
     "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=cart +ellps=WGS84"
 )
-_QUERIES_AT_ONCE = 20_000
-_PAIRS_AT_ONCE = 5_000_000
+_QUERIES_AT_ONCE = 5_000
+_PAIRS_AT_ONCE = 200_000  # 5 MB of coordinates
 _CELL_OFFSETS = np.array(list(itertools.product((-1, 0, 1), repeat=3)), np.int64)
 _BITS = 64
 
