@@ -11,7 +11,7 @@ import rasterio
 import rasterio.enums
 import rasterio.windows
 
-from builder import errors
+from builder import errors, progress
 from builder.chips import settings
 from builder.imagery import source
 from builder.legend import legend
@@ -119,13 +119,16 @@ def count(files: Files) -> Counts:
         rasterio.open(files.base or files.refined) as base,
         rasterio.open(files.provenance) as provenance,
         rasterio.open(files.confidence) as confidence,
+        progress.Progress(
+            "counted", -(-refined.height // BLOCK_PX) * -(-refined.width // BLOCK_PX), unit="blocks"
+        ) as bar,
     ):
         rows, columns = refined.shape
         before, after, why = (np.zeros(256, np.int64) for _ in range(3))
         sure = np.zeros(101, np.int64)
         changed = np.zeros((-(-rows // STEP_PX), -(-columns // STEP_PX)), np.int64)
         in_row, in_column = np.zeros(rows, bool), np.zeros(columns, bool)
-        for row, col, window in _blocks(rows, columns):
+        for row, col, window in _blocks(rows, columns, bar):
             reason = provenance.read(1, window=window)
             shown = ~np.isin(reason, UNSEEN)
             before += np.bincount(base.read(1, window=window)[shown], minlength=256)
@@ -328,8 +331,9 @@ def _extent(in_row: np.ndarray, in_column: np.ndarray) -> PIXEL:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _blocks(rows: int, columns: int) -> Iterator[tuple[int, int, rasterio.windows.Window]]:
+def _blocks(rows: int, columns: int, bar: progress.Progress) -> Iterator[tuple[int, int, rasterio.windows.Window]]:
     for row in range(0, rows, BLOCK_PX):
         for col in range(0, columns, BLOCK_PX):
             height, width = min(BLOCK_PX, rows - row), min(BLOCK_PX, columns - col)
             yield row, col, rasterio.windows.Window(col, row, width, height)
+            bar.advance()

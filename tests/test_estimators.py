@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import printed_table
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +128,18 @@ def test_a_balanced_set_is_weighted_to_reference_shares():
     result = estimators.by_reference_class(balanced, {"a": 8.0, "b": 2.0})
     assert result.overall.value == pytest.approx(0.82)
     assert result.producers[1].value == pytest.approx(0.5)
+
+
+def test_the_papers_table_weighted_to_made_up_shares_of_the_land():
+    shares = (0.75, 16.5, 13.5, 27.0, 33.0, 2.0, 7.25)
+    result = estimators.by_reference_class(
+        printed_table.repaired(), dict(zip(printed_table.NAMES, shares, strict=True))
+    )
+    assert round(result.overall.value, 3) == 0.871
+
+
+def test_the_standard_error_of_kappa_of_the_papers_table_as_printed():
+    assert round(estimators.simple_random(printed_table.confusion()).kappa.standard_error, 4) == 0.0129
 
 
 @pytest.mark.parametrize("swapped", [False, True])
