@@ -216,11 +216,31 @@ def _demo(args: argparse.Namespace) -> int:
     return command_line.DONE
 
 
+_OF_DRAWING = (
+    "bbox",
+    "aoi",
+    "per_class",
+    "test_per_stratum",
+    "min_agreement",
+    "validation_share",
+    "buffer_m",
+    "min_spacing_m",
+    "reserve",
+    "seed",
+)
+
+
 def _points(args: argparse.Namespace) -> int:
     from builder.pipeline import draws
 
     if args.given_points is not None:
-        _refuse_flags_of_drawing(args, draws.FrameRequest)
+        defaults = {field.name: field.default for field in dataclasses.fields(draws.FrameRequest)}
+        ignored = [f"--{name.replace('_', '-')}" for name in _OF_DRAWING if getattr(args, name) != defaults[name]]
+        if ignored or args.beam_options:
+            raise errors.InputError(
+                f"--from: the points are given, so {', '.join([*ignored, *args.beam_options])} do not apply. "
+                "Leave them out."
+            )
         draws.frame_of_given_points(
             args.given_points,
             args.out,

@@ -36,6 +36,10 @@ def test_help_names_every_command_and_the_exit_codes(package: str) -> None:
         (["builder", "points", "--products", ".", "--out", "x", "--per-class", "0"], "--per-class"),
         (["builder", "points", "--from", "nowhere.csv", "--out", "x"], "nowhere.csv"),
         (["builder", "points", "--from", "a.csv", "--out", "x", "--bbox", "5,50,7,51"], "do not apply"),
+        (
+            ["builder", "points", "--from", "a.csv", "--out", "x", "--seed", "1", "--sede=2"],
+            "so --seed, --sede=2 do not",
+        ),
         (["builder", "chips", "--frame", "nowhere"], "python -m builder points"),
         (["builder", "demo", "x", "--sise", "tiny"], "unrecognized arguments: --sise"),
         (["builder"], "COMMAND"),
