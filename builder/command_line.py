@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -27,6 +30,8 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     # Beam warns that Google's BigQuery client is missing, which nothing here uses.
     logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing half-written stays
     command: Callable[[argparse.Namespace], int] = args.run
     try:
         return command(args)
@@ -39,11 +44,22 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     except BrokenPipeError:
         return DONE
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        cure = _CURES.get(error.errno or 0)
+        print(f"error: {error}{f'. {cure}' if cure else ''}", file=sys.stderr)
+        return WRONG_INPUT if cure else FAILED
     except Exception:  # noqa: BLE001 - the last stop: a fault of ours is shown whole, with exit code 1
         traceback.print_exc()
         return FAILED
+
+
+_CURES = {
+    errno.ENOSPC: "The disk is full: make room and run the same command again.",
+    errno.EDQUOT: "Your share of the disk is used up: make room and run the same command again.",
+    errno.EROFS: "Nothing can be written there: name another place.",
+    errno.EACCES: "You may not use that place: name another, or change its permissions.",
+    errno.EISDIR: "A file is expected there, and it is a folder: name another.",
+    errno.ENOTDIR: "A folder is expected there, and it is a file: name another.",
+}
 
 
 def bbox(text: str) -> tuple[float, float, float, float]:

@@ -16,6 +16,7 @@ import rasterio.errors
 import rasterio.io
 import rasterio.shutil
 import rasterio.windows
+from rasterio._err import CPLE_BaseError  # what copying raises; rasterio has no public name for it
 
 from builder import atomic, errors
 from builder.legend import legend as legends
@@ -170,7 +171,7 @@ def _scratch(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def _explained(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
-    except (rasterio.errors.RasterioError, OSError) as error:
+    except (rasterio.errors.RasterioError, CPLE_BaseError, OSError) as error:
         raise errors.InputError(
             f"{path}: cannot write it: {error}. Check the free space and the permissions of {path.parent}."
         ) from error

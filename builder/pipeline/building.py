@@ -220,7 +220,9 @@ def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, ag
 
 def flags_of(options: pipeline_options.PipelineOptions | None) -> list[str]:
     """Command line flags that say what `options` says; TFDS gives options, our pipelines take flags."""
-    given = options.get_all_options(drop_default=True) if options is not None else {}
+    given = {}
+    if options is not None:  # with what Beam does not know, which our pipelines refuse and Beam would ignore
+        given = options.get_all_options(drop_default=True, retain_unknown_options=True)
     flags = []
     for name, value in given.items():
         for single in value if isinstance(value, list) else [value]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from builder import errors
+from builder import errors, progress
 from builder.publish import digest, examples, leakage, records
 
 LEAKAGE_FILE = "leakage.json"
@@ -54,11 +54,13 @@ def inspect(folder: pathlib.Path, file_format: str | None = None) -> Inspection:
     chosen = file_format or found[0].file_format
     read: dict[str, _Split] = {}
     counts: dict[str, list[int]] = collections.defaultdict(list)
-    for shard in (shard for shard in found if shard.file_format == chosen):
-        split = read.setdefault(shard.split, _Split())
-        before = len(split.facts)
-        split.add(shard)
-        counts[shard.split].append(len(split.facts) - before)
+    with progress.Progress("reading back", None, unit="examples") as shown:
+        for shard in (shard for shard in found if shard.file_format == chosen):
+            split = read.setdefault(shard.split, _Split())
+            before = len(split.facts)
+            split.add(shard)
+            counts[shard.split].append(len(split.facts) - before)
+            shown.advance(counts[shard.split][-1])
     features: dict[str, digest.Digest] = {}
     for split in read.values():
         _add(features, split.features)

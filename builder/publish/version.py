@@ -157,6 +157,9 @@ def changes(before: Json, now: Json) -> list[str]:
     found = [text for name in RECORDED for text in _differences(name, before.get(name), now.get(name))]
     old, new = before.get("features", {}), now["features"]
     differing = sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
+    if "key" in differing:
+        found.append("other points")
+        differing = []
     for what, names in (
         ("features added", sorted(new.keys() - old.keys())),
         ("features removed", sorted(old.keys() - new.keys())),

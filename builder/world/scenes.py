@@ -7,6 +7,7 @@ import dataclasses
 import multiprocessing
 import os
 import pathlib
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -102,6 +103,7 @@ _worker: tuple[Studio, pathlib.Path] | None = None
 def _start(studio: Studio, folder: pathlib.Path) -> None:
     global _worker  # noqa: PLW0603  (the studio is large: sent once per process, not once per scene)
     _worker = (studio, folder)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent ends the pool
 
 
 def _work(job: shots.SceneJob) -> None:

@@ -63,6 +63,7 @@ class Builder(tfds.core.ShardBasedBuilder):
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict({f.name: CONNECTORS[f.kind](doc=f.doc) for f in examples.FEATURES}),
             supervised_keys=("image", "label"),
+            homepage="not published yet",  # by default TFDS names a page of its own catalogue
             license="Labels derive from the products cited; each chip carries its imagery's licence and attribution.",
             metadata=tfds.core.MetadataDict(),
         )
