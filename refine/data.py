@@ -211,7 +211,8 @@ def _of_builder(builder: Any, name: str, version: str) -> Dataset:
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    image, label = (features[f] if f in features else None for f in (readers.IMAGE, readers.LABEL))
+    found = dict(features.items())
+    image, label = found.get(readers.IMAGE), found.get(readers.LABEL)
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
         raise errors.InputError(
             f"{name}:{version}: expected the features image (Image) and label (ClassLabel); received "

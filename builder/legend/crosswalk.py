@@ -137,7 +137,7 @@ def recode(codes: np.ndarray, crosswalk: Crosswalk, use: Use, *, source: str) ->
     unsigned = codes.view(f"u{codes.dtype.itemsize}")
     targets = crosswalk.targets(use)
     unknown = next(v for v in range(1, legends.OUTSIDE) if v not in targets.values())
-    table = np.full(256 ** unsigned.dtype.itemsize, unknown, np.uint8)
+    table = np.full(256**unsigned.dtype.itemsize, unknown, np.uint8)
     for code, target in targets.items():
         if code < len(table):
             table[code] = target
