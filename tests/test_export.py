@@ -113,6 +113,7 @@ def test_onnx_of_chips_of_the_networks_size_is_exact(folder: pathlib.Path, chips
 def test_the_saved_model_agrees_with_keras(folder: pathlib.Path, chips: np.ndarray, tmp_path: pathlib.Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     out = export.export_saved_model(folder, tmp_path / "saved", chip_px=CHIP_PX)
-    served = tensorflow.saved_model.load(str(out)).serve(tensorflow.constant(chips))
+    loaded = tensorflow.saved_model.load(str(out))
+    served = loaded.serve(tensorflow.constant(chips))
     expected = _expected(folder, chips)
     assert np.abs(served["logits"].numpy() - expected).max() < 0.02 * max(1, np.abs(expected).max())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from builder import errors
-from refine import model
+from refine import devices, model
 
 SIDE_PX = 75
 
@@ -37,7 +37,9 @@ def _moving_means(network: model.Network) -> list[np.ndarray]:
 
 def _fit(network: model.Network) -> None:
     network.logits.compile(
-        model.LayeredAdam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+        model.LayeredAdam(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=devices.compiles(),
     )
     network.logits.fit(_pixels(), np.array([0, 1, 2, 0]), batch_size=4, epochs=1, verbose=0)
 
@@ -107,7 +109,8 @@ def test_the_base_learns_at_its_share_of_the_rate() -> None:
     before = [w.copy() for w in trained.get_weights()]
     optimizer = model.LayeredAdam(0.01, weight_decay=0.0, base_share=0.1)
     optimizer.build(trained.trainable_variables)
-    optimizer.apply([keras.ops.ones_like(v) for v in trained.trainable_variables], trained.trainable_variables)
+    gradients = [keras.ops.ones(v.shape) for v in trained.trainable_variables]
+    optimizer.apply(gradients, trained.trainable_variables)
     steps = [float(np.abs(a - b).mean()) for a, b in zip(before, trained.get_weights(), strict=True)]
     np.testing.assert_allclose(steps, [0.001, 0.001, 0.01, 0.01], rtol=1e-3)
 
@@ -151,7 +154,7 @@ def test_without_network_imagenet_names_the_two_alternatives(
     network: model.Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = model.digest(network.base)
-    if list(pathlib.Path(keras.config.keras_home()).glob("models/inception_v3*notop*")):
+    if list((pathlib.Path.home() / ".keras" / "models").glob("inception_v3*notop*")):
         pytest.skip("the ImageNet weights are already here")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(errors.InputError, match=r"--weights FILE.*--weights none"):
@@ -163,3 +166,11 @@ def test_the_real_weights_load(network: model.Network, shared_data: pathlib.Path
     base = model.build(classes=3, size_px=SIDE_PX, dropout=0.2).base
     model.start(base, str(shared_data / "weights" / "inception_v3_imagenet_2015-12-05_notop.weights.h5"))
     assert model.digest(base) != model.digest(network.base)
+
+
+def test_mixed_precision_computes_in_half_and_decides_in_single() -> None:
+    half = model.build(classes=3, size_px=SIDE_PX, dropout=0.2, precision="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in model.batch_norms(half.base)} == {"bfloat16"}
+    assert half.classifier.get_layer(model.LOGITS).compute_dtype == "float32"
+    assert half.classifier.get_layer(model.LOGITS).variable_dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"

@@ -27,6 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A folder with a release, a weights file (random, its statistics settled on the release), and what tests train."""
     root = tmp_path_factory.mktemp("refine")
     small_release.write(root / "data")
+    small_release.write(root / "data", config="streamed", file_format="tfrecord")
     network = model.build(classes=7, size_px=SIDE_PX, dropout=0.0, seed=4)
     random = np.random.default_rng(0).integers(0, 256, (8, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     model.settle_statistics(network, [(random,)] * 10, steps=10)
@@ -106,11 +107,13 @@ def test_eight_views_keep_the_plain_ones_and_add_seven(
 
 
 @pytest.mark.slow
-def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, dataset: data.Dataset) -> None:
-    settings = _settings(home, strategy="first-layer", warmup_epochs=3, epochs=1)
-    folder = training.train(examples.examples_of(dataset, settings), settings, home / "first-layer")
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, config: str) -> None:
+    dataset = data.open_dataset(f"small_samples/{config}", data_dir=home / "data")
+    settings = _settings(home, strategy="first-layer", warmup_epochs=3, epochs=2)
+    folder = training.train(examples.examples_of(dataset, settings), settings, home / f"first-layer-{config}")
     history = stages.read_history(folder / export.HISTORY)
-    assert [row["stage"] for row in history] == ["head"] * 3 + ["all layers"]
+    assert [row["stage"] for row in history] == ["head"] * 3 + ["all layers"] * 2
     start = model.build(classes=7, size_px=SIDE_PX, dropout=0.0)
     model.start(start.base, settings.weights)
     learnt = export.load_model(folder).network.base
