@@ -205,7 +205,14 @@ def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FILE",
         help="file to write (%(default)s)",
     )
-    p.add_argument("--check", action="store_true", help="write nothing; leave with 1 if FILE is not current")
+    p.add_argument(
+        "--html",
+        type=pathlib.Path,
+        default=pathlib.Path("docs/catalog.html"),
+        metavar="FILE",
+        help="its twin to read in a browser (%(default)s)",
+    )
+    p.add_argument("--check", action="store_true", help="write nothing; leave with 1 if a page is not current")
     p.set_defaults(run=_catalog)
 
 
@@ -298,9 +305,11 @@ def _diff(args: argparse.Namespace) -> int:
 def _catalog(args: argparse.Namespace) -> int:
     from builder.publish import catalog
 
+    pages = [args.out, args.html]
     if args.check:
-        return command_line.DONE if catalog.is_current(args.out) else command_line.FAILED
-    catalog.write(args.out)
+        return command_line.DONE if all(map(catalog.is_current, pages)) else command_line.FAILED
+    for page in pages:
+        catalog.write(page)
     return command_line.DONE
 
 

@@ -68,7 +68,9 @@ def release(
     rows = index.read(built)
     _check_sound(source, found)
     warnings = tuple(_check_redistribution(index.examples(rows)))
-    record = version.record_of(source, found, date or datetime.datetime.now(datetime.UTC).date())
+    terms = [dataclasses.asdict(terms) for terms in licences.of_pictures(index.examples(rows))]
+    today = datetime.datetime.now(datetime.UTC).date()
+    record = version.record_of(source, found, date or today, terms, url)
     record = version.check_recorded(record_in, source, record) or record
     target = to / source.name / source.config / source.number
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ def release(
         _write_papers(published, rows, where, datetime.date.fromisoformat(record["date"]))
         sums.write(folder)
         _write_default_config(to / source.name)
-        _write_json(version.record_path(record_in, source), record)
+        _write_record(version.record_path(record_in, source), record, folder / figures.MAP_FILE)
     return Released(target, version.record_path(record_in, source), warnings)
 
 
@@ -145,6 +147,13 @@ def _write_papers(published: version.Version, rows: pa.Table, url: str, date: da
 def _write_default_config(dataset_folder: pathlib.Path) -> None:
     """What TFDS's own publishing leaves out: without it `tfds.load` does not know the default config."""
     _write_json(dataset_folder / ".config" / version.METADATA_FILE, verify.DEFAULT_CONFIG)
+
+
+def _write_record(path: pathlib.Path, record: version.Json, picture: pathlib.Path) -> None:
+    """The record, and the map of the points beside it, which the catalogue shows."""
+    with atomic.file(path.with_suffix(".png")) as temporary:
+        shutil.copyfile(picture, temporary)
+    _write_json(path, record)
 
 
 def _write_json(path: pathlib.Path, content: object) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder import errors
@@ -100,15 +100,22 @@ def _json(path: pathlib.Path) -> Json:
 # --- The record that the project keeps of a release ----------------------------------------------------------------
 
 
-def record_of(version: Version, found: inspection.Inspection, date: datetime.date) -> Json:
-    """What `releases/<config>-<version>.json` says: enough to tell later what changed."""
+def record_of(
+    version: Version, found: inspection.Inspection, date: datetime.date, terms: Sequence[Json], url: str
+) -> Json:
+    """What `releases/<config>-<version>.json` says: enough for the catalogue, and to tell later what changed."""
     return {
+        "name": version.name,
         "config": version.config,
         "version": version.number,
         "date": date.isoformat(),
         "digest": found.total.text,
         "examples": version.examples,
         "classes": version.metadata["examples"],
+        "confirmed_by_reviewers": version.metadata["confirmed_by_reviewers"],
+        "terms": list(terms),
+        "notes": version.info.get("releaseNotes", {}).get(version.number, ""),
+        "url": url,
         "features": {name: digest.text for name, digest in sorted(found.features.items())},
         "created_by": version.metadata["created_by"],
         **{name: version.metadata[name] for name in RECORDED},
