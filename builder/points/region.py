@@ -41,10 +41,11 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
     if aoi is not None:
         region, name = of_area(read_area(aoi)), f"--aoi {aoi}"
     elif bbox is not None:
-        _refuse_reversed(*bbox)
         region, name = Region(grid.window_of_bbox(*bbox)), f"--bbox {','.join(f'{v:g}' for v in bbox)}"
     else:
         return Region(_window_of_base(base))
+    if bbox is not None:
+        _refuse_swapped(*bbox)
     if not base.files_over(*region.window.bounds):
         west, south, east, north = _window_of_base(base).bounds
         raise errors.InputError(
@@ -54,7 +55,7 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
     return region
 
 
-def _refuse_reversed(west: float, south: float, east: float, north: float) -> None:
+def _refuse_swapped(west: float, south: float, east: float, north: float) -> None:
     """A box across 180 degrees that covers more than half the globe is one with W and E swapped."""
     if east + 360.0 - west > 180.0 and west > east:
         raise errors.InputError(
