@@ -106,7 +106,7 @@ def _span(found: re.Match[str], base: str) -> str:
             if _COLOUR.fullmatch(found["code"])
             else ""
         )
-        return f"{swatch}<code>{_escaped(found['code'])}</code>"
+        return f"<code>{swatch}{_escaped(found['code'])}</code>"
     if found["src"]:
         return f'<img src="{_target(found["src"], base)}" alt="{html.escape(found["alt"])}">'
     if found["href"]:
