@@ -1,1 +1,11 @@
-"""From a released dataset to a refined map: train, judge, reclassify, report."""
+"""From a released dataset to a refined map: train, judge, reclassify, report.
+
+The dataset is known only through TFDS (name, config, version, data_dir), the maps only through the sampling frame.
+
+    released dataset --data, readers, batches--> pictures
+        --model, strategies, stages, training, features--> model folder (export, calibration)
+        --compare, judging--> who is better      --noise--> which labels are doubtful
+    base map + frame + model --reclassify, engines, mapping--> refined.tif (changes, stac)
+    counts --accuracy, estimators, intervals, bootstrap, paired, planning, support--> estimates  (lint, repair: of others)
+    all of it --report*--> one HTML page         --demo--> the whole road on a generated world
+"""
