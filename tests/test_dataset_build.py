@@ -195,6 +195,17 @@ def test_a_folder_that_is_no_frame_says_what_to_put_there(build: Build, tmp_path
         build(frames.Frame(tmp_path / "empty"))
 
 
+def test_a_file_format_that_cannot_be_checked_is_refused(build: Build, acquired: frames.Frame) -> None:
+    with pytest.raises(errors.InputError, match=r"tfrecord or array_record; received parquet"):
+        build(acquired, file_format="parquet")
+
+
+def test_a_beam_option_that_nobody_knows_is_refused(build: Build, frame: frames.Frame) -> None:
+    shutil.rmtree(frame.chips_folder)
+    with pytest.raises(errors.InputError, match=r"--direct_num_workerz.*--direct_num_workers"):
+        build(frame, beam=("--direct_num_workerz=2",))
+
+
 def test_litter_of_a_killed_build_is_removed_by_the_next(
     build: Build, acquired: frames.Frame, tmp_path: pathlib.Path
 ) -> None:

@@ -24,8 +24,9 @@ from builder.legend import legend
 from builder.pipeline import acquire
 from builder.points import frame as frames
 from builder.points import reviews
-from builder.publish import assembly, examples, inclusion, index, inspection
+from builder.publish import assembly, examples, inclusion, index, inspection, version
 
+FORMATS = (version.TFRECORD, version.ARRAY_RECORD)
 LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "PrismRunner")
 INCOMPLETE_PREFIX = "incomplete."  # TFDS's name for a folder under construction
 
@@ -216,6 +217,16 @@ def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, ag
                 f"{share.share:.1%} (95 % interval {low:.1%} to {high:.1%})"
             )
     print(f"semantic digest: {metadata['digest']}")
+
+
+def check_format(file_format: str) -> None:
+    """Raises InputError for a file format that the build cannot read back and check."""
+    if file_format not in FORMATS:
+        raise errors.InputError(
+            f"--file_format: expected {' or '.join(FORMATS)}; received {file_format}. The first is for tfds.load, "
+            "the second "
+            "for tfds.data_source; `python -m builder release` makes a folder with both."
+        )
 
 
 def flags_of(options: pipeline_options.PipelineOptions | None) -> list[str]:

@@ -180,7 +180,10 @@ def _labels(release: version.Version, rows: pa.Table) -> Iterator[str]:
             for split, origins in release.metadata["label_origins"].items()
         ],
     )
-    shares = release.metadata["confirmed_by_reviewers"]
+    reviewed, shares = release.metadata["reviews"], release.metadata["confirmed_by_reviewers"]
+    if reviewed["rows"]:
+        yield f"{reviewed['reviewers']} people gave {reviewed['rows']} labels; an example's is that of the majority."
+        yield ""
     if not shares:
         yield "No one has looked at the pictures yet, so the share of wrong labels is not known."
         yield ""
@@ -273,12 +276,22 @@ def _making(release: version.Version, rows: pa.Table) -> Iterator[str]:
         ],
     )
     design, rules = release.metadata["design"], release.metadata["imagery_rules"]
-    yield from _table(("design", "value"), [(f"`{k}`", f"`{_plain(v)}`") for k, v in design.items()])
-    yield from _table(("rule for pictures", "value"), [(f"`{k}`", f"`{_plain(v)}`") for k, v in rules.items()])
+    yield from _table(("design", "value"), _stated(design))
+    yield from _table(("rule for pictures", "value"), _stated(rules))
+
+
+def _stated(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Name and value of what is stated; what is empty or None is not."""
+    return [(f"`{name}`", f"`{_plain(value)}`") for name, value in values.items() if value not in (None, "", [])]
 
 
 def _plain(value: object) -> str:
-    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict) and value.keys() == {"first", "last"}:  # a season
+        first, last = ("-".join(f"{part:02d}" for part in value[name]) for name in ("first", "last"))
+        return f"{first}..{last}"
+    if isinstance(value, list):
+        return (" " if any(isinstance(v, dict) for v in value) else ", ").join(map(_plain, value))
+    return str(value)
 
 
 def _changes(release: version.Version, rows: pa.Table) -> Iterator[str]:

@@ -46,6 +46,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
         world.scatter([lon.mean()], [lat.mean()], 260.0, "none", edgecolors="black", linewidths=0.8)
         _draw(region, index, size=9.0)
         region.xaxis.set_major_locator(ticker.MaxNLocator(4))
+        region.ticklabel_format(useOffset=False)
         reach = REGION_MARGIN * max(np.ptp(lon), np.ptp(lat), 0.01)
         region.set(xlim=(lon.min() - reach, lon.max() + reach), ylim=(lat.min() - reach, lat.max() + reach))
         region.set(title="Their region", aspect=1.0 / np.cos(np.radians(np.clip(lat.mean(), -80, 80))))

@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
         *(
             field.with_nullable(True)
             for field in plan.ANSWERS
-            if field.name not in ("key", "lon", "lat", "reason", "detail", "affine", "crs", "corners", "batch")
+            if field.name
+            not in ("key", "lon", "lat", "reason", "detail", "affine", "crs", "corners", "batch", "asked_for")
         ),
         pa.field("geometry", pa.binary(), nullable=False),  # WKB point, EPSG:4326
     ]

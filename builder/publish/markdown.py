@@ -7,7 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 _SPAN = re.compile(
-    r"`(?P<code>[^`]+)`|!\[(?P<alt>[^\]]*)\]\((?P<src>[^)]+)\)|\[(?P<text>[^\]]+)\]\((?P<href>[^)]+)\)|(?<!\w)\*(?P<soft>[^*]+)\*(?!\w)"
+    "|".join(
+        (
+            r"`(?P<code>[^`]+)`",
+            r"!\[(?P<alt>[^\]]*)\]\((?P<src>[^)]+)\)",
+            r"\[(?P<text>[^\]]+)\]\((?P<href>[^)]+)\)",
+            r"\*\*(?P<strong>[^*]+)\*\*",
+            r"(?<!\w)\*(?P<soft>[^*]+)\*(?!\w)",
+        )
+    )
 )
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -111,6 +119,8 @@ def _span(found: re.Match[str], base: str) -> str:
         return f'<img src="{_target(found["src"], base)}" alt="{html.escape(found["alt"])}">'
     if found["href"]:
         return f'<a href="{_target(found["href"], base)}">{_spans(found["text"], base)}</a>'
+    if found["strong"]:
+        return f"<strong>{_escaped(found['strong'])}</strong>"
     return f"<em>{_escaped(found['soft'])}</em>"
 
 

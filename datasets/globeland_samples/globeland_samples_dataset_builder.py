@@ -80,6 +80,7 @@ class Builder(tfds.core.ShardBasedBuilder):
     ) -> None:
         incomplete = pathlib.Path(self.data_dir)
         building.remove_litter(incomplete)
+        building.check_format(self.info.file_format.value)
         beam_options = download_config.beam_options
         flags = building.flags_of(beam_options)
         self._build = building.prepare(pathlib.Path(dl_manager.manual_dir), self.builder_config.rules, flags)
