@@ -250,7 +250,7 @@ def draw(comparison: Comparison, path: pathlib.Path) -> None:
 
     entries = comparison.entries
     names = entries[0].assessment.names
-    figure = matplotlib.figure.Figure(figsize=(11, 1.6 + 0.55 * len(entries) + 0.0), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(11, 1.6 + 0.55 * len(entries)), layout="constrained")
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1.5, 1.3, 1.3))
     places = np.arange(len(entries))[::-1]
     for shift, measure, title in ((0.12, "overall", "overall accuracy"), (-0.12, "kappa", "kappa")):
@@ -260,7 +260,7 @@ def draw(comparison: Comparison, path: pathlib.Path) -> None:
         left.errorbar(value, places + shift, xerr=reach, fmt="o", capsize=3, label=title)
     left.set_yticks(places, [entry.name for entry in entries])
     left.set_xlabel("95 % interval")
-    left.legend(fontsize=8, loc="best")
+    left.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     left.grid(axis="x", alpha=0.3)
     for axes, measure, title in ((middle, "users", "user's accuracy"), (right, "producers", "producer's accuracy")):
         table = np.array([[e.value for e in getattr(entry.assessment, measure)] for entry in entries])

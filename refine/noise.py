@@ -26,7 +26,7 @@ BLOCKS_DEG = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 BLOCKS_PER_FOLD = 10
 DRAWS = 200
 SURE = 0.5
-SHEET_COLUMNS, SHEET_ROWS = 8, 6
+SHEET_COLUMNS, SHEET_ROWS, KEY_SHOWN = 8, 6, 24  # the last letters of a key tell examples apart
 DOUBTFUL, RATES, SUMMARY, SHEET = "doubtful.csv", "noise_rates.csv", "noise.json", "doubtful.png"
 
 
@@ -283,9 +283,8 @@ def draw_sheet(findings: Findings, path: pathlib.Path, *, size_px: int) -> None:
     described = rows_of(findings)[: len(worst)]
     for axes, i, row in zip(figure.subplots(rows, SHEET_COLUMNS, squeeze=False).flat, worst, described, strict=False):
         axes.imshow(chips[int(i)])
-        axes.set_title(
-            f"{row['label']}\n-> {row['suggested']} ({row['probability_of_suggested']:.2f})\n{row['key']}", fontsize=6.5
-        )
+        sure, key = row["probability_of_suggested"], str(row["key"])[-KEY_SHOWN:]
+        axes.set_title(f"{row['label']}\n-> {row['suggested']} ({sure:.2f})\n{key}", fontsize=6.5)
     for axes in figure.axes:
         axes.set_axis_off()
     figure.savefig(path, dpi=150)
