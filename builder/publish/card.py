@@ -11,6 +11,7 @@ import pyarrow as pa
 from builder.publish import extent, figures, index, inspection, licences, sums, version
 
 FILE = "README.md"
+OF_GIVEN_POINTS = ("chip_size_m", "region")  # what the design of given points says; the rest is of drawing
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -152,6 +153,11 @@ def _contents(release: version.Version, rows: pa.Table) -> Iterator[str]:
     if rotated:
         yield f"{rotated} of train are rotated chips: the ground of another example, turned, to fill a short class."
         yield ""
+    if release.metadata["leakage"]["between_splits"]:
+        yield from _distances(release)
+
+
+def _distances(release: version.Version) -> Iterator[str]:
     yield from _table(
         ("splits", "closest centres", "pictures that look alike"),
         [
@@ -218,8 +224,9 @@ def _labels(release: version.Version, rows: pa.Table) -> Iterator[str]:
 def _biases(release: version.Version, rows: pa.Table) -> Iterator[str]:
     yield from ("## Known biases", "")
     counts: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for row in rows.select(["split", "stratum", "reason"]).to_pylist():
-        counts[row["split"], (row["stratum"] or "").partition("/")[0]][row["reason"] or "kept"] += 1
+    for row in rows.select(["split", "stratum", "label", "reason"]).to_pylist():
+        of_class = (row["stratum"] or "").partition("/")[0] or row["label"] or "no class"
+        counts[row["split"], of_class][row["reason"] or "kept"] += 1
     yield "Points that have no picture, or whose picture people could not use, are missing from the dataset:"
     yield ""
     yield from _table(
@@ -235,10 +242,10 @@ def _biases(release: version.Version, rows: pa.Table) -> Iterator[str]:
             for (split, label), reasons in sorted(counts.items())
         ],
     )
-    yield from _regions(rows)
+    yield from _regions(release, rows)
 
 
-def _regions(rows: pa.Table) -> Iterator[str]:
+def _regions(release: version.Version, rows: pa.Table) -> Iterator[str]:
     """Refusals by square of 10 degrees."""
     squares: dict[str, collections.Counter[bool]] = collections.defaultdict(collections.Counter)
     for row in rows.select(["lon", "lat", "reason"]).to_pylist():
@@ -251,31 +258,37 @@ def _regions(rows: pa.Table) -> Iterator[str]:
         (square, str(n[True]), str(n[False]), f"{n[False] / n.total():.0%}") for square, n in sorted(squares.items())
     ]
     yield from _table(("region", "examples", "missing", "share missing"), table)
-    yield (
-        "Labels are of places where the maps agree, which are easier than the rest; cells near class borders, "
-        "small fields and "
-        "mixed land are rarer here than on the ground. Wetland and tundra are outside the legend."
-    )
+    if not _is_given(release):
+        yield (
+            "Labels are of places where the maps agree, which are easier than the rest; cells near class borders, "
+            "small "
+            "fields and mixed land are rarer here than on the ground."
+        )
+    yield "Wetland and tundra are outside the legend."
     yield ""
+
+
+def _is_given(release: version.Version) -> bool:
+    """Whether the points were given with their labels, instead of drawn."""
+    return bool(release.metadata["design"].get("given"))
 
 
 def _making(release: version.Version, rows: pa.Table) -> Iterator[str]:
     yield from ("## How was it made?", "")
-    yield f"By {release.metadata['created_by']}, from these products:"
+    design, rules = release.metadata["design"], release.metadata["imagery_rules"]
+    if _is_given(release):
+        yield f"By {release.metadata['created_by']}, from points that were given with their labels."
+        design = {name: value for name, value in design.items() if name in OF_GIVEN_POINTS}
+    else:
+        yield f"By {release.metadata['created_by']}, from these products:"
     yield ""
     yield from _table(
         ("product", "year", "version", "licence"),
         [
-            (
-                str(p.get("title", p["name"])),
-                str(p.get("year", "")),
-                str(p.get("version", "")),
-                str(p.get("licence", "")),
-            )
-            for p in release.metadata["products"]
+            tuple(str(product.get(name, "")) for name in ("title", "year", "version", "licence"))
+            for product in release.metadata["products"]
         ],
     )
-    design, rules = release.metadata["design"], release.metadata["imagery_rules"]
     yield from _table(("design", "value"), _stated(design))
     yield from _table(("rule for pictures", "value"), _stated(rules))
 
