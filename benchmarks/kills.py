@@ -104,7 +104,7 @@ def killed(run: Run, phase: str, batches: int, lengths: tuple[float, float], cha
         time.sleep(chance.random() * 0.05)
     else:
         run.wait_until(lambda: run.is_assembling if phase == "assembling" else len(run.batches) == batches)
-        time.sleep(chance.random() * 0.9 * lengths[phase == "assembling"])
+        time.sleep(chance.random() * 0.6 * lengths[phase == "assembling"])
     finished = run.batches
     run.kill()
     return finished

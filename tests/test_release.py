@@ -258,7 +258,14 @@ def test_croissant_and_stac_are_valid_and_tell_where_and_when(published: pathlib
 
 def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
     card = (published / "README.md").read_text()
-    for heading in ("May I use it?", "How do I load it?", "How good are the labels?", "What changed?", "Known biases"):
+    for heading in (
+        "May I use it?",
+        "How do I load it?",
+        "What does an example hold?",
+        "How good are the labels?",
+        "What changed?",
+        "Known biases",
+    ):
         assert f"## {heading}" in card
     assert 'tfds.load("globeland_samples/rough:1.0.0"' in card and "CC0-1.0" in card and "\n\n\n" not in card
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from builder.publish import extent, figures, index, inspection, licences, sums, version
+from builder.publish import examples, extent, figures, index, inspection, licences, sums, version
 
 FILE = "README.md"
 OF_GIVEN_POINTS = ("chip_size_m", "region")  # what the design of given points says; the rest is of drawing
@@ -22,7 +22,20 @@ def text(release: version.Version, rows: pa.Table) -> str:
       release: the version.
       rows: its index.
     """
-    parts = (_header, _what, _terms, _loading, _contents, _labels, _biases, _making, _changes, _checking, _citing)
+    parts = (
+        _header,
+        _what,
+        _terms,
+        _loading,
+        _contents,
+        _features,
+        _labels,
+        _biases,
+        _making,
+        _changes,
+        _checking,
+        _citing,
+    )
     return "\n".join(line for part in parts for line in part(release, rows)) + "\n"
 
 
@@ -155,6 +168,14 @@ def _contents(release: version.Version, rows: pa.Table) -> Iterator[str]:
         yield ""
     if release.metadata["leakage"]["between_splits"]:
         yield from _distances(release)
+
+
+def _features(release: version.Version, rows: pa.Table) -> Iterator[str]:
+    yield from ("## What does an example hold?", "")
+    declared = version.features(release.folder)
+    order = [feature.name for feature in examples.FEATURES]
+    names = sorted(declared, key=lambda name: (order.index(name) if name in order else len(order), name))
+    yield from _table(("feature", "type", "meaning"), [(f"`{name}`", *declared[name]) for name in names])
 
 
 def _distances(release: version.Version) -> Iterator[str]:

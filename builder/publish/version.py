@@ -82,6 +82,21 @@ def read(folder: pathlib.Path) -> Version:
     return Version(folder, info, metadata)
 
 
+def features(folder: pathlib.Path) -> dict[str, tuple[str, str]]:
+    """(type, meaning) of each feature of the version in `folder`, as TFDS wrote them down."""
+    declared = _json(folder / FEATURES_FILE)["featuresDict"]["features"]
+    return {name: (_type_of(feature), feature.get("description", "")) for name, feature in declared.items()}
+
+
+def _type_of(feature: Json) -> str:
+    """The TFDS feature in short: Text, ClassLabel, int64[4, 2]."""
+    tensor = feature.get("tensor")
+    if tensor is None:
+        return str(feature["pythonClassName"]).rpartition(".")[2]
+    shape = ", ".join(tensor.get("shape", {}).get("dimensions", ()))
+    return f"{tensor['dtype']}[{shape}]" if shape else str(tensor["dtype"])
+
+
 def _json(path: pathlib.Path) -> Json:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
