@@ -96,7 +96,7 @@ def assemble(
       validation_share: share of `per_class` that validation holds.
 
     Raises:
-      errors.InputError: if a chip has no point, two chips share a key, or no example is left.
+      errors.InputError: if a chip has no point, or two chips share a key.
     """
     of_points = points_of(points, kept)
     rows = _joined(of_points, kept)
