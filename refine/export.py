@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 from collections.abc import Mapping, Sequence
@@ -145,6 +146,8 @@ def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.
         return path
     served = served_model(loaded, chip_px=side)
     signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="chips")]
+    # The converter copies the whole graph before each of its passes, to go on should one fail: several gigabytes.
+    os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
     graph, _ = tf2onnx.convert.from_function(
         tf.function(lambda chips: served(chips, training=False)), input_signature=signature, opset=OPSET
     )
