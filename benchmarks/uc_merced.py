@@ -108,7 +108,7 @@ def noisy_round(bench: Bench, seed: int) -> dict[str, Any]:
 def strategy_row(entry: compare.Entry) -> dict[str, Any]:
     overall = entry.assessment.overall
     return {
-        "strategy": entry.strategy,
+        "strategy": entry.name,
         "overall": overall.value,
         "interval": [overall.low, overall.high],
         "kappa": entry.assessment.kappa.value,
@@ -131,11 +131,13 @@ def markdown(results: Mapping[str, Any]) -> str:
             f"| {row['strategy']} | {row['overall']:.3f} ({low:.3f}-{high:.3f}) | {row['kappa']:.3f} | "
             f"{row['wanted']} | {row['size_px']} px | {row['epochs']} | {row['minutes']:.1f} |"
         )
-    test = results["mcnemar"]
+    lines += [""]
+    for test in results["mcnemar"]:
+        lines.append(
+            f"McNemar, paired: only {test['first']} right {test['only_first']}, only {test['second']} right "
+            f"{test['only_second']}, mid-p {test['p_mid']:.2g}, exact p {test['p_exact']:.2g}."
+        )
     lines += [
-        "",
-        f"McNemar, paired: only logits right {test['only_first']}, only first-layer right {test['only_second']}, "
-        f"mid-p {test['p_mid']:.2g}, exact p {test['p_exact']:.2g}.",
         "",
         f"`logits` with {FLIPPED_SHARE:.0%} of the training labels (validation included) replaced, "
         f"{len(results['noisy'])} draws:",
@@ -171,15 +173,20 @@ def main() -> None:
     bench = Bench(dataset, arguments.out, settings)
     given = examples.examples_of(dataset, settings)
     head = bench.judged("logits", given, settings)
+    turned = bench.judged("logits-8-views", given, dataclasses.replace(settings, views=batches.VIEWS))
     every_layer = bench.judged(
         "first-layer",
         given,
         dataclasses.replace(settings, strategy="first-layer", size_px=arguments.size, epochs=arguments.epochs),
     )
-    test = paired.of_predictions(head.predicted, every_layer.predicted, dataset.split("test").labels)
+    reference = dataset.split("test").labels
     results = {
-        "strategies": [strategy_row(head), strategy_row(every_layer)],
-        "mcnemar": dataclasses.asdict(test),
+        "strategies": [strategy_row(entry) for entry in (head, turned, every_layer)],
+        "mcnemar": [
+            {"first": e.name, "second": every_layer.name}
+            | dataclasses.asdict(paired.of_predictions(e.predicted, every_layer.predicted, reference))
+            for e in (head, turned)
+        ],
         "noisy": [noisy_round(bench, seed) for seed in FLIP_SEEDS],
     }
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
