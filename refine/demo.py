@@ -74,7 +74,7 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
     west, south, east, north = _box(folder / "world" / "frame")
     yield (
         "The refined map",
-        f"python -m refine map --model {models}/first-layer-rough --base {base} --frame {frame} --engine onnxruntime "
+        f"python -m refine map --model {models}/first-layer-rough --base {base} --frame {frame} "
         f"--bbox {west:.4f},{south:.4f},{east:.4f},{north:.4f} --out {refined}",
     )
     notes = [REDUCED, *([RANDOM] if weights == "none" else [])]

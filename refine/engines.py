@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
+import multiprocessing
 import pathlib
 from typing import Any, Protocol
 
@@ -93,10 +95,19 @@ def open_engine(name: str, model: pathlib.Path, *, chip_px: int) -> Engine:
     if name == "keras":
         return KerasEngine(export.load_model(model))
     if name == "onnxruntime":
-        path = export.export_onnx(model, chip_px=chip_px)
+        path = _exported(model, chip_px)
         record = export.read_record(model)
         return OnnxEngine(_session(path), _labels(path), str(record["files"][export.MODEL]), str(record["dataset"]))
     raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
+
+
+def _exported(model: pathlib.Path, chip_px: int) -> pathlib.Path:
+    """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
+    from refine import export
+
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as process:
+        return process.submit(export.export_onnx, model, chip_px=chip_px).result()
 
 
 def _session(path: pathlib.Path) -> Any:
