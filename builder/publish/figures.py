@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +17,16 @@ from builder.publish import assembly, extent, records
 MAP_FILE, SHEET_FILE = "map.png", "chips.png"
 CHIPS_PER_CLASS = 10
 TILE_PX, GAP_PX, MARGIN_PX = 96, 6, 150
-LAND_FILE = pathlib.Path(__file__).with_name("land.geojson")
+# Longitude and latitude (degrees) of where a continent's name stands, so that a world map without coasts can be read.
+CONTINENTS = {
+    "North America": (-102, 46),
+    "South America": (-60, -14),
+    "Europe": (18, 51),
+    "Africa": (20, 6),
+    "Asia": (92, 47),
+    "Australia": (134, -25),
+    "Antarctica": (0, -83),
+}
 REGION_MARGIN = 0.08  # of the region's larger side
 SPLIT_COLOURS = {"train": "#1f77b4", "validation": "#9467bd", "test": "#d62728", "test_inconsistent": "#ff7f0e"}
 REFUSED_COLOUR = "#b0b0b0"
@@ -38,10 +46,13 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
         drawing = figure.Figure(figsize=(11.0, 3.6), dpi=130, layout="constrained")
         world, region = drawing.subplots(1, 2, width_ratios=(1.6, 1.0))
         for axes in (world, region):
-            for ring in _land():
-                axes.fill(*ring.T, facecolor="#ececec", edgecolor="#c4c4c4", linewidth=0.5, zorder=0)
+            axes.grid(color="#e4e4e4", linewidth=0.6)
+            axes.set_axisbelow(True)
             axes.set(xlabel="longitude (degrees)", ylabel="latitude (degrees)")
         world.set(xlim=(-180, 180), ylim=(-90, 90), title="All points (circle: their middle)", aspect="equal")
+        world.set(xticks=range(-180, 181, 30), yticks=range(-90, 91, 30))
+        for name, (x, y) in CONTINENTS.items():
+            world.text(x, y, name, ha="center", va="center", color="#9a9a9a", fontsize=8, zorder=0.5)
         lon, lat = _draw(world, index, size=4.0), index["lat"].to_numpy()
         world.scatter([lon.mean()], [lat.mean()], 260.0, "none", edgecolors="black", linewidths=0.8)
         _draw(region, index, size=9.0)
@@ -70,12 +81,6 @@ def _draw(axes: object, index: pa.Table, size: float) -> np.ndarray:
             scatter(lon[chosen], lat[chosen], size, colour, linewidths=0, label=f"{split} ({int(chosen.sum())})")
     unbroken: np.ndarray = lon
     return unbroken
-
-
-def _land() -> list[np.ndarray]:
-    """Outlines float64[n, 2] of the continents."""
-    (feature,) = json.loads(LAND_FILE.read_text(encoding="utf-8"))["features"]
-    return [np.array(polygon[0]) for polygon in feature["geometry"]["coordinates"]]
 
 
 def write_sheet(path: pathlib.Path, folder: pathlib.Path, file_format: str, names: Sequence[str]) -> None:
