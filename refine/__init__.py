@@ -6,6 +6,6 @@ The dataset is known only through TFDS (name, config, version, data_dir), the ma
         --model, strategies, stages, training, features--> model folder (export, calibration)
         --compare, judging--> who is better      --noise--> which labels are doubtful
     base map + frame + model --reclassify, engines, mapping--> refined.tif (changes, stac)
-    counts --accuracy, estimators, intervals, bootstrap, paired, planning, support--> estimates  (lint, repair: of others)
+    counts --accuracy, estimators, intervals, bootstrap, paired, planning, support--> estimates (lint, repair)
     all of it --report*--> one HTML page         --demo--> the whole road on a generated world
 """
