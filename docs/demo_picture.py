@@ -27,7 +27,7 @@ def draw(folder: pathlib.Path, out: pathlib.Path) -> None:
     """Draws agreement map, points and a sheet of chips of the demo in `folder`."""
     frame = frames.Frame.open(folder / "frame", needs_imagery=True)
     classes = legend.seven().classes
-    figure = pyplot.figure(figsize=(13, 6.6), layout="constrained")
+    figure = pyplot.figure(figsize=(13, 7), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.12, 1))
     _map(left, frame)
     grid = right.subplots(len(classes), CHIPS_PER_CLASS)
@@ -38,7 +38,7 @@ def draw(folder: pathlib.Path, out: pathlib.Path) -> None:
             axes.set(xticks=[], yticks=[])
         row[0].set_ylabel(c.title.replace(" and ", "\nand "), rotation=0, ha="right", va="center", fontsize=9)
     right.suptitle("Chips of train, 90 m x 90 m", fontsize=11)
-    figure.savefig(out, dpi=110)
+    figure.savefig(out, dpi=110, bbox_inches="tight", pad_inches=0.1)
 
 
 def _map(figure: matplotlib.figure.SubFigure, frame: frames.Frame) -> None:
@@ -60,16 +60,12 @@ def _map(figure: matplotlib.figure.SubFigure, frame: frames.Frame) -> None:
         chosen = points[points.split == split]
         style = {"facecolors": "none", "edgecolors": "black"} if marker != "x" else {"c": "black"}
         axes.scatter(
-            chosen.lon, chosen.lat, s=13, marker=marker, linewidths=0.8, label=split.replace("_", ", "), **style
+            chosen.lon, chosen.lat, s=9, marker=marker, linewidths=0.6, label=split.replace("_", ", "), **style
         )
     handles = [patches.Patch(color=c.colour, label=c.title) for c in legend.seven().classes]
     handles += [patches.Patch(color=(0.88, 0.88, 0.88), label="products disagree")]
-    first = axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=4, fontsize=8, frameon=False
-    )
-    axes.add_artist(first)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=8, frameon=False)
-    axes.set_title("Where five products agree, and the ranked points (generated world)", fontsize=11)
+    figure.legend(handles=[*handles, *axes.collections], loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    axes.set_title("Where five products agree, and the ranked points", fontsize=11)
     axes.tick_params(labelsize=8)
 
 
