@@ -38,7 +38,9 @@ def draw(folder: pathlib.Path, out: pathlib.Path) -> None:
             axes.set(xticks=[], yticks=[])
         row[0].set_ylabel(c.title.replace(" and ", "\nand "), rotation=0, ha="right", va="center", fontsize=9)
     right.suptitle("Chips of train, 90 m x 90 m", fontsize=11)
-    figure.savefig(out, dpi=110, bbox_inches="tight", pad_inches=0.1)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110, bbox_inches="tight", pad_inches=0.1)
+    Image.open(drawn).convert("RGB").quantize(256).save(out, optimize=True)
 
 
 def _map(figure: matplotlib.figure.SubFigure, frame: frames.Frame) -> None:
