@@ -69,11 +69,3 @@ def bbox(text: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected four numbers W,S,E,N in degrees; received {text!r}") from error
     return west, south, east, north
-
-
-def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text) if text.lstrip("+-").isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1; received {text!r}")
-    return number

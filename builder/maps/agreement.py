@@ -173,11 +173,6 @@ def summarize(result: Agreement) -> AgreementSummary:
     return AgreementSummary({(State(key // 256), key % 256): count for key, count in found})
 
 
-def masked(result: Agreement, inside: np.ndarray) -> Agreement:
-    """`result` where `inside` (bool[y, x]) holds, without data elsewhere."""
-    return Agreement(*(np.where(inside, getattr(result, f.name), np.uint8(0)) for f in dataclasses.fields(result)))
-
-
 def _winner(strict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The class that most products hold, and by how many; a tie has no meaning unless the majority is strict."""
     winner = np.zeros(strict.shape[1:], np.uint8)

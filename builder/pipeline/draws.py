@@ -81,11 +81,6 @@ class FrameSummary:
     notices: tuple[str, ...]
     text: str
 
-    @property
-    def is_short(self) -> bool:
-        """Whether some class of some split has fewer points than were to be ranked."""
-        return bool(self.metadata["shortfalls"])
-
 
 def make_frame(request: FrameRequest) -> FrameSummary:
     """Compares the products, draws the points, writes the frame and prints a summary.

@@ -25,7 +25,6 @@ MISTAKEN_FOR: Mapping[int, tuple[tuple[int, float], ...]] = MappingProxyType(
         settings.WETLAND: ((settings.GRASS_SHRUB, 0.5), (settings.WATER, 0.5)),
     }
 )
-CODE_INDEX = {code: index for index, code in enumerate(settings.TRUTH_CODES)}
 
 
 @dataclasses.dataclass(frozen=True)
