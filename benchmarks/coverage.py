@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from builder import hashing
-from refine import accuracy, estimators, intervals
+from refine.accuracy import accuracy, estimators, intervals
 
 NAMES = ("artificial", "bareland", "cultivated", "forest", "grass_shrub", "snow_ice", "water")
 SHARES = np.array([0.0075, 0.165, 0.135, 0.27, 0.33, 0.02, 0.0725])

@@ -29,7 +29,8 @@ sys.path.insert(0, str(ROOT))
 from builder.chips import chip, settings  # noqa: E402 - the checkout need not be installed
 from builder.legend import legend  # noqa: E402
 from builder.points import frame as frames  # noqa: E402
-from refine import calibration, engines, export, model  # noqa: E402
+from refine.mapping import engines  # noqa: E402
+from refine.models import calibration, export, model  # noqa: E402
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3

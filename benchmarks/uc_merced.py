@@ -24,7 +24,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from builder import hashing  # noqa: E402 - the checkout need not be installed
-from refine import batches, compare, data, examples, losses, noise, paired, strategies  # noqa: E402
+from refine.accuracy import paired  # noqa: E402
+from refine.dataset import batches, data  # noqa: E402
+from refine.models import compare, examples, losses, noise, strategies  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"

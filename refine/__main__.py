@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from builder import command_line, errors
 
 if TYPE_CHECKING:
-    from refine import strategies
+    from refine.models import strategies
 
 DESCRIPTION = """From a released dataset to a refined map with receipts.
 
@@ -204,7 +204,7 @@ def _add_report(commands: Commands) -> None:
 
 def _settings(args: argparse.Namespace, **more: Any) -> strategies.Settings:
     """The training settings among the arguments."""
-    from refine import losses, strategies
+    from refine.models import losses, strategies
 
     names = {field.name for field in dataclasses.fields(strategies.Settings)} - {"loss", "weigh_by"}
     given = {name: value for name, value in vars(args).items() if name in names}
@@ -214,7 +214,8 @@ def _settings(args: argparse.Namespace, **more: Any) -> strategies.Settings:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from refine import data, examples, training
+    from refine.dataset import data
+    from refine.models import examples, training
 
     dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
@@ -224,7 +225,8 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from refine import compare, data, strategies
+    from refine.dataset import data
+    from refine.models import compare, strategies
 
     version = f":{args.version}" if args.version else ""
     datasets = {
@@ -238,22 +240,23 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _accuracy(args: argparse.Namespace) -> int:
-    from refine import accuracy_command
+    from refine.accuracy import command
 
-    names = {field.name for field in dataclasses.fields(accuracy_command.Options)}
-    options = accuracy_command.Options(**{k: v for k, v in vars(args).items() if k in names})
+    names = {field.name for field in dataclasses.fields(command.Options)}
+    options = command.Options(**{k: v for k, v in vars(args).items() if k in names})
     if args.model is None:
-        return accuracy_command.run(options, as_json=args.json)
+        return command.run(options, as_json=args.json)
     if args.matrix or args.sample:
         raise errors.InputError("expected one of --model, --matrix and --sample. Give one of them.")
-    from refine import judging
+    from refine.models import judging
 
     sample = judging.sample_of_model(args.model, dataset=args.dataset, data_dir=args.data_dir, split=args.split)
-    return accuracy_command.run(options, judged_sample=sample, as_json=args.json)
+    return command.run(options, judged_sample=sample, as_json=args.json)
 
 
 def _noise(args: argparse.Namespace) -> int:
-    from refine import data, noise
+    from refine.dataset import data
+    from refine.models import noise
 
     dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     split = dataset.split(args.split, columns=noise.place_columns(dataset))
@@ -263,7 +266,7 @@ def _noise(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from refine import report
+    from refine.report import report
 
     names = {field.name for field in dataclasses.fields(report.ReportRequest)} - {"note"}
     given = {name: value for name, value in vars(args).items() if name in names}
@@ -279,7 +282,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _map(args: argparse.Namespace) -> int:
-    from refine import mapping, reclassify
+    from refine.mapping import mapping, reclassify
 
     names = {field.name for field in dataclasses.fields(mapping.MapRequest)}
     summary = mapping.refine_map(mapping.MapRequest(**{k: v for k, v in vars(args).items() if k in names}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refine import accuracy, lint
+from refine.accuracy import accuracy, lint
 
 NAMES = ("artificial", "bareland", "cultivated", "forest", "grass_shrub", "snow_ice", "water")
 CELLS = np.array(

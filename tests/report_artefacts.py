@@ -15,8 +15,10 @@ import rasterio.transform
 from builder.legend import legend
 from builder.maps import agreement, cog, grid
 from builder.points import design, frame, table
-from refine import accuracy, changes, compare, estimators, mapping, noise, paired
-from refine.reclassify import Provenance
+from refine.accuracy import accuracy, estimators, paired
+from refine.mapping import changes, mapping
+from refine.mapping.reclassify import Provenance
+from refine.models import compare, noise
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.05, 34.05)
 CRS = "EPSG:32649"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from builder import errors
-from refine import accuracy
+from refine.accuracy import accuracy
 
 NAMES = ("crop", "forest", "water")
 COUNTS = hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 50))

@@ -27,6 +27,18 @@ MAY_IMPORT = {
 }
 REFINE_MAY_IMPORT = {"legend", "maps", "points", "imagery", "chips"}
 
+# the same for the rooms of refine
+REFINE_ROOM_MAY_IMPORT = {
+    "accuracy": set(),
+    "dataset": set(),
+    "models": {"accuracy", "dataset"},
+    "mapping": {"dataset", "models"},
+    "report": {"accuracy", "dataset", "models", "mapping"},
+    "demo": set(),
+    "__main__": {"accuracy", "dataset", "models", "mapping", "report", "demo"},
+    "__init__": set(),
+}
+
 
 def _python_files(folder: str) -> list[pathlib.Path]:
     return sorted((ROOT / folder).rglob("*.py"))
@@ -44,12 +56,17 @@ def _imports(path: pathlib.Path) -> set[str]:
 
 
 def _room(path: pathlib.Path) -> str:
-    return path.relative_to(ROOT / "builder").parts[0].removesuffix(".py")
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
 
 
 def _rooms_imported(path: pathlib.Path) -> set[str]:
     parts = (name.split(".") for name in _imports(path) if name.startswith("builder."))
     return {p[1] for p in parts} & ROOMS
+
+
+def _rooms_of_refine_imported(path: pathlib.Path) -> set[str]:
+    parts = (name.split(".") for name in _imports(path) if name.startswith("refine."))
+    return {p[1] for p in parts}
 
 
 def _outside(path: pathlib.Path) -> set[str]:
@@ -91,6 +108,12 @@ def test_only_rasters_and_cog_open_maps(path: pathlib.Path) -> None:
 def test_refine_knows_the_dataset_only_through_tfds(path: pathlib.Path) -> None:
     assert _rooms_imported(path) <= REFINE_MAY_IMPORT
     assert not any("dataset_builder" in name or name.startswith("datasets") for name in _imports(path))
+
+
+@pytest.mark.parametrize("path", _python_files("refine"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_of_refine_imports_only_the_rooms_its_arrows_allow(path: pathlib.Path) -> None:
+    room = _room(path)
+    assert _rooms_of_refine_imported(path) <= REFINE_ROOM_MAY_IMPORT[room] | {room}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import small_release
 
-from refine import batches, data
+from refine.dataset import batches, data
 
 
 @pytest.fixture(scope="module")

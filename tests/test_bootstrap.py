@@ -7,7 +7,7 @@ import printed_table
 import pytest
 
 from builder import errors
-from refine import accuracy, bootstrap, intervals
+from refine.accuracy import accuracy, bootstrap, intervals
 
 REPAIRED = printed_table.repaired()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from refine import calibration
+from refine.models import calibration
 
 
 def _examples(temperature: float, size: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import pyproj
 import pytest
 from PIL import Image
 
-from refine import changes
+from refine.mapping import changes
 
 NAMES = {10: "Cultivated land", 20: "Forest", 60: "Water bodies"}
 

@@ -12,7 +12,9 @@ import pytest
 import small_release
 
 from builder import errors
-from refine import accuracy, compare, data, estimators, strategies
+from refine.accuracy import accuracy, estimators
+from refine.dataset import data
+from refine.models import compare, strategies
 
 SETTINGS = strategies.Settings(weights="none", size_px=75, batch_size=7, epochs=3, learning_rate=0.02)
 

@@ -9,7 +9,7 @@ import pytest
 import small_release
 
 from builder import errors
-from refine import data, readers
+from refine.dataset import data, readers
 
 CLASSES = small_release.CLASSES
 

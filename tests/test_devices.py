@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from builder import errors
-from refine import devices
+from refine.models import devices
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from builder import errors
-from refine import accuracy, estimators, intervals
+from refine.accuracy import accuracy, estimators, intervals
 
 # Worked example of Olofsson et al. 2014: deforestation, forest gain, stable forest, stable other; mapped pixels.
 CLASSES = ("deforestation", "gain", "stable forest", "stable other")

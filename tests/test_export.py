@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from builder import errors
-from refine import batches, calibration, export, model
+from refine.dataset import batches
+from refine.models import calibration, export, model
 
 SIDE_PX, CHIP_PX = 75, 99
 LABELS = ("forest", "water", "snow_ice")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import small_release
 
-from refine import batches, data, features, model
+from refine.dataset import batches, data
+from refine.models import features, model
 
 SIDE_PX = 75
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
-from refine import intervals
+from refine.accuracy import intervals
 
 
 def test_wilson_gives_the_interval_of_the_reconstructed_table_2():

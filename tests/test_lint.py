@@ -7,7 +7,7 @@ import printed_table
 import pytest
 
 from builder import errors
-from refine import accuracy, lint
+from refine.accuracy import accuracy, lint
 
 
 def test_the_printed_table_2_is_found_out():

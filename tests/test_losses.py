@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from builder import errors
-from refine import losses
+from refine.models import losses
 
 LABELS = np.array([0, 1])
 LOGITS = np.log(np.array([[0.7, 0.3], [0.2, 0.8]], np.float32))

@@ -24,8 +24,8 @@ from builder import errors
 from builder.legend import legend
 from builder.maps import agreement, cog, grid
 from builder.points import design, frame, table
-from refine import mapping
-from refine.reclassify import Provenance
+from refine.mapping import mapping
+from refine.mapping.reclassify import Provenance
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
@@ -83,7 +83,7 @@ def _frame(folder: pathlib.Path) -> None:
 
 def _model(folder: pathlib.Path) -> None:
     """InceptionV3 from random weights: any model will do."""
-    from refine import calibration, export, model
+    from refine.models import calibration, export, model
 
     network = model.build(classes=7, size_px=75, dropout=0.0)
     export.write_model(

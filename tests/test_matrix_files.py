@@ -6,7 +6,7 @@ import printed_table
 import pytest
 
 from builder import errors
-from refine import matrix_files
+from refine.accuracy import matrix_files
 
 
 def _write(tmp_path, text, name="M.csv"):

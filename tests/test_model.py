@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from builder import errors
-from refine import devices, model
+from refine.models import devices, model
 
 SIDE_PX = 75
 

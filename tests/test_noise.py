@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
-from refine import data, noise, strategies, training
+from refine.dataset import data
+from refine.models import noise, strategies, training
 
 
 def _split(labels: np.ndarray, tmp_path: pathlib.Path) -> data.Split:

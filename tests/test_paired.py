@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
-from refine import paired
+from refine.accuracy import paired
 
 
 def test_mcnemar_of_25_and_10_discordant_samples():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
-from refine import planning
+from refine.accuracy import planning
 
 
 def test_the_sample_size_of_olofsson_2014():

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from builder import errors
 from builder.legend import crosswalk, legend
 from builder.maps import agreement
-from refine import reclassify
-from refine.reclassify import Provenance
+from refine.mapping import reclassify
+from refine.mapping.reclassify import Provenance
 
 TABLE = crosswalk.shipped("globeland30")
 CODES = np.array(

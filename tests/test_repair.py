@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from refine import repair
+from refine.accuracy import repair
 
 
 def _margins(counts):

@@ -11,7 +11,7 @@ import report_artefacts
 import small_release
 
 from builder import errors
-from refine import report, report_values
+from refine.report import content, report
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
@@ -152,5 +152,5 @@ def test_an_input_that_is_not_there_is_refused(field: str, message: str, tmp_pat
 
 
 def test_an_empty_change_table_is_said_in_a_sentence() -> None:
-    nothing = report_values.Report("t", "", (), None, (), None, None, None, None, (), {})
+    nothing = content.Report("t", "", (), None, (), None, None, None, None, (), {})
     assert "No pixel changed its class." in report.render(nothing)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import report_artefacts
 
-from refine import report
+from refine.report import report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [

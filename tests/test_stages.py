@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from builder import errors
-from refine import stages
+from refine.models import stages
 
 
 def _history(losses: list[float], accuracies: list[float]) -> list[stages.Row]:

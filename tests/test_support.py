@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import printed_table
 
-from refine import accuracy, estimators, support
+from refine.accuracy import accuracy, estimators, support
 
 
 def _of(counts, **options):

@@ -16,7 +16,8 @@ import pytest
 import small_release
 
 from builder import errors
-from refine import data, examples, export, losses, model, noise, stages, strategies, training
+from refine.dataset import data
+from refine.models import examples, export, losses, model, noise, stages, strategies, training
 
 SIDE_PX = 75
 ROOT = pathlib.Path(__file__).resolve().parents[1]

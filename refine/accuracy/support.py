@@ -1,0 +1,144 @@
+"""What a sample supports: which of its figures may be called map accuracy, and which rest on too little."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+import numpy as np
+
+from refine.accuracy import estimators
+
+FEW_OMISSION_CELLS = 5
+FEW_SAMPLES = 50  # per stratum; Olofsson et al. 2014, section 5.1
+BALANCED_RATIO = 1.1  # largest over smallest class total of what counts as an equal number per class
+
+
+@dataclasses.dataclass(frozen=True)
+class Support:
+    """Whether the figures are map accuracy, one paragraph that says why, and warnings about single figures."""
+
+    is_map_accuracy: bool
+    statement: str
+    warnings: tuple[str, ...]
+
+
+class Population(enum.StrEnum):
+    """What the samples were drawn from."""
+
+    MAP = "the map"
+    CONSISTENT = "cells where the products agree"
+    INCONSISTENT = "cells where the products disagree"
+
+
+# Splits of the dataset, by what they were drawn from.
+OF_SPLIT = {"test": Population.CONSISTENT, "test_inconsistent": Population.INCONSISTENT}
+
+
+def of(assessment: estimators.Assessment, *, population: Population = Population.MAP) -> Support:
+    """What the sample of `assessment` supports.
+
+    Args:
+      assessment: estimates and the design they assume.
+      population: what was sampled; the split `test` of the dataset holds consistent cells only.
+    """
+    if population is Population.CONSISTENT:
+        verdict = False, _statement_of_consistent_cells(assessment)
+    elif population is Population.INCONSISTENT:
+        verdict = (
+            False,
+            (
+                f"{assessment.confusion.total} samples from cells where the products disagree, the part of the map "
+                "refinement may change. The figures hold for those cells, not for the whole map."
+            ),
+        )
+    else:
+        verdict = _statement(assessment)
+    return Support(*verdict, (*_omission_warnings(assessment), *_size_warnings(assessment)))
+
+
+def _statement_of_consistent_cells(assessment: estimators.Assessment) -> str:
+    confusion = assessment.confusion
+    balance = "balanced by class, " if _is_balanced(confusion.reference_totals) else ""
+    return (
+        f"A test set of {confusion.total} samples, {balance}from cells where the products agree. It measures the "
+        "classifier on such cells and compares classifiers. It is not map accuracy: the cells that a refined map "
+        "changes are those where the products disagree, and they are harder."
+    )
+
+
+def _statement(assessment: estimators.Assessment) -> tuple[bool, str]:
+    match assessment.design:
+        case estimators.Design.MAP_CLASSES:
+            return True, (
+                "Area-adjusted estimates of map accuracy and of class areas (Olofsson et al. 2014), if the samples "
+                "were drawn at random within each class of this map."
+            )
+        case estimators.Design.STRATA:
+            return True, (
+                "Estimates of map accuracy and class areas for strata that are not the map's classes (Stehman 2014), "
+                "if the samples were drawn at random within each stratum."
+            )
+        case estimators.Design.WEIGHTED:
+            return True, "Estimates of map accuracy, each sample weighted by 1 / its inclusion probability (Hajek)."
+        case estimators.Design.REFERENCE_CLASSES:
+            return False, (
+                "A set with a fixed number of samples per reference class, weighted to assumed class shares. A map's "
+                "accuracy needs a probability sample of the map."
+            )
+    return _statement_of_bare_counts(assessment)
+
+
+def _statement_of_bare_counts(assessment: estimators.Assessment) -> tuple[bool, str]:
+    confusion, total = assessment.confusion, assessment.confusion.total
+    cure = "Give the mapped areas (--areas), or the sample with its strata (--sample), if it was drawn by chance."
+    if _is_balanced(confusion.reference_totals):
+        return False, (
+            f"A balanced set: {total} samples, equally many per reference class. Its class shares are the set's, not "
+            f"the land's, so these figures describe the set and compare classifiers; they are not map accuracy. {cure}"
+        )
+    if _is_balanced(confusion.map_totals):
+        return False, (
+            f"Equally many of the {total} samples per map class: a sample stratified by map class. Unweighted it gives "
+            f"user's accuracies only; overall and producer's accuracy need the class areas. {cure}"
+        )
+    return False, (
+        f"Counts of {total} samples without a stated design. They are map accuracy only if every place of the map had "
+        f"the same chance to be drawn. {cure}"
+    )
+
+
+def _is_balanced(totals: np.ndarray) -> bool:
+    drawn = totals[totals > 0]
+    return len(drawn) > 1 and bool(drawn.max() <= BALANCED_RATIO * drawn.min())
+
+
+def _omission_warnings(assessment: estimators.Assessment) -> list[str]:
+    confusion = assessment.confusion
+    rare = [
+        f"{name} ({omitted})"
+        for name, omitted, drawn in zip(
+            confusion.names, confusion.omission_cells.tolist(), confusion.reference_totals.tolist(), strict=True
+        )
+        if drawn and omitted < FEW_OMISSION_CELLS
+    ]
+    if not rare:
+        return []
+    return [
+        f"fewer than {FEW_OMISSION_CELLS} omission cells (samples of the class that the map calls otherwise): "
+        f"{', '.join(rare)}. Producer's accuracy and area of such a class rest on them; "
+        "their intervals may be too short."
+    ]
+
+
+def _size_warnings(assessment: estimators.Assessment) -> list[str]:
+    """Strata that a survey by map class should have sampled more."""
+    if assessment.design is not estimators.Design.MAP_CLASSES:
+        return []
+    totals = zip(assessment.names, assessment.confusion.map_totals.tolist(), strict=True)
+    few = [f"{name} ({drawn})" for name, drawn in totals if 0 < drawn < FEW_SAMPLES]
+    if not few:
+        return []
+    return [
+        f"fewer than {FEW_SAMPLES} samples in the map class {', '.join(few)}: intervals there keep their level poorly."
+    ]

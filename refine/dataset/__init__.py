@@ -1,0 +1,1 @@
+"""A released dataset, known only through TFDS: which one, its splits, batches of pictures."""

@@ -1,0 +1,124 @@
+"""What classifies chips when a map is made: the Keras model itself, or ONNX Runtime on its export."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import pathlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from builder import errors
+
+ENGINES = ("keras", "onnxruntime")
+CHIPS_PER_RUN = 64
+
+
+class Engine(Protocol):
+    """A trained model that is ready to classify."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the model's order."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the model's file."""
+
+    @property
+    def dataset(self) -> str:
+        """NAME/CONFIG:VERSION that the model was trained on."""
+
+    def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(logits float32[n, class], calibrated probabilities float64[n, class]) of chips uint8[n, y, x, rgb]."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class KerasEngine:
+    """The Keras model on its own backend."""
+
+    loaded: Any
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """See `Engine`."""
+        return tuple(self.loaded.labels)
+
+    @property
+    def digest(self) -> str:
+        """See `Engine`."""
+        return str(self.loaded.digest)
+
+    @property
+    def dataset(self) -> str:
+        """See `Engine`."""
+        return str(self.loaded.dataset)
+
+    def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine`."""
+        from refine.dataset import batches
+
+        pixels = np.stack([batches.resized(chip, self.loaded.size_px) for chip in chips])
+        logits = self.loaded.logits(pixels, CHIPS_PER_RUN)
+        return logits, self.loaded.probabilities(logits)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OnnxEngine:
+    """The model's ONNX export on ONNX Runtime: starts faster and needs less memory than Keras."""
+
+    session: Any
+    labels: tuple[str, ...]
+    digest: str
+    dataset: str
+
+    def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Engine`."""
+        runs = [
+            self.session.run(["logits", "probabilities"], {"chips": chips[i : i + CHIPS_PER_RUN]})
+            for i in range(0, len(chips), CHIPS_PER_RUN)
+        ]
+        return np.concatenate([r[0] for r in runs]), np.concatenate([r[1] for r in runs]).astype(np.float64)
+
+
+def open_engine(name: str, model: pathlib.Path, *, chip_px: int) -> Engine:
+    """The engine called `name` with the model of a folder that `train` wrote.
+
+    Raises:
+      errors.InputError: if there is no such engine, its package is missing, or the folder is not a whole model.
+    """
+    from refine.models import export
+
+    if name == "keras":
+        return KerasEngine(export.load_model(model))
+    if name == "onnxruntime":
+        path = _exported(model, chip_px)
+        record = export.read_record(model)
+        return OnnxEngine(_session(path), _labels(path), str(record["files"][export.MODEL]), str(record["dataset"]))
+    raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
+
+
+def _exported(model: pathlib.Path, chip_px: int) -> pathlib.Path:
+    """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
+    from refine.models import export
+
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context) as process:
+        return process.submit(export.export_onnx, model, chip_px=chip_px).result()
+
+
+def _session(path: pathlib.Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise errors.InputError(
+            "--engine onnxruntime needs the package onnxruntime: install globeland[refine], or use --engine keras."
+        ) from error
+    return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+
+
+def _labels(path: pathlib.Path) -> tuple[str, ...]:
+    return tuple(json.loads((path.parent / "labels.json").read_text(encoding="utf-8")))

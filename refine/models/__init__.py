@@ -1,0 +1,1 @@
+"""Networks: built, trained by two strategies, kept, exported, compared; and which labels they doubt."""

@@ -1,0 +1,280 @@
+"""Both strategies on both kinds of labels, judged on the one reviewed test split."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from builder import atomic, errors
+from refine.accuracy import accuracy, estimators, intervals, paired
+from refine.dataset import data
+from refine.models import examples, export, features, strategies, training
+
+TABLE, MARKDOWN, SUMMARY, FIGURE = "compare.csv", "compare.md", "compare.json", "compare.png"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One strategy on one dataset, judged. `predicted` int64[n] are class indexes of the test examples."""
+
+    name: str
+    strategy: str
+    dataset: str
+    folder: pathlib.Path
+    record: Mapping[str, Any]
+    predicted: np.ndarray
+    assessment: estimators.Assessment
+
+    @property
+    def minutes(self) -> float:
+        """Training time, features included."""
+        return float(self.record["seconds"]) / 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """All entries on one test split, and McNemar's test of every pair of them."""
+
+    test: data.Split
+    entries: tuple[Entry, ...]
+
+    @property
+    def pairs(self) -> list[tuple[Entry, Entry, paired.McNemar]]:
+        """Every pair once, in order."""
+        return [
+            (first, second, paired.of_predictions(first.predicted, second.predicted, self.test.labels))
+            for i, first in enumerate(self.entries)
+            for second in self.entries[i + 1 :]
+        ]
+
+
+def compare(
+    datasets: Mapping[str, data.Dataset],
+    settings: Sequence[strategies.Settings],
+    out: pathlib.Path,
+    *,
+    test: data.Split,
+) -> Comparison:
+    """Trains every one of `settings` on every one of `datasets` (by name), and judges all on `test`.
+
+    A training that is finished under `out` is not repeated, an unfinished one is taken up again. Writes compare.csv,
+    compare.md, compare.json and compare.png into `out`.
+
+    Raises:
+      errors.InputError: if `out` holds a model of other settings, or `test` has other classes.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for chosen in settings:
+        for name, dataset in datasets.items():
+            folder = out / f"{chosen.strategy}-{name}"
+            given = examples.examples_of(dataset, chosen)
+            train_once(given, chosen, folder, features_root=out / "features")
+            entries.append(judge(f"{chosen.strategy} / {name}", folder, test, features_root=out / "features"))
+    comparison = Comparison(test, tuple(entries))
+    write(comparison, out)
+    return comparison
+
+
+def train_once(
+    given: examples.Examples, settings: strategies.Settings, folder: pathlib.Path, *, features_root: pathlib.Path
+) -> None:
+    """Trains unless `folder` already holds what this training would make.
+
+    Raises:
+      errors.InputError: if it holds something else.
+    """
+    if not folder.exists():
+        training.train(given, settings, folder, features_root=features_root)
+        return
+    record = export.read_record(folder)
+    wanted = json.loads(json.dumps(training.plan_of(given, settings)))
+    found = {key: record.get(key) for key in wanted}
+    if found != wanted:
+        raise errors.InputError(
+            f"{folder} holds a model that differs in {training.differences(found, wanted)}. Give another --out, or "
+            "remove the folder to train anew."
+        )
+
+
+def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: pathlib.Path) -> Entry:
+    """The model of `folder` on `test`.
+
+    Raises:
+      errors.InputError: if the model does not fit the test's dataset.
+    """
+    loaded = export.load_model(folder)
+    loaded.check_fits(test.dataset)
+    predicted = test_logits(loaded, test, features_root=features_root).argmax(axis=1)
+    confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels)
+    return Entry(
+        name=name,
+        strategy=str(loaded.record["settings"]["strategy"]),
+        dataset=loaded.dataset,
+        folder=folder,
+        record=loaded.record,
+        predicted=predicted,
+        assessment=estimators.simple_random(confusion),
+    )
+
+
+def test_logits(loaded: export.Loaded, test: data.Split, *, features_root: pathlib.Path) -> np.ndarray:
+    """float32[n, class]; where only the head was trained, from features that are kept and shared."""
+    if loaded.record["settings"]["strategy"] != strategies.LOGITS:
+        return training.logits_of(loaded.network, test)
+    kept = features.of_split(test, loaded.network, root=features_root)
+    return np.asarray(loaded.network.head.predict(kept.plain(), batch_size=1024, verbose=0), np.float32)
+
+
+def write(comparison: Comparison, out: pathlib.Path) -> None:
+    """Writes the table (CSV and Markdown), compare.json and the figure into `out`."""
+    rows = rows_of(comparison)
+    with atomic.file(out / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    with atomic.file(out / MARKDOWN) as temporary:
+        temporary.write_text(markdown(comparison), encoding="utf-8")
+    with atomic.file(out / SUMMARY) as temporary:
+        temporary.write_text(json.dumps(summary(comparison), indent=1) + "\n", encoding="utf-8")
+    with atomic.file(out / FIGURE) as temporary:
+        draw(comparison, temporary)
+
+
+def rows_of(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row per entry: overall accuracy and kappa with intervals, user's and producer's per class, cost."""
+    rows = []
+    for entry in comparison.entries:
+        judged = entry.assessment
+        row: dict[str, Any] = {"name": entry.name, "strategy": entry.strategy, "dataset": entry.dataset}
+        for measure in ("overall", "kappa"):
+            estimate = getattr(judged, measure)
+            row |= {measure: estimate.value, f"{measure}_low": estimate.low, f"{measure}_high": estimate.high}
+        for i, label in enumerate(judged.names):
+            row |= {f"users_{label}": judged.users[i].value, f"producers_{label}": judged.producers[i].value}
+        rows.append(row | _cost(entry))
+    return rows
+
+
+def _cost(entry: Entry) -> dict[str, Any]:
+    return {
+        "minutes": round(entry.minutes, 2),
+        "images_per_s": entry.record["images_per_s"],
+        "epochs": entry.record["epochs_done"],
+        "train_examples": entry.record["examples"]["train"],
+    }
+
+
+def markdown(comparison: Comparison) -> str:
+    """The table and the tests as Markdown."""
+    test = comparison.test
+    lines = [
+        f"Test: {test.dataset.full_name}, split {test.name}, {len(test)} chips. 95 % intervals.",
+        "",
+        "| strategy / labels | overall accuracy | kappa | minutes | images/s | epochs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in comparison.entries:
+        judged, cost = entry.assessment, _cost(entry)
+        lines.append(
+            f"| {entry.name} | {_shown(judged.overall)} | {_shown(judged.kappa)} | {cost['minutes']:.1f} | "
+            f"{cost['images_per_s']:.0f} | {cost['epochs']} |"
+        )
+    names = comparison.entries[0].assessment.names
+    lines += ["", f"| user's / producer's | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for entry in comparison.entries:
+        both = zip(entry.assessment.users, entry.assessment.producers, strict=True)
+        lines.append(f"| {entry.name} | {' | '.join(f'{u.value:.2f} / {p.value:.2f}' for u, p in both)} |")
+    lines += ["", "| McNemar, paired | only the first right | only the second right | mid-p |", "|---|---|---|---|"]
+    for first, second, test_of in comparison.pairs:
+        lines.append(
+            f"| {first.name} against {second.name} | {test_of.only_first} | {test_of.only_second} | {test_of.p:.2g} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """Everything about the comparison as plain values; estimates are {value, standard_error, low, high}."""
+    test = comparison.test
+    return {
+        "format": FORMAT,
+        "test": {"dataset": test.dataset.full_name, "split": test.name, "examples": len(test), "sha256": test.digest},
+        "classes": list(test.dataset.classes),
+        "level": intervals.LEVEL,
+        "strategies": [_entry_json(entry) for entry in comparison.entries],
+        "mcnemar": [
+            {"first": first.name, "second": second.name, **dataclasses.asdict(result), "p": result.p}
+            for first, second, result in comparison.pairs
+        ],
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    judged = entry.assessment
+    classes = {
+        measure: [_plain(estimate) for estimate in getattr(judged, measure)] for measure in ("users", "producers", "f1")
+    }
+    return {
+        "name": entry.name,
+        "strategy": entry.strategy,
+        "dataset": entry.dataset,
+        "model": entry.folder.name,
+        "model_sha256": entry.record["files"][export.MODEL],
+        "overall": _plain(judged.overall),
+        "kappa": _plain(judged.kappa),
+        **classes,
+        "confusion": judged.counts.tolist(),
+        "design": judged.design.value,
+        **_cost(entry),
+        "settings": entry.record["settings"],
+    }
+
+
+def _plain(estimate: intervals.Estimate) -> dict[str, float | None]:
+    """The estimate with null for what the sample does not say: JSON has no NaN."""
+    return {key: float(v) if np.isfinite(v) else None for key, v in dataclasses.asdict(estimate).items()}
+
+
+def _shown(estimate: intervals.Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f}-{estimate.high:.3f})"
+
+
+def draw(comparison: Comparison, path: pathlib.Path) -> None:
+    """Overall accuracy and kappa with their intervals, and user's and producer's accuracy by class."""
+    import matplotlib.figure
+
+    entries = comparison.entries
+    names = entries[0].assessment.names
+    figure = matplotlib.figure.Figure(figsize=(11, 1.6 + 0.55 * len(entries)), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1.5, 1.3, 1.3))
+    places = np.arange(len(entries))[::-1]
+    for shift, measure, title in ((0.12, "overall", "overall accuracy"), (-0.12, "kappa", "kappa")):
+        shown = [getattr(entry.assessment, measure) for entry in entries]
+        value = np.array([s.value for s in shown])
+        reach = np.abs(np.array([[s.low, s.high] for s in shown]).T - value)
+        left.errorbar(value, places + shift, xerr=reach, fmt="o", capsize=3, label=title)
+    left.set_yticks(places, [entry.name for entry in entries])
+    left.set_xlabel("95 % interval")
+    left.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    left.grid(axis="x", alpha=0.3)
+    for axes, measure, title in ((middle, "users", "user's accuracy"), (right, "producers", "producer's accuracy")):
+        table = np.array([[e.value for e in getattr(entry.assessment, measure)] for entry in entries])
+        axes.imshow(
+            table[::-1], vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="lower",
+            extent=(-0.5, len(names) - 0.5, -0.5, len(entries) - 0.5),
+        )  # fmt: skip
+        for (row, column), share in np.ndenumerate(table):
+            axes.text(
+                column, places[row], f"{share:.2f}", ha="center", va="center", fontsize=7,
+                color="white" if not share > 0.6 else "black",
+            )  # fmt: skip
+        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
+        axes.set_title(title, fontsize=10)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,104 @@
+"""What is learnt from: training and validation examples, their weights, and the doubtful ones left out."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from builder import errors
+from refine.dataset import data
+from refine.models import strategies
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What is learnt from, and on what the training is watched. `weights` float32[n] go with `train`."""
+
+    train: data.Split
+    validation: data.Split
+    weights: np.ndarray | None
+
+    @property
+    def dataset(self) -> data.Dataset:
+        """The dataset that both come from."""
+        return self.train.dataset
+
+
+def examples_of(
+    dataset: data.Dataset,
+    settings: strategies.Settings,
+    *,
+    without_doubtful: pathlib.Path | None = None,
+    weight_by: pathlib.Path | None = None,
+) -> Examples:
+    """Training and validation examples of `dataset`.
+
+    `without_doubtful` leaves out the examples that a table of `refine noise` lists; `weight_by` weighs them by the
+    table's column `weight`, all others by 1.
+
+    Raises:
+      errors.InputError: if a split or feature is missing, or a table lists examples that are not there.
+    """
+    train = dataset.split("train", columns=settings.weigh_by)
+    if settings.validation_share is None:
+        validation = dataset.split("validation")
+    else:
+        train, validation = data.held_out(train, share=settings.validation_share, seed=settings.seed)
+    if without_doubtful is not None:
+        doubtful = list(_weight_of_key(without_doubtful, (train, validation)))
+        train, validation = (split.where(~np.isin(split.keys, doubtful)) for split in (train, validation))
+    weights = _weights(train, settings.weigh_by)
+    if weight_by is not None:
+        table = _weight_of_key(weight_by, (train, validation))
+        listed = np.array([table.get(key, 1.0) for key in train.keys], np.float32)
+        weights = listed if weights is None else weights * listed
+    _check_enough(train, validation)
+    return Examples(train, validation, weights)
+
+
+def _weights(split: data.Split, names: Sequence[str]) -> np.ndarray | None:
+    """float32[n] with mean 1, proportional to the product of the named features; None without names.
+
+    What is not known (NaN, or 0) weighs as the average.
+    """
+    if not names:
+        return None
+    product = np.prod([split.columns[name].astype(np.float64) for name in names], axis=0)
+    known = np.isfinite(product) & (product > 0)
+    if (product < 0).any() or not known.any():
+        raise errors.InputError(
+            f"--weigh-by {','.join(names)}: expected positive values in {split.dataset.full_name}; received "
+            f"{np.nanmin(product)}..{np.nanmax(product)}."
+        )
+    weights: np.ndarray = np.where(known, product / product[known].mean(), 1.0).astype(np.float32)
+    return weights
+
+
+def _weight_of_key(path: pathlib.Path, splits: Sequence[data.Split]) -> dict[str, float]:
+    if not path.is_file():
+        raise errors.InputError(
+            f"{path} is not a file; expected a table of doubtful examples that `refine noise` writes."
+        )
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        if not {"key", "weight"} <= set(rows.fieldnames or ()):
+            raise errors.InputError(f"{path}: expected the columns key and weight, as `refine noise` writes them.")
+        table = {row["key"]: float(row["weight"]) for row in rows}
+    known = {key for split in splits for key in split.keys.tolist()}
+    if table and not known & table.keys():
+        raise errors.InputError(
+            f"{path}: none of its keys is in {splits[0].dataset.full_name}. Give the table made of it."
+        )
+    return table
+
+
+def _check_enough(train: data.Split, validation: data.Split) -> None:
+    for split in (train, validation):
+        if len(split) == 0:
+            raise errors.InputError(f"{split.dataset.full_name}: no example is left in {split.name}.")
+    if len(np.unique(train.labels)) < 2:
+        raise errors.InputError(f"{train.dataset.full_name}: train holds one class only; nothing can be learnt.")

@@ -1,0 +1,271 @@
+"""The model folder, and what is made from it for other engines: a SavedModel and an ONNX file.
+
+model.keras (pixels float32 0..255 to probabilities), labels.json, calibration.json, history.csv, and training.json:
+what was trained on what, how, with which versions, and the sha256 of the other files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from builder import atomic, errors
+from refine.dataset import data
+from refine.models import calibration, model, stages
+
+FORMAT = 1
+MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
+    "model.keras", "training.json", "history.csv", "labels.json", "calibration.json",
+)  # fmt: skip
+PARITY = 1e-4  # largest difference of logits between engines
+OPSET = 17
+_PACKAGES = ("globeland", "keras", "tensorflow", "tensorflow-cpu", "jax", "tensorflow-datasets", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A trained model. `digest` is the sha256 of its file; `dataset` is NAME/CONFIG:VERSION that it was trained on."""
+
+    folder: pathlib.Path
+    network: model.Network
+    labels: tuple[str, ...]
+    temperature: float
+    digest: str
+    dataset: str
+    record: Mapping[str, Any]
+
+    @property
+    def size_px(self) -> int:
+        """Side of the pictures that the network takes."""
+        return self.network.size_px
+
+    def logits(self, pixels: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """float32[n, class] of pixels[n, y, x, rgb] in 0..255, already of the network's size."""
+        return np.asarray(self.network.logits.predict(pixels, batch_size=batch_size, verbose=0), np.float32)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """float64[n, class]: calibrated."""
+        return calibration.probabilities(logits, self.temperature)
+
+    def check_fits(self, dataset: data.Dataset) -> None:
+        """Raises errors.InputError if `dataset` has other classes or is another major version."""
+        data.check_fits(dataset, classes=self.labels, trained_on=self.dataset)
+
+
+def write_model(
+    folder: pathlib.Path,
+    classifier: keras.Model,
+    *,
+    labels: Sequence[str],
+    record: Mapping[str, Any],
+    history: Sequence[stages.Row],
+    fitted: calibration.Fitted,
+    overwrite: bool = False,
+) -> None:
+    """Writes the model folder whole or not at all.
+
+    Raises:
+      errors.RefusedOverwrite: if it exists and `overwrite` is false.
+    """
+    with atomic.folder(folder, overwrite=overwrite) as temporary:
+        classifier.save(temporary / MODEL)
+        stages.write_history(temporary / HISTORY, history)
+        _write_json(temporary / LABELS, list(labels))
+        _write_json(temporary / CALIBRATION, fitted.as_json())
+        files = {name: sha256(temporary / name) for name in (MODEL, HISTORY, LABELS, CALIBRATION)}
+        _write_json(temporary / TRAINING, dict(record) | {"files": files})
+
+
+def load_model(folder: pathlib.Path) -> Loaded:
+    """The model of a folder that `train` wrote.
+
+    Raises:
+      errors.InputError: if a file is missing or is not the one that was written.
+    """
+    record = read_record(folder)
+    classifier = keras.models.load_model(folder / MODEL, compile=False)
+    return Loaded(
+        folder=folder,
+        network=model.network_of(classifier),
+        labels=tuple(_read_json(folder / LABELS)),
+        temperature=float(_read_json(folder / CALIBRATION)["temperature"]),
+        digest=record["files"][MODEL],
+        dataset=record["dataset"],
+        record=record,
+    )
+
+
+def read_record(folder: pathlib.Path) -> dict[str, Any]:
+    """training.json of a complete model folder.
+
+    Raises:
+      errors.InputError: if a file is missing or is not the one that was written.
+    """
+    if not (folder / TRAINING).is_file():
+        waiting = folder.with_name(folder.name + ".unfinished")
+        raise errors.InputError(
+            f"{folder} is not a model: expected a folder with {MODEL} and {TRAINING}, as `refine train` writes it."
+            + (f" {waiting} holds an unfinished training: run the same `train` again to go on." * waiting.is_dir())
+        )
+    record: dict[str, Any] = _read_json(folder / TRAINING)
+    for name, digest in record["files"].items():
+        if not (folder / name).is_file() or sha256(folder / name) != digest:
+            state = "differs from what was written" if (folder / name).is_file() else "is missing"
+            raise errors.InputError(f"{folder}: {name} {state}. Copy the whole folder again, or train again.")
+    return record
+
+
+def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:
+    """`folder`/model.onnx: chips uint8[n, chip_px, chip_px, rgb] to logits and calibrated probabilities.
+
+    Resizing (when the chips are not of the network's size) and scaling are inside. A file that was made from the same
+    model for the same chips is kept.
+
+    Raises:
+      errors.InputError: under another backend than TensorFlow, or if the ONNX model disagrees with Keras.
+    """
+    _needs_tensorflow("ONNX")
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    path = folder / "model.onnx"
+    loaded = load_model(folder)
+    side = chip_px or loaded.size_px
+    identity = {"model_sha256": loaded.digest, "chip_px": str(side), "temperature": repr(loaded.temperature)}
+    if path.is_file() and _onnx_properties(path).items() >= identity.items():
+        return path
+    served = served_model(loaded, chip_px=side)
+    signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="chips")]
+    # The converter copies the whole graph before each of its passes, to go on should one fail: several gigabytes.
+    os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
+    graph, _ = tf2onnx.convert.from_function(
+        tf.function(lambda chips: served(chips, training=False)), input_signature=signature, opset=OPSET
+    )
+    _name_outputs(graph)
+    for key, value in {**identity, "labels": json.dumps(loaded.labels), "dataset": loaded.dataset}.items():
+        graph.metadata_props.add(key=key, value=value)
+    with atomic.file(path) as temporary:
+        onnx.save(graph, str(temporary))
+        _check_parity(temporary, served, side)
+    return path
+
+
+def export_saved_model(folder: pathlib.Path, out: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:
+    """`out`: a TensorFlow SavedModel with the same input and outputs as the ONNX file.
+
+    Raises:
+      errors.InputError: under another backend than TensorFlow, or if `out` exists.
+    """
+    _needs_tensorflow("a SavedModel")
+    loaded = load_model(folder)
+    with atomic.folder(out) as temporary:
+        served_model(loaded, chip_px=chip_px or loaded.size_px).export(str(temporary), verbose=False)
+    return out
+
+
+def served_model(loaded: Loaded, *, chip_px: int) -> keras.Model:
+    """Chips uint8[n, chip_px, chip_px, rgb] to {"logits", "probabilities"}, with the preprocessing inside."""
+    chips = keras.Input((chip_px, chip_px, 3), dtype="uint8", name="chips")
+    pixels = keras.ops.cast(chips, "float32")
+    if chip_px != loaded.size_px:
+        # Rounded after each direction, as Pillow does: the network has learnt from whole grey levels.
+        matrix = resize_matrix(chip_px, loaded.size_px)
+        pixels = keras.ops.round(keras.ops.matmul(matrix, pixels))
+        columns = keras.ops.reshape(pixels, (-1, chip_px, loaded.size_px * 3))
+        pixels = keras.ops.round(keras.ops.matmul(matrix, columns))
+        pixels = keras.ops.reshape(pixels, (-1, loaded.size_px, loaded.size_px, 3))
+    logits = loaded.network.logits(pixels)
+    shares = keras.ops.softmax(logits / loaded.temperature)
+    return keras.Model(chips, {"logits": logits, "probabilities": shares}, name="served")
+
+
+def resize_matrix(source_px: int, target_px: int) -> np.ndarray:
+    """float32[target, source]: what `batches.resized` does along one side, bilinear with the triangle widened."""
+    scale = source_px / target_px
+    support = max(scale, 1.0)
+    centres = (np.arange(target_px) + 0.5) * scale
+    distances = np.abs(np.arange(source_px)[None, :] + 0.5 - centres[:, None])
+    weights = np.clip(1 - distances / support, 0, None)
+    normalized: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalized
+
+
+def versions() -> dict[str, str]:
+    """Versions of what took part."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def sha256(path: pathlib.Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_arrays(*arrays: np.ndarray | None) -> str:
+    """sha256 over the contents of arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def _name_outputs(graph: Any) -> None:
+    """Gives the outputs their public names; the converter numbers them in alphabetical order."""
+    for output, public in zip(graph.graph.output, ("logits", "probabilities"), strict=True):
+        for node in graph.graph.node:
+            node.output[:] = [public if name == output.name else name for name in node.output]
+            node.input[:] = [public if name == output.name else name for name in node.input]
+        output.name = public
+
+
+def _check_parity(path: pathlib.Path, served: keras.Model, side: int) -> None:
+    import onnxruntime
+
+    chips = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (logits,) = session.run(["logits"], {"chips": chips})
+    difference = float(np.abs(logits - np.asarray(served.predict(chips, verbose=0)["logits"])).max())
+    if not difference < PARITY:
+        raise errors.InputError(
+            f"the ONNX model differs from Keras by {difference:.2g} in a logit; expected less than {PARITY}. "
+            "Use --engine keras."
+        )
+
+
+def _onnx_properties(path: pathlib.Path) -> dict[str, str]:
+    import onnx
+
+    return {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+
+
+def _needs_tensorflow(what: str) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise errors.InputError(
+            f"{what} is made through TensorFlow; this is Keras on {keras.backend.backend()}. Run with "
+            "KERAS_BACKEND=tensorflow: a model folder is the same for every backend."
+        )
+
+
+def _write_json(path: pathlib.Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_json(path: pathlib.Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

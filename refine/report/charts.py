@@ -1,0 +1,170 @@
+"""Charts of a report as inline SVG: they scale, print, and take the page's colours."""
+
+from __future__ import annotations
+
+import collections
+import html
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from refine.accuracy import intervals
+from refine.report import content
+
+ROW_PX, LABEL_PX, PLOT_PX, AXIS_PX = 40, 190, 470, 34
+HISTOGRAM_BIN = 5  # percent
+HISTOGRAM_PX = (640, 200)
+FLOW_PX = (640, 380)
+FLOW_NODE_PX, FLOW_GAP_PX, FLOW_SIDE_PX = 14, 10, 175
+
+
+def strategies(part: content.ComparisonPart) -> str:
+    """Overall accuracy and kappa of each strategy with their intervals."""
+    low, high = _bounds([e for s in part.strategies for e in (s.overall, s.kappa)])
+    height = ROW_PX * len(part.strategies) + AXIS_PX
+    body = [_axis(low, high, height)]
+    for i, strategy in enumerate(part.strategies):
+        y = ROW_PX * i + ROW_PX / 2
+        body.append(f'<text x="{LABEL_PX - 12}" y="{y + 4:.1f}" class="end">{html.escape(strategy.name)}</text>')
+        for shift, estimate, kind in ((-7, strategy.overall, "overall"), (7, strategy.kappa, "kappa")):
+            body.append(_whisker(estimate, y + shift, low, high, kind))
+    says = "; ".join(f"{s.name} {s.overall.value:.3f}, kappa {s.kappa.value:.3f}" for s in part.strategies)
+    return _svg(
+        (LABEL_PX + PLOT_PX + 24, height), body, f"Overall accuracy of each strategy with its interval: {says}."
+    )
+
+
+def confidence(counts: np.ndarray, threshold: float | None) -> str:
+    """Classified pixels by calibrated probability."""
+    width, height = HISTOGRAM_PX
+    bins = np.add.reduceat(counts, np.arange(0, 100, HISTOGRAM_BIN))
+    bins = np.append(bins[:-1], counts[100 - HISTOGRAM_BIN :].sum())
+    step, top = (width - 60) / len(bins), max(1, int(bins.max()))
+    body = []
+    for i, count in enumerate(bins.tolist()):
+        bar = (height - 50) * count / top
+        x = 40 + i * step
+        label = f"{i * HISTOGRAM_BIN}-{(i + 1) * HISTOGRAM_BIN} %: {count:,} pixels"
+        body.append(
+            f'<rect class="bar" x="{x + 1:.1f}" y="{height - 30 - bar:.1f}" width="{step - 2:.1f}" height="{bar:.1f}">'
+            f"<title>{label}</title></rect>"
+        )
+    body += [
+        f'<text x="{40 + (width - 60) * p / 100:.1f}" y="{height - 12}" class="middle">{p} %</text>'
+        for p in range(0, 101, 20)
+    ]
+    body.append(f'<line class="axis" x1="40" x2="{width - 20}" y1="{height - 30}" y2="{height - 30}"/>')
+    if threshold is not None:
+        x = 40 + (width - 60) * threshold
+        body.append(f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="16" y2="{height - 30}"/>')
+        body.append(f'<text x="{x + 6:.1f}" y="24">kept below {100 * threshold:.0f} %</text>')
+    total = int(counts.sum())
+    sure = int(counts[90:].sum()) / max(1, total)
+    return _svg((width, height), body, f"{total:,} classified pixels by probability; {sure:.0%} at 90 % or more.")
+
+
+def flow(changes: Sequence[content.Change]) -> str:
+    """Changed area as ribbons from the class before to the class after, hectares."""
+    width, height = FLOW_PX
+    total = sum(change.hectares for change in changes)
+    before, after = (_nodes(changes, side, height, total) for side in ("before", "after"))
+    left, right = FLOW_SIDE_PX, width - FLOW_SIDE_PX - FLOW_NODE_PX
+    scale = _scale(height, total, max(len(before), len(after)))
+    used: dict[tuple[str, str], float] = collections.defaultdict(float)
+    body = []
+    order_after = list(after)
+    for change in sorted(changes, key=lambda c: (list(before).index(c.before), order_after.index(c.after))):
+        thick = change.hectares * scale
+        y0 = before[change.before][0] + used["before", change.before]
+        y1 = after[change.after][0] + used["after", change.after]
+        used["before", change.before] += thick
+        used["after", change.after] += thick
+        body.append(_ribbon(left + FLOW_NODE_PX, right, y0, y1, thick, change))
+    colours = {("before", c.before): c.before_colour for c in changes}
+    colours |= {("after", c.after): c.after_colour for c in changes}
+    for side, nodes, x in (("before", before, left), ("after", after, right)):
+        for name, (y, size) in nodes.items():
+            body.append(
+                f'<rect x="{x}" y="{y:.1f}" width="{FLOW_NODE_PX}" height="{max(size, 1):.1f}" '
+                f'fill="{colours[side, name]}" class="node"/>'
+            )
+            text_x, anchor = (x - 8, "end") if side == "before" else (x + FLOW_NODE_PX + 8, "start")
+            body.append(f'<text x="{text_x}" y="{y + size / 2 + 4:.1f}" class="{anchor}">{html.escape(name)}</text>')
+    largest = max(changes, key=lambda c: c.hectares)
+    most = f"most from {largest.before} to {largest.after}, {largest.hectares:,.0f} hectares"
+    says = f"{total:,.0f} hectares changed; {most}."
+    return _svg((width, height), body, says)
+
+
+def _axis(low: float, high: float, height: int) -> str:
+    step = 0.05 if high - low <= 0.4 else 0.1 if high - low <= 0.8 else 0.2
+    ticks = np.arange(math.ceil(low / step - 1e-9) * step, high + 1e-9, step)
+    lines = []
+    for tick in ticks:
+        x = _x(float(tick), low, high)
+        lines.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height - AXIS_PX}"/>')
+        lines.append(f'<text x="{x:.1f}" y="{height - AXIS_PX + 20}" class="middle">{tick:.2f}</text>')
+    return "".join(lines)
+
+
+def _whisker(estimate: intervals.Estimate, y: float, low: float, high: float, kind: str) -> str:
+    if math.isnan(estimate.value):
+        return ""
+    value = _x(estimate.value, low, high)
+    title = f"<title>{kind} {estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})</title>"
+    line = ""
+    if not math.isnan(estimate.low):
+        x0, x1 = _x(estimate.low, low, high), _x(estimate.high, low, high)
+        ends = "".join(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 4:.1f}" y2="{y + 4:.1f}"/>' for x in (x0, x1))
+        line = f'<line x1="{x0:.1f}" x2="{x1:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>{ends}'
+    if kind == "overall":
+        mark = f'<circle cx="{value:.1f}" cy="{y:.1f}" r="5"/>'
+    else:
+        turned = f'transform="rotate(45 {value:.1f} {y:.1f})"'
+        mark = f'<rect x="{value - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" {turned}/>'
+    return f'<g class="{kind}">{title}{line}{mark}</g>'
+
+
+def _bounds(estimates: Sequence[intervals.Estimate]) -> tuple[float, float]:
+    values = [v for e in estimates for v in (e.value, e.low, e.high) if not math.isnan(v)]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    return math.floor(low * 20 - 0.2) / 20, min(1.0, math.ceil(high * 20 + 0.2) / 20)
+
+
+def _x(value: float, low: float, high: float) -> float:
+    return LABEL_PX + PLOT_PX * (value - low) / (high - low)
+
+
+def _scale(height: int, total: float, nodes: int) -> float:
+    return (height - 20 - FLOW_GAP_PX * max(0, nodes - 1)) / max(total, 1e-9)
+
+
+def _nodes(changes: Sequence[content.Change], side: str, height: int, total: float) -> dict[str, tuple[float, float]]:
+    """{class: (top, size)} in pixels, the largest first."""
+    sums: collections.Counter[str] = collections.Counter()
+    for change in changes:
+        sums[getattr(change, side)] += change.hectares  # type: ignore[assignment]
+    most = max(len({c.before for c in changes}), len({c.after for c in changes}))
+    scale, y, nodes = _scale(height, total, most), 10.0, {}
+    for name, hectares in sums.most_common():
+        nodes[name] = (y, hectares * scale)
+        y += hectares * scale + FLOW_GAP_PX
+    return nodes
+
+
+def _ribbon(x0: float, x1: float, y0: float, y1: float, thick: float, change: content.Change) -> str:
+    middle = (x0 + x1) / 2
+    path = (
+        f"M{x0:.1f} {y0:.1f}C{middle:.1f} {y0:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+        f"V{y1 + thick:.1f}C{middle:.1f} {y1 + thick:.1f} {middle:.1f} {y0 + thick:.1f} {x0:.1f} {y0 + thick:.1f}Z"
+    )
+    title = html.escape(f"{change.before} to {change.after}: {change.hectares:,.1f} ha")
+    return f'<path class="ribbon" d="{path}" fill="{change.after_colour}"><title>{title}</title></path>'
+
+
+def _svg(size: tuple[int, int], body: Sequence[str], says: str) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}" '
+        f'role="img" aria-label="{html.escape(says, quote=True)}">{"".join(body)}</svg>'
+    )

@@ -1,0 +1,297 @@
+"""The parts of a report that come from the dataset, the frame, the comparison and the search for doubtful labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from builder import errors, hashing
+from builder.legend import legend
+from builder.maps import agreement
+from builder.points import frame as frames
+from refine.accuracy import accuracy, estimators, intervals, support
+from refine.dataset import batches, data
+from refine.mapping import mapping
+from refine.models import compare, noise
+from refine.report import content, map_layers, picturing
+
+CHIPS_PER_CLASS = 12
+CHIP_PX = 128
+SHOWN_POINTS = 3000
+WORST_SHOWN = 24
+STATE_COLOURS = {
+    agreement.State.CONSISTENT: "#4c9a6a",
+    agreement.State.INCONSISTENT: "#e08a3c",
+    agreement.State.UNDETERMINED: "#a8a8b0",
+}
+STATE_TITLES = {
+    agreement.State.CONSISTENT: "consistent: the products agree",
+    agreement.State.INCONSISTENT: "inconsistent: a product differs from the base map",
+    agreement.State.UNDETERMINED: "undetermined: mixed or outside the legend",
+}
+
+
+def read_changes(refined: pathlib.Path) -> tuple[content.Change, ...]:
+    """The change table beside a refined map, the largest change first.
+
+    Raises:
+      errors.InputError: if it is missing.
+    """
+    path = mapping.beside(refined, "changes", ".csv")
+    colours = {c.code: c.colour for c in legend.read(mapping.BASE_LEGEND).classes}
+    return tuple(
+        content.Change(
+            before=row["from"],
+            after=row["to"],
+            before_colour=colours.get(int(row["from_code"]), "#999999"),
+            after_colour=colours.get(int(row["to_code"]), "#999999"),
+            pixels=int(row["pixels"]),
+            hectares=float(row["hectares"]),
+        )
+        for row in _csv(path, "python -m refine map")
+    )
+
+
+def read_sheets(dataset: data.Dataset, split_name: str = "train") -> content.SheetsPart:
+    """Samples of each class, chosen by hashed key, with what is known of them.
+
+    Raises:
+      errors.InputError: if the dataset has no such split.
+    """
+    known = [name for name in ("acquired_from", "sensor", "gsd_m", "label_origin") if name in dataset.scalars]
+    split = dataset.split(split_name, columns=known)
+    chosen = {label: _chosen(split, label) for label in range(len(dataset.classes))}
+    wanted = sorted({row for rows in chosen.values() for row in rows})
+    chips = dict(zip(wanted, batches.pictures(split, wanted, CHIP_PX), strict=True))
+    sheets = []
+    for label, name in enumerate(dataset.classes):
+        title, colour, definition = _described(name)
+        pictured = tuple(_sample(split, row, chips[row], title) for row in chosen[label])
+        total = int((split.labels == label).sum())
+        sheets.append(content.Sheet(title, colour, definition, total, pictured))
+    return content.SheetsPart(dataset.full_name, split_name, tuple(sheets))
+
+
+def read_sampling(frame: frames.Frame) -> content.SamplingPart:
+    """Points by class and split, over the agreement map where the frame has one."""
+    points = frame.points().select(["lon", "lat", "label", "base_class", "split", "rank"]).to_pydict()
+    classes = [label or base for label, base in zip(points["label"], points["base_class"], strict=True)]
+    splits = tuple(dict.fromkeys(["train", "validation", "test", "test_inconsistent", *points["split"]]))
+    splits = tuple(split for split in splits if split in points["split"])
+    counts: dict[str, dict[str, int]] = {}
+    for name in dict.fromkeys([*legend.seven().names, *(c for c in classes if c)]):
+        row = dict.fromkeys(splits, 0)
+        for split, label in zip(points["split"], classes, strict=True):
+            row[split] += label == name
+        if any(row.values()):
+            counts[_described(name)[0]] = row
+    if frame.design.is_given:
+        return content.SamplingPart(None, splits, counts, 0, len(classes))
+    order = np.argsort(points["rank"], kind="stable")[:SHOWN_POINTS]
+    places = np.array([points["lon"], points["lat"]])[:, order]
+    colours = [_described(classes[i] or "")[1] for i in order]
+    return content.SamplingPart(_agreement_view(frame, places, colours), splits, counts, len(order), len(classes))
+
+
+def read_summary(folder: pathlib.Path) -> dict[str, Any]:
+    """compare.json, as `python -m refine compare` wrote it.
+
+    Raises:
+      errors.InputError: if it is missing or of another format.
+    """
+    path = folder / compare.SUMMARY
+    told = _json(path, "python -m refine compare")
+    if told.get("format") != compare.FORMAT:
+        raise errors.InputError(
+            f"{path}: expected format {compare.FORMAT}; received {told.get('format')}. Run `compare` again."
+        )
+    return told
+
+
+def read_comparison(told: Mapping[str, Any]) -> content.ComparisonPart:
+    """The strategies of a summary, and what its test split supports."""
+    strategies = tuple(_strategy(entry) for entry in told["strategies"])
+    titles = tuple(_described(name)[0] for name in told["classes"])
+    judged = support.of(
+        estimators.simple_random(accuracy.Confusion(strategies[0].counts, titles)),
+        population=support.OF_SPLIT.get(told["test"]["split"], support.Population.MAP),
+    )
+    return content.ComparisonPart(
+        test=f"{told['test']['dataset']}, split {told['test']['split']}",
+        samples=int(told["test"]["examples"]),
+        classes=titles,
+        strategies=strategies,
+        pairs=tuple(
+            content.Pair(t["first"], t["second"], t["only_first"], t["only_second"], t["p"]) for t in told["mcnemar"]
+        ),
+        statement=judged.statement,
+        warnings=judged.warnings,
+    )
+
+
+def read_noise(folder: pathlib.Path, dataset: data.Dataset | None) -> content.NoisePart:
+    """What `python -m refine noise` wrote; with the dataset at hand the worst chips one by one, else its sheet.
+
+    Raises:
+      errors.InputError: if a file of it is missing.
+    """
+    told = _json(folder / noise.SUMMARY, "python -m refine noise")
+    rows = _csv(folder / noise.DOUBTFUL, "python -m refine noise")[:WORST_SHOWN]
+    worst = _worst(dataset, told["split"], rows) if dataset is not None and dataset.full_name == told["dataset"] else ()
+    picture = folder / noise.SHEET
+    sheet = None
+    if not worst and picture.is_file():
+        encoded = picturing.file_picture(picture.read_bytes(), widest_px=1400)
+        sheet = content.Chip(encoded, "Sheet of the most doubtful chips with given and suggested labels.")
+    return content.NoisePart(
+        dataset=told["dataset"],
+        split=told["split"],
+        examples=told["examples"],
+        doubtful=told["doubtful"],
+        rates=tuple(
+            content.NoiseRate(
+                title=_described(rate["label"])[0],
+                examples=rate["examples"],
+                rate=intervals.Estimate(rate["rate"], math.nan, _or_nan(rate["low"]), _or_nan(rate["high"])),
+                doubtful=rate["doubtful"],
+                mostly=_described(rate["mostly"])[0] if rate["mostly"] else "",
+            )
+            for rate in told["rates"]
+        ),
+        worst=worst,
+        sheet=sheet,
+    )
+
+
+def _agreement_view(frame: frames.Frame, places: np.ndarray, colours: Sequence[str]) -> content.View:
+    with rasterio.open(frame.agreement_file) as dataset:
+        ground = picturing.Ground(dataset.crs.to_wkt(), tuple(dataset.transform)[:6], dataset.shape)
+        shape = map_layers.scaled(dataset.shape, map_layers.LONGEST_PX)
+        consensus = dataset.read(1, out_shape=shape)
+    with rasterio.open(frame.layers_file) as dataset:
+        state = dataset.read(1, out_shape=shape)
+    seven = legend.seven()
+    agreed = picturing.painted(consensus, {c.code: c.colour for c in seven.classes})
+    states = picturing.painted(state, {int(s): colour for s, colour in STATE_COLOURS.items()})
+    shares = {s: float((state == s).mean()) for s in STATE_TITLES}
+    says = ", ".join(f"{title.partition(':')[0]} {shares[s]:.0%}" for s, title in STATE_TITLES.items())
+    large = map_layers.scaled(shape, map_layers.LONGEST_PX, may_grow=True)
+    row, column = ground.resampled(*large).places(*places)
+    dots = picturing.dotted(large, row, column, colours, radius_px=3)
+    return content.View(
+        name="agreement",
+        title="Agreement of the products",
+        layers=(
+            content.Layer(
+                "consensus", "Class they agree on", picturing.lossless(agreed),
+                f"Cells coloured by the class on which all products agree; {(consensus > 0).mean():.0%} have one.",
+                content.Key.CLASSES,
+            ),
+            content.Layer(
+                "state", "Agreement", picturing.lossless(states), f"State of the cells: {says}.",
+                content.Key.STATE,
+            ),
+        ),
+        left="consensus",
+        right="state",
+        shape=ground.shape,
+        width_m=ground.size_m()[1],
+        place=map_layers.place(ground),
+        classes=tuple((c.title, c.colour) for c in seven.classes),
+        overlay=content.Layer(
+            "points", "Sample points", picturing.lossless(dots),
+            f"{len(colours)} sample points, coloured by class.", content.Key.CLASSES,
+        ),
+    )  # fmt: skip
+
+
+def _strategy(told: Mapping[str, Any]) -> content.Strategy:
+    def estimates(name: str) -> tuple[intervals.Estimate, ...]:
+        return tuple(_estimate(value) for value in told[name])
+
+    return content.Strategy(
+        name=told["name"],
+        overall=_estimate(told["overall"]),
+        kappa=_estimate(told["kappa"]),
+        users=estimates("users"),
+        producers=estimates("producers"),
+        counts=np.array(told["confusion"], np.int64),
+        minutes=float(told["minutes"]),
+        images_per_s=float(told["images_per_s"]),
+        epochs=int(told["epochs"]),
+        examples=int(told["train_examples"]),
+        size_px=told.get("settings", {}).get("size_px"),
+    )
+
+
+def _estimate(told: Mapping[str, float | None]) -> intervals.Estimate:
+    return intervals.Estimate(*(_or_nan(told[name]) for name in ("value", "standard_error", "low", "high")))
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _chosen(split: data.Split, label: int) -> list[int]:
+    """Ascending positions of the samples of a class whose hashed keys rank lowest."""
+    members = np.flatnonzero(split.labels == label)
+    stream = hashing.stream(0, "report sheet")
+    order = sorted(members.tolist(), key=lambda row: hashing.text_bits(stream, str(split.keys[row])))
+    return sorted(order[:CHIPS_PER_CLASS])
+
+
+def _sample(split: data.Split, row: int, pixels: np.ndarray, title: str) -> content.Chip:
+    told = {name: values[row] for name, values in split.columns.items()}
+    facts = [str(told[name]) for name in ("acquired_from", "sensor") if told.get(name)]
+    facts += [f"{float(told['gsd_m']):.2g} m"] if "gsd_m" in told else []
+    facts += [f"label from {told['label_origin']}"] if "label_origin" in told else []
+    says = f"{title}: {split.keys[row]}" + (f", {', '.join(facts)}" if facts else "")
+    return content.Chip(picturing.thumbnail(pixels, CHIP_PX), says)
+
+
+def _worst(dataset: data.Dataset, split_name: str, rows: Sequence[Mapping[str, str]]) -> tuple[content.Chip, ...]:
+    split = dataset.split(split_name)
+    position = {key: i for i, key in enumerate(split.keys.tolist())}
+    known = [row for row in rows if row["key"] in position]
+    wanted = sorted(position[row["key"]] for row in known)
+    chips = dict(zip(wanted, batches.pictures(split, wanted, CHIP_PX), strict=True))
+    return tuple(
+        content.Chip(
+            picture=picturing.thumbnail(chips[position[row["key"]]], CHIP_PX),
+            says=f"{row['key']}: labelled {_described(row['label'])[0]}, {row['reason']}",
+            caption=f"{_described(row['label'])[0]} → {_described(row['suggested'])[0]} "
+            f"({float(row['probability_of_suggested']):.0%})",
+        )
+        for row in known
+    )
+
+
+def _described(name: str) -> tuple[str, str, str]:
+    """(title, colour, definition) of a class of the legend; other names stand for themselves."""
+    for c in legend.seven().classes:
+        if c.name == name:
+            return c.title, c.colour, c.definition
+    return name.replace("_", " "), "#888888", ""
+
+
+def _json(path: pathlib.Path, command: str) -> dict[str, Any]:
+    try:
+        read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.InputError(f"{path}: cannot be read: {error}. Give the folder that `{command}` wrote.") from error
+    return read
+
+
+def _csv(path: pathlib.Path, command: str) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+    except OSError as error:
+        raise errors.InputError(f"{path}: cannot be read: {error}. Give what `{command}` wrote.") from error
