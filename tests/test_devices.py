@@ -19,7 +19,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from refine import devices, losses, model
+from refine.models import devices, losses, model
 inputs = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
 labels = (inputs[:, 0] > 0).astype(np.int64)
 for count in (1, 2):

@@ -16,7 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCRIPT = """
 import json, pathlib, sys
 import keras
-from refine import data, examples, export, stages, strategies, training
+from refine.dataset import data
+from refine.models import examples, export, stages, strategies, training
 root = pathlib.Path(sys.argv[1])
 dataset = data.open_dataset("small_samples/rough", data_dir=root / "data")
 rows = {}

@@ -178,7 +178,7 @@ def test_a_killed_map_goes_on_and_ends_equal(
 ) -> None:
     request = _request(world, tmp_path / "r.tif", block_px=8)
     call = f"mapping.refine_map(mapping.{request!r})"
-    code = f"from refine import mapping; from pathlib import PosixPath; {call}"
+    code = f"from refine.mapping import mapping; from pathlib import PosixPath; {call}"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".incomplete.*/*.npz")) and time.monotonic() < deadline:

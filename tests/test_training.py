@@ -195,7 +195,7 @@ def test_a_killed_training_goes_on_at_its_last_epoch(
     settings = _settings(home, epochs=60, patience=60)
     code = (
         "import pathlib, sys; sys.path.insert(0, 'tests')\n"
-        "from refine import data, examples, strategies, training\n"
+        "from refine.dataset import data\nfrom refine.models import examples, strategies, training\n"
         f"home, out = pathlib.Path({str(home)!r}), pathlib.Path({str(tmp_path / 'killed')!r})\n"
         f"settings = strategies.Settings(weights={settings.weights!r}, size_px=75, batch_size=7, epochs=60,"
         " patience=60, learning_rate=0.02, dropout=0.0)\n"
