@@ -65,7 +65,7 @@ def _add_dataset(p: argparse.ArgumentParser, *, dataset: str | None = None) -> N
     p.add_argument("--labels", type=pathlib.Path, metavar="FILE", help="CSV label,class that maps labels to classes")
 
 
-def _add_learning(p: argparse.ArgumentParser) -> None:
+def _add_learning(p: argparse.ArgumentParser, *, epochs: str = "at most (200 for logits, 30 for first-layer)") -> None:
     p.add_argument(
         "--weights",
         default="imagenet",
@@ -82,7 +82,7 @@ def _add_learning(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--batch-size", type=int, default=32, metavar="N", help="chips per step (%(default)s)")
     p.add_argument("--batch-norm", choices=("frozen", "train"), help="frozen with pretrained weights, train with none")
-    p.add_argument("--epochs", type=int, metavar="N", help="at most (200 for logits, 30 for first-layer)")
+    p.add_argument("--epochs", type=int, metavar="N", help=epochs)
     p.add_argument(
         "--warmup-epochs", type=int, default=20, metavar="N", help="of the head before first-layer (%(default)s)"
     )
@@ -124,7 +124,8 @@ def _add_compare(commands: Commands) -> None:
     _add_dataset(p, dataset="globeland_samples")
     p.add_argument("--version", metavar="X.Y.Z", help="of the dataset (the newest)")
     p.add_argument("--split", default="test", help="test split to judge on (%(default)s)")
-    _add_learning(p)
+    _add_learning(p, epochs="of first-layer, at most (30)")
+    p.add_argument("--logits-epochs", type=int, metavar="N", help="of logits, at most (200)")
     p.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="folder of models, table and figure")
     p.set_defaults(run=_compare)
 
@@ -225,7 +226,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from refine.dataset import data
+    from refine.dataset import data, seasons
     from refine.models import compare, strategies
 
     version = f":{args.version}" if args.version else ""
@@ -233,8 +234,12 @@ def _compare(args: argparse.Namespace) -> int:
         kind: data.open_dataset(f"{args.dataset}/{kind}{version}", data_dir=args.data_dir, labels=args.labels)
         for kind in ("rough", "accurate")
     }
-    both = [_settings(args, strategy=strategies.FIRST_LAYER), _settings(args, strategy=strategies.LOGITS, epochs=None)]
-    compared = compare.compare(datasets, both, args.out, test=datasets["rough"].split(args.split))
+    both = [
+        _settings(args, strategy=strategies.FIRST_LAYER),
+        _settings(args, strategy=strategies.LOGITS, epochs=args.logits_epochs),
+    ]
+    test = datasets["rough"].split(args.split, columns=seasons.columns(datasets["rough"]))
+    compared = compare.compare(datasets, both, args.out, test=test)
     print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
     return command_line.DONE if compared.entries else command_line.FAILED
 

@@ -15,7 +15,7 @@ import rasterio.transform
 from builder.legend import legend
 from builder.maps import agreement, cog, grid
 from builder.points import design, frame, table
-from refine.accuracy import accuracy, estimators, paired
+from refine.accuracy import accuracy, estimators, paired, seasonal
 from refine.mapping import changes, mapping
 from refine.mapping.reclassify import Provenance
 from refine.models import compare, noise
@@ -134,16 +134,18 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
     entries = []
     for name, predicted in predictions.items():
         judged = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, reference, NAMES))
+        by_season = seasonal.by_season(predicted == reference, np.arange(70) < 50)
         entries.append(
             {
                 "name": name,
                 "dataset": "globeland_samples/rough:1.0.0",
                 "model_sha256": "12" * 32,
-                "overall": compare._plain(judged.overall),
-                "kappa": compare._plain(judged.kappa),
-                "users": [compare._plain(e) for e in judged.users],
-                "producers": [compare._plain(e) for e in judged.producers],
+                "overall": judged.overall.as_json(),
+                "kappa": judged.kappa.as_json(),
+                "users": [e.as_json() for e in judged.users],
+                "producers": [e.as_json() for e in judged.producers],
                 "confusion": judged.counts.tolist(),
+                "by_season": by_season.as_json(),
                 "minutes": 1.5,
                 "images_per_s": 12.0,
                 "epochs": 3,

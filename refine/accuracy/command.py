@@ -10,7 +10,18 @@ import sys
 from typing import Any, TextIO
 
 from builder import errors
-from refine.accuracy import accuracy, bootstrap, estimators, intervals, lint, matrix_files, planning, support, tables
+from refine.accuracy import (
+    accuracy,
+    bootstrap,
+    estimators,
+    intervals,
+    lint,
+    matrix_files,
+    planning,
+    seasonal,
+    support,
+    tables,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +85,7 @@ class _Findings:
     report: lint.Report | None = None
     bootstraps: dict[str, intervals.Estimate] = dataclasses.field(default_factory=dict)
     weighted: _Findings | None = None
+    by_season: seasonal.BySeason | None = None
 
 
 def _of_files(options: Options) -> _Findings:
@@ -99,11 +111,13 @@ def _of_model(sample: matrix_files.Sample, options: Options) -> _Findings:
         estimate = _of_sample(sample, options)
         weighted = _Findings(estimate, support.of(estimate, population=sample.population))
     bootstraps = _bootstraps(sample.confusion, sample, options, plain)
-    return _Findings(plain, support.of(plain, population=sample.population), None, bootstraps, weighted)
+    judged = support.of(plain, population=sample.population)
+    return _Findings(plain, judged, None, bootstraps, weighted, sample.by_season(options.level))
 
 
 def _values(findings: _Findings, options: Options) -> dict[str, Any]:
     values = tables.values(findings.assessment, findings.judged, report=findings.report, bootstraps=findings.bootstraps)
+    values["by_season"] = None if findings.by_season is None else findings.by_season.as_json()
     values["sample_size"] = _sample_size(findings.assessment, options)
     values["weighted"] = None if findings.weighted is None else _values(findings.weighted, options)
     return values
@@ -111,6 +125,8 @@ def _values(findings: _Findings, options: Options) -> dict[str, Any]:
 
 def _text(findings: _Findings, options: Options) -> str:
     told = tables.text(findings.assessment, findings.judged, report=findings.report, bootstraps=findings.bootstraps)
+    if findings.by_season is not None:
+        told += f"\n{tables.season_text(findings.by_season)}\n"
     if (size := _sample_size(findings.assessment, options)) is not None:
         told += (
             f"\nA survey stratified by map class needs {size['samples']} samples for a standard error of "

@@ -24,6 +24,10 @@ class Estimate:
         """Half width of the symmetric interval: z x standard error."""
         return z_value(level) * self.standard_error
 
+    def as_json(self) -> dict[str, float | None]:
+        """Plain values; JSON has no NaN, so what the sample does not say is null."""
+        return {key: float(v) if math.isfinite(v) else None for key, v in dataclasses.asdict(self).items()}
+
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 

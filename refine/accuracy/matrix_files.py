@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, lint, support
+from refine.accuracy import accuracy, lint, seasonal, support
 
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
@@ -29,7 +29,10 @@ STRATUM, MAP, REFERENCE, PROBABILITY, BLOCK = "stratum", "map", "reference", "in
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given."""
+    """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given.
+
+    `in_season` bool[sample] is known of a dataset's samples: see `accuracy.seasonal`.
+    """
 
     names: tuple[str, ...]
     strata: tuple[str, ...] | None
@@ -38,11 +41,18 @@ class Sample:
     probability: np.ndarray | None
     blocks: tuple[str, ...] | None
     population: support.Population = support.Population.MAP
+    in_season: np.ndarray | None = None
 
     @property
     def confusion(self) -> accuracy.Confusion:
         """Unweighted counts."""
         return accuracy.Confusion.from_pairs(self.mapped, self.reference, self.names)
+
+    def by_season(self, level: float) -> seasonal.BySeason | None:
+        """Overall accuracy in and out of season, where that is known."""
+        if self.in_season is None:
+            return None
+        return seasonal.by_season(self.mapped == self.reference, self.in_season, level)
 
 
 def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refine.accuracy import accuracy, estimators, intervals, lint, support
+from refine.accuracy import accuracy, estimators, intervals, lint, seasonal, support
 
 KAPPA_NOTE = "kappa is given for comparison with older papers; quantity and allocation say what is wrong"
 
@@ -31,6 +31,18 @@ def text(
     if report is not None:
         parts.append(lint_text(report, assessment.names))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def season_text(judged: seasonal.BySeason) -> str:
+    """Overall accuracy in and out of season, and what the difference means."""
+    rows = [
+        [f"{name}, {samples} samples", *(_cells(estimate) if samples else ["none", "", ""])]
+        for name, samples, estimate in judged.rows()
+    ]
+    return (
+        f"{_aligned([['overall accuracy', '', 's.e.', ''], *rows])}\n"
+        "(in season: taken in the season of every class, as a map asks of its pictures)"
+    )
 
 
 def lint_text(report: lint.Report, names: tuple[str, ...]) -> str:
@@ -67,11 +79,11 @@ def values(
             "class": name,
             "map_samples": int(counts[i].sum()),
             "reference_samples": int(counts[:, i].sum()),
-            "users_accuracy": _value(assessment.users[i]),
-            "producers_accuracy": _value(assessment.producers[i]),
-            "f1": _value(assessment.f1[i]),
-            "area_share": _value(assessment.shares[i]),
-            "area": _value(areas[i]) if areas else None,
+            "users_accuracy": assessment.users[i].as_json(),
+            "producers_accuracy": assessment.producers[i].as_json(),
+            "f1": assessment.f1[i].as_json(),
+            "area_share": assessment.shares[i].as_json(),
+            "area": areas[i].as_json() if areas else None,
             "quantity_disagreement": _number(accuracy.quantity_by_class(assessment.proportions)[i]),
             "allocation_disagreement": _number(accuracy.allocation_by_class(assessment.proportions)[i]),
         }
@@ -84,12 +96,12 @@ def values(
         "warnings": list(judged.warnings),
         "samples": int(counts.sum()),
         "level": assessment.level,
-        "overall_accuracy": _value(assessment.overall),
-        "kappa": _value(assessment.kappa),
+        "overall_accuracy": assessment.overall.as_json(),
+        "kappa": assessment.kappa.as_json(),
         "macro_f1": _number(accuracy.macro_f1(assessment.proportions)),
         "quantity_disagreement": _number(accuracy.quantity(assessment.proportions)),
         "allocation_disagreement": _number(accuracy.allocation(assessment.proportions)),
-        "bootstrap": {name: _value(estimate) for name, estimate in (bootstraps or {}).items()},
+        "bootstrap": {name: estimate.as_json() for name, estimate in (bootstraps or {}).items()},
         "classes": per_class,
         "names": list(assessment.names),
         "counts": counts.tolist(),
@@ -190,15 +202,6 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _value(estimate: intervals.Estimate) -> dict[str, float | None]:
-    return {
-        "value": _number(estimate.value),
-        "standard_error": _number(estimate.standard_error),
-        "low": _number(estimate.low),
-        "high": _number(estimate.high),
-    }
 
 
 def _number(value: float | np.ndarray) -> float | None:

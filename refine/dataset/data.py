@@ -43,6 +43,11 @@ class Dataset:
         """NAME/CONFIG:VERSION, or the path of an image folder."""
         return f"{self.name}:{self.version}" if self.version else self.name
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the dataset's builder wrote of how it was made; empty where it wrote nothing."""
+        return {} if isinstance(self.source, pathlib.Path) else dict(self.source.info.metadata or {})
+
     def split(self, name: str, *, columns: Sequence[str] = ()) -> Split:
         """One split: keys, labels and the scalar features `columns` of its examples.
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from builder import atomic, errors
-from refine.accuracy import accuracy, estimators, intervals, paired
-from refine.dataset import data
+from refine.accuracy import accuracy, estimators, intervals, paired, seasonal
+from refine.dataset import data, seasons
 from refine.models import examples, export, features, strategies, training
 
 TABLE, MARKDOWN, SUMMARY, FIGURE = "compare.csv", "compare.md", "compare.json", "compare.png"
@@ -31,6 +31,7 @@ class Entry:
     record: Mapping[str, Any]
     predicted: np.ndarray
     assessment: estimators.Assessment
+    by_season: seasonal.BySeason | None = None
 
     @property
     def minutes(self) -> float:
@@ -114,6 +115,7 @@ def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: p
     loaded.check_fits(test.dataset)
     predicted = test_logits(loaded, test, features_root=features_root).argmax(axis=1)
     confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels)
+    in_season = seasons.in_every_season(test)
     return Entry(
         name=name,
         strategy=str(loaded.record["settings"]["strategy"]),
@@ -122,6 +124,7 @@ def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: p
         record=loaded.record,
         predicted=predicted,
         assessment=estimators.simple_random(confusion),
+        by_season=None if in_season is None else seasonal.by_season(predicted == test.labels, in_season),
     )
 
 
@@ -187,6 +190,7 @@ def markdown(comparison: Comparison) -> str:
             f"| {entry.name} | {_shown(judged.overall)} | {_shown(judged.kappa)} | {cost['minutes']:.1f} | "
             f"{cost['images_per_s']:.0f} | {cost['epochs']} |"
         )
+    lines += _season_lines(comparison.entries)
     names = comparison.entries[0].assessment.names
     lines += ["", f"| user's / producer's | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for entry in comparison.entries:
@@ -198,6 +202,18 @@ def markdown(comparison: Comparison) -> str:
             f"| {first.name} against {second.name} | {test_of.only_first} | {test_of.only_second} | {test_of.p:.2g} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _season_lines(entries: Sequence[Entry]) -> list[str]:
+    known = [(entry.name, entry.by_season.rows()) for entry in entries if entry.by_season is not None]
+    if not known:
+        return []
+    heads = [f"{name} ({samples} chips)" for name, samples, _ in known[0][1]]
+    rows = [
+        f"| {name} | {' | '.join(_shown(estimate) if samples else 'none' for _, samples, estimate in parts)} |"
+        for name, parts in known
+    ]
+    return ["", f"| overall accuracy | {' | '.join(heads)} |", "|---|---|---|", *rows]
 
 
 def summary(comparison: Comparison) -> dict[str, Any]:
@@ -219,7 +235,8 @@ def summary(comparison: Comparison) -> dict[str, Any]:
 def _entry_json(entry: Entry) -> dict[str, Any]:
     judged = entry.assessment
     classes = {
-        measure: [_plain(estimate) for estimate in getattr(judged, measure)] for measure in ("users", "producers", "f1")
+        measure: [estimate.as_json() for estimate in getattr(judged, measure)]
+        for measure in ("users", "producers", "f1")
     }
     return {
         "name": entry.name,
@@ -227,19 +244,15 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "dataset": entry.dataset,
         "model": entry.folder.name,
         "model_sha256": entry.record["files"][export.MODEL],
-        "overall": _plain(judged.overall),
-        "kappa": _plain(judged.kappa),
+        "overall": judged.overall.as_json(),
+        "kappa": judged.kappa.as_json(),
         **classes,
         "confusion": judged.counts.tolist(),
+        "by_season": entry.by_season.as_json() if entry.by_season is not None else None,
         "design": judged.design.value,
         **_cost(entry),
         "settings": entry.record["settings"],
     }
-
-
-def _plain(estimate: intervals.Estimate) -> dict[str, float | None]:
-    """The estimate with null for what the sample does not say: JSON has no NaN."""
-    return {key: float(v) if np.isfinite(v) else None for key, v in dataclasses.asdict(estimate).items()}
 
 
 def _shown(estimate: intervals.Estimate) -> str:

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from refine.accuracy import matrix_files, support
-from refine.dataset import data
+from refine.dataset import data, seasons
 from refine.models import compare, export
 
 DESIGN_COLUMNS = ("stratum", "inclusion_probability")
@@ -30,7 +30,8 @@ def sample_of_model(
     loaded = export.load_model(model)
     opened = data.open_dataset(dataset or loaded.dataset, data_dir=data_dir)
     loaded.check_fits(opened)
-    test = opened.split(split, columns=[name for name in DESIGN_COLUMNS if name in opened.scalars])
+    design = [name for name in DESIGN_COLUMNS if name in opened.scalars]
+    test = opened.split(split, columns=[*design, *seasons.columns(opened)])
     logits = compare.test_logits(loaded, test, features_root=model.parent / "features")
     return matrix_files.Sample(
         names=loaded.labels,
@@ -40,6 +41,7 @@ def sample_of_model(
         probability=_probabilities(test),
         blocks=None,
         population=support.OF_SPLIT.get(split, support.Population.MAP),
+        in_season=seasons.in_every_season(test),
     )
 
 

@@ -138,7 +138,10 @@ class SamplingPart:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Strategy:
-    """One way of training, judged on the test split. `counts` int64[map, reference]."""
+    """One way of training, judged on the test split. `counts` int64[map, reference].
+
+    `by_season`: (part, samples, overall accuracy) of the samples in and out of season; empty where it is not known.
+    """
 
     name: str
     overall: intervals.Estimate
@@ -151,6 +154,7 @@ class Strategy:
     epochs: int
     examples: int
     size_px: int | None
+    by_season: tuple[tuple[str, int, intervals.Estimate], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -228,6 +228,10 @@ def _strategy(told: Mapping[str, Any]) -> content.Strategy:
         epochs=int(told["epochs"]),
         examples=int(told["train_examples"]),
         size_px=told.get("settings", {}).get("size_px"),
+        by_season=tuple(
+            (name.replace("_", " "), int(part["samples"]), _estimate(part))
+            for name, part in (told.get("by_season") or {}).items()
+        ),
     )
 
 

@@ -130,7 +130,7 @@ def strategies_section(part: content.ComparisonPart) -> str:
         "input, px",
     )
     costs = table("Strategies", head, rows)
-    return intro + charts.strategies(part) + STRATEGY_KEY + costs + _per_class(part) + _pairs(part)
+    return intro + charts.strategies(part) + STRATEGY_KEY + costs + _seasons(part) + _per_class(part) + _pairs(part)
 
 
 def confusion_section(part: content.ComparisonPart) -> str:
@@ -192,6 +192,18 @@ def _chip(chip: content.Chip) -> str:
     caption = f"<span>{text(chip.caption)}</span>" if chip.caption else ""
     said = text(chip.says)
     return f'<li><img src="{chip.picture}" alt="{said}" title="{said}" width="128" height="128">{caption}</li>'
+
+
+def _seasons(part: content.ComparisonPart) -> str:
+    if not any(s.by_season for s in part.strategies):
+        return ""
+    known = [s for s in part.strategies if s.by_season]
+    head = ("overall accuracy", *(f"{name} ({samples:,} samples)" for name, samples, _ in known[0].by_season))
+    rows = [(text(s.name), *(interval(estimate) for _, _, estimate in s.by_season)) for s in known]
+    return (
+        "<p>In season: taken in the season of every class, as a map asks of its pictures, because it does not know "
+        "the class beforehand.</p>" + table("In and out of season", head, rows)
+    )
 
 
 def _per_class(part: content.ComparisonPart) -> str:
