@@ -63,7 +63,6 @@ def test_the_seasons_are_those_that_the_dataset_was_built_under() -> None:
 
 
 def test_what_a_build_writes_is_read_back() -> None:
-
     rules = quality.Rules(
         seasons=(("water", quality.Season((6, 1), (8, 31))),), season_for_all=quality.VEGETATED_MONTHS
     )
