@@ -165,12 +165,24 @@ def _add_noise(commands: Commands) -> None:
 
 
 def _add_map(commands: Commands) -> None:
-    p = commands.add_parser("map", help="reclassify the inconsistent cells of a base map", allow_abbrev=False)
+    p = commands.add_parser(
+        "map",
+        help="reclassify the inconsistent cells of a base map",
+        description="Reclassifies the inconsistent cells of one GlobeLand30 tile, or of many through Beam. Options of "
+        "Beam (--runner, --direct_num_workers ...) apply to many tiles.",
+        allow_abbrev=False,
+    )
     p.add_argument("--model", type=pathlib.Path, required=True, metavar="MODEL", help="folder written by `train`")
-    p.add_argument("--base", type=pathlib.Path, required=True, metavar="FILE", help="GlobeLand30 tile to refine")
+    p.add_argument(
+        "--base", type=pathlib.Path, required=True, nargs="+", metavar="FILE", help="GlobeLand30 tile(s) to refine"
+    )
     p.add_argument("--frame", type=pathlib.Path, required=True, metavar="FRAME", help="says which cells, which imagery")
     p.add_argument(
-        "--out", type=pathlib.Path, required=True, metavar="FILE", help="GeoTIFF to write, on the base's grid"
+        "--out",
+        type=pathlib.Path,
+        required=True,
+        metavar="FILE",
+        help="GeoTIFF to write, on the base's grid; for several tiles the folder of their maps",
     )
     region = p.add_mutually_exclusive_group()
     region.add_argument(
@@ -179,13 +191,20 @@ def _add_map(commands: Commands) -> None:
     region.add_argument("--aoi", type=pathlib.Path, metavar="FILE", help="region as polygons, any CRS")
     p.add_argument("--include-undetermined", action="store_true", help="reclassify undetermined cells too")
     p.add_argument(
+        "--base-trust",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="how likely the base is right where products disagree, which the picture must outweigh (%(default)s)",
+    )
+    p.add_argument(
         "--min-confidence", type=float, default=0.5, metavar="P", help="keep the base below it (%(default)s)"
     )
     p.add_argument(
         "--engine", choices=("keras", "onnxruntime"), default="keras", help="what runs the model (%(default)s)"
     )
     p.add_argument("--overwrite", action="store_true", help="replace FILE")
-    p.set_defaults(run=_map)
+    p.set_defaults(run=_map, passes_beam_options=True)
 
 
 def _add_report(commands: Commands) -> None:
@@ -289,14 +308,26 @@ def _demo(args: argparse.Namespace) -> int:
 def _map(args: argparse.Namespace) -> int:
     from refine.mapping import mapping, reclassify
 
-    names = {field.name for field in dataclasses.fields(mapping.MapRequest)}
-    summary = mapping.refine_map(mapping.MapRequest(**{k: v for k, v in vars(args).items() if k in names}))
+    names = {field.name for field in dataclasses.fields(mapping.MapRequest)} - {"base", "out"}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    if len(args.base) > 1 or args.out.is_dir():
+        from refine.mapping import tiles
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        requests = [mapping.MapRequest(base=base, out=tiles.out_of(args.out, base), **given) for base in args.base]
+        summary = tiles.refine_tiles(requests, args.beam_options)
+    elif args.beam_options:
+        raise errors.InputError(
+            f"unrecognized arguments: {' '.join(args.beam_options)}. Options of Beam apply to several --base tiles."
+        )
+    else:
+        summary = mapping.refine_map(mapping.MapRequest(base=args.base[0], out=args.out, **given))
     for value, pixels in sorted(summary.pixels.items()):
         print(f"{reclassify.PROVENANCE_TITLES[reclassify.Provenance(value)]:<42}{pixels:>12,} pixels")
     for reason, count in sorted(summary.refused.items()):
         print(f"no imagery: {reason:<30}{count:>12,} pixels")
     print(args.out)
-    return command_line.DONE
+    return command_line.DONE_WITH_GAPS if summary.refused else command_line.DONE
 
 
 if __name__ == "__main__":

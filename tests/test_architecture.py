@@ -106,8 +106,13 @@ def test_only_rasters_and_cog_open_maps(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("path", _python_files("refine"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_refine_knows_the_dataset_only_through_tfds(path: pathlib.Path) -> None:
-    assert _rooms_imported(path) <= REFINE_MAY_IMPORT
+    assert _rooms_imported(path) <= REFINE_MAY_IMPORT | ({"pipeline"} if path.stem == "tiles" else set())
     assert not any("dataset_builder" in name or name.startswith("datasets") for name in _imports(path))
+
+
+@pytest.mark.parametrize("path", _python_files("refine"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_tiles_of_refine_know_beam(path: pathlib.Path) -> None:
+    assert path.stem == "tiles" or "apache_beam" not in _outside(path)
 
 
 @pytest.mark.parametrize("path", _python_files("refine"), ids=lambda p: str(p.relative_to(ROOT)))

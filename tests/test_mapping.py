@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import pathlib
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,11 +24,12 @@ import rasterio.transform
 
 from builder import errors
 from builder.legend import legend
-from builder.maps import agreement, cog, grid
+from builder.maps import agreement, cog, grid, rasters
 from builder.points import design, frame, table
-from refine.mapping import mapping
+from refine.mapping import changes, mapping, stac, writing
 from refine.mapping.reclassify import Provenance
 
+CONTENT = stac.Content(legend.read(writing.BASE_LEGEND), writing.provenance_legend(), {})
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
 BASE_PX = 30
@@ -76,7 +79,8 @@ def _frame(folder: pathlib.Path) -> None:
     for name in (frame.AGREEMENT, frame.HARMONIZED):
         cog.from_blocks(folder / name, cog.of_window(WINDOW), [(0, 0, layers[:1])])
     drawn = design.SamplingDesign(products=("globeland30",), base="globeland30", min_agreement=1)
-    metadata = {"design": drawn.to_json(), "products": [], "strata": {}, "shortfalls": [], "created_by": "tests"}
+    products = [{"name": "globeland30", "year": 2010}]
+    metadata = {"design": drawn.to_json(), "products": products, "strata": {}, "shortfalls": [], "created_by": "tests"}
     table.write(folder / frame.POINTS, table.SCHEMA.empty_table(), metadata)
     (folder / frame.IMAGERY).write_text(IMAGERY)
 
@@ -90,7 +94,7 @@ def _model(folder: pathlib.Path) -> None:
         folder,
         network.classifier,
         labels=legend.seven().names,
-        record={"dataset": "globeland_samples/rough:1.0.0", "settings": {}},
+        record={"dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
         history=[],
         fitted=calibration.fit(np.eye(7), np.arange(7)),
     )
@@ -106,7 +110,12 @@ def refined(world: pathlib.Path) -> pathlib.Path:
 
 def _request(world: pathlib.Path, out: pathlib.Path, **more: object) -> mapping.MapRequest:
     request = mapping.MapRequest(
-        world / "model", world / "n49_30_2010lc030.tif", world / "frame", out, min_confidence=0.0
+        world / "model",
+        world / "n49_30_2010lc030.tif",
+        world / "frame",
+        out,
+        min_confidence=0.0,
+        base_trust=1 / 7,  # a random model never outweighs a base that is trusted
     )
     return dataclasses.replace(request, **more)
 
@@ -127,7 +136,7 @@ def test_the_refined_map_lies_on_exactly_the_grid_of_the_base(world: pathlib.Pat
 
 def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathlib.Path) -> None:
     before, after = _read(world / "n49_30_2010lc030.tif"), _read(refined)
-    why, sure = _read(mapping.beside(refined, "provenance")), _read(mapping.beside(refined, "confidence"))
+    why, sure = _read(writing.beside(refined, "provenance")), _read(writing.beside(refined, "confidence"))
     np.testing.assert_array_equal(before != after, why == Provenance.CHANGED)
     assert (why[:2, :2] == Provenance.OUTSIDE_LEGEND).all()
     assert why[3, 3] == Provenance.NO_DATA
@@ -145,22 +154,142 @@ def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Pa
 
 def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refined: pathlib.Path) -> None:
     item = pystac.Item.from_file(str(refined.with_suffix(".json")))
-    assert set(item.assets) == {"map", "confidence", "provenance"}
-    assert json.loads(refined.with_suffix(".json").read_text())["properties"]["proj:epsg"] == 32649
-    rows = mapping.beside(refined, "changes", ".csv").read_text().splitlines()[1:]
-    changed = (_read(mapping.beside(refined, "provenance")) == Provenance.CHANGED).sum()
+    assert set(item.assets) == {"map", "confidence", "provenance", "changes", "changes_figure"}
+    assert all((refined.parent / asset.href).is_file() for asset in item.assets.values())
+    assert len(item.assets["provenance"].extra_fields["classification:classes"]) == 8
+    told = json.loads(refined.with_suffix(".json").read_text())  # pystac renames what newer extensions call otherwise
+    assert told["properties"]["proj:epsg"] == 32649
+    assert item.properties["start_datetime"].startswith("2010")
+    assert item.bbox[0] < 108.008 < item.bbox[2]
+    rows = writing.beside(refined, "changes", ".csv").read_text().splitlines()[1:]
+    changed = (_read(writing.beside(refined, "provenance")) == Provenance.CHANGED).sum()
     assert sum(int(row.split(",")[-2]) for row in rows) == changed
     assert sum(float(row.split(",")[-1]) for row in rows) == pytest.approx(changed * 0.09, rel=0.002)
 
 
-def test_nothing_is_replaced_silently(world: pathlib.Path, refined: pathlib.Path) -> None:
-    with pytest.raises(errors.RefusedOverwrite):
-        mapping.refine_map(_request(world, refined))
+@pytest.mark.parametrize(
+    "existing", ["r.tif", "r.json", "r_changes.csv", "r_confidence.tif", "r_provenance.tif.aux.xml"]
+)
+def test_nothing_is_replaced_silently(world: pathlib.Path, tmp_path: pathlib.Path, existing: str) -> None:
+    (tmp_path / existing).write_text("somebody's")
+    with pytest.raises(errors.RefusedOverwrite, match=existing):
+        mapping.refine_map(_request(world, tmp_path / "r.tif"))
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(existing, "somebody's")]
+
+
+def test_the_base_is_never_the_output(world: pathlib.Path) -> None:
+    base = world / "n49_30_2010lc030.tif"
+    with pytest.raises(errors.InputError, match="is the base map itself"):
+        mapping.refine_map(_request(world, base, overwrite=True))
+
+
+@pytest.mark.parametrize("name", ["refined", "refined.json", "."])
+def test_an_output_that_is_no_geotiff_is_refused(world: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
+    with pytest.raises(errors.InputError, match="expected the name of a GeoTIFF"):
+        mapping.refine_map(_request(world, tmp_path / name))
+
+
+def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
+    world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(changes, "draw", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            mapping.refine_map(_request(world, tmp_path / "r.tif"))
+    assert [p.name[:12] for p in tmp_path.iterdir()] == [".incomplete."]
+    mapping.refine_map(_request(world, tmp_path / "r.tif"))
+    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
+    assert sorted(tmp_path.iterdir()) == sorted(writing.outputs(tmp_path / "r.tif"))
+
+
+def test_only_the_blocks_of_the_map_itself_are_removed(tmp_path: pathlib.Path) -> None:
+    ours, others = ".incomplete.refined.0123456789abcdef", ".incomplete.refined.2010.0123456789abcdef"
+    (tmp_path / ours).mkdir()
+    (tmp_path / others).mkdir()
+    mapping.remove_blocks(tmp_path / "refined.tif")
+    assert [p.name for p in tmp_path.iterdir()] == [others]
+
+
+def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
+    world: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    frame = tmp_path / "frame"
+    shutil.copytree(world / "frame", frame)
+    rules = IMAGERY.replace("[rules]", '[rules]\ndates = ["2012-01-01", "2013-12-31"]')
+    (frame / "imagery.toml").write_text(rules)
+    with pytest.raises(errors.InputError, match=r"no pixel of the \d+ to reclassify has imagery: date"):
+        mapping.refine_map(_request(world, tmp_path / "r.tif", frame=frame))
+    assert [p.name for p in tmp_path.iterdir()] == ["frame"]
+
+
+@pytest.mark.parametrize("bbox", [(10.0, 10.0, 11.0, 11.0), (179.0, 34.0, -179.0, 35.0)])
+def test_a_region_that_misses_the_base_is_refused(
+    world: pathlib.Path, tmp_path: pathlib.Path, bbox: tuple[float, float, float, float]
+) -> None:
+    with pytest.raises(errors.InputError, match="nothing would be reclassified"):
+        mapping.refine_map(_request(world, tmp_path / "r.tif", bbox=bbox))
+    assert not list(tmp_path.iterdir())
+
+
+def test_codes_of_another_map_are_refused_before_anything_is_classified(
+    world: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    base = tmp_path / "n49_30_2010lc030.tif"
+    codes = _read(world / "n49_30_2010lc030.tif")
+    codes[-1, -1] = 33
+    with rasterio.open(world / "n49_30_2010lc030.tif") as source, rasterio.open(base, "w", **source.profile) as copy:
+        copy.write(codes, 1)
+    with pytest.raises(errors.InputError, match=r"not globeland30's: 33 .*gdal_edit.py -a_nodata 33"):
+        mapping.refine_map(_request(world, tmp_path / "r.tif", base=base))
+    assert [p.name for p in tmp_path.iterdir()] == [base.name]
+
+
+def test_a_base_without_a_crs_is_refused_with_its_cure(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    base = tmp_path / "n49_30_2010lc030.tif"
+    with rasterio.open(world / "n49_30_2010lc030.tif") as source:
+        profile = source.profile | {"crs": None}
+        with rasterio.open(base, "w", **profile) as copy:
+            copy.write(source.read())
+    with pytest.raises(errors.InputError, match=r"gdal_edit\.py -a_srs"):
+        mapping.refine_map(_request(world, tmp_path / "r.tif", base=base))
+
+
+def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    frame = tmp_path / "frame"
+    shutil.copytree(world / "frame", frame)
+    request = _request(world, tmp_path / "r.tif", frame=frame)
+    identities = {mapping.plan_of(request).identity}
+    for more in ({"block_px": 64}, {"base_trust": 0.6}, {"bbox": (108.0, 34.0, 108.01, 34.01)}):
+        identities.add(mapping.plan_of(dataclasses.replace(request, **more)).identity)
+    assert len(identities) == 4
+    assert mapping.plan_of(request).identity in identities  # nothing of it depends on the moment
+    code = (
+        "import sys, pickle; from refine.mapping import mapping; "
+        "print(mapping.plan_of(pickle.load(sys.stdin.buffer)).identity)"
+    )
+    shutil.copy(frame / "scenes" / "a.tif", frame / "scenes" / "b.tif")  # a scene more; the index is kept per process
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, input=pickle.dumps(request), capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() not in identities
+
+
+def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    base = tmp_path / "n01_50_2010lc030.tif"
+    map_files.geotiff(base, np.full((4, 4), 20, np.uint8), crs="EPSG:4326", origin=(179.99, 51.0), pixel=0.005)
+    item = json.loads(stac.item(base, rasters.describe(base), {}, CONTENT, year=2010))
+    assert item["bbox"] == [179.99, 50.98, -179.99, 51.0]
+    assert item["geometry"]["type"] == "MultiPolygon"
+    corners = np.array([xy for part in item["geometry"]["coordinates"] for xy in part[0]])
+    assert np.abs(corners[:, 0]).min() == pytest.approx(179.99)
 
 
 def test_a_region_leaves_the_rest_alone(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
     mapping.refine_map(_request(world, tmp_path / "r.tif", bbox=(108.0, 34.006, 108.006, 34.008)))
-    why = _read(mapping.beside(tmp_path / "r.tif", "provenance"))
+    why = _read(writing.beside(tmp_path / "r.tif", "provenance"))
     assert (why[0, 5:] == Provenance.OUTSIDE_REGION).all()
     assert 0 < np.isin(why, [Provenance.CHANGED, Provenance.CONFIRMED]).sum() < 200
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pyproj
 import shapely
+import shapely.affinity
 from shapely.geometry.base import BaseGeometry
 
 WGS84 = pyproj.Geod(ellps="WGS84")
@@ -64,15 +65,8 @@ class Footprint:
     @functools.cached_property
     def polygon(self) -> BaseGeometry:
         """The footprint in degrees; two parts, one on either side, where it crosses 180 degrees."""
-        ring = self.corners()
-        ring[:, 0] = self.lon + wrapped(ring[:, 0] - self.lon)
-        whole = shapely.Polygon(ring)
-        if ring[:, 0].min() >= -180.0 and ring[:, 0].max() <= 180.0:
-            return whole
-        shift = -360.0 if ring[:, 0].max() > 180.0 else 360.0
-        inside = shapely.box(-180.0, -90.0, 180.0, 90.0)
-        moved = shapely.transform(whole, lambda xy: xy + np.array([shift, 0.0]))
-        return shapely.union(shapely.intersection(whole, inside), shapely.intersection(moved, inside))
+        corners = self.corners()
+        return split_at_180(corners[:, 0], corners[:, 1])
 
 
 def nodes(centres: np.ndarray, size_m: float, count: int) -> np.ndarray:
@@ -90,6 +84,22 @@ def nodes(centres: np.ndarray, size_m: float, count: int) -> np.ndarray:
     start_lon, start_lat = (np.broadcast_to(centres[:, i, None, None], azimuth.shape).ravel() for i in (0, 1))
     lon, lat, _ = WGS84.fwd(start_lon, start_lat, azimuth.ravel(), distance.ravel())
     return np.stack([wrapped(np.asarray(lon)), np.asarray(lat)], axis=-1).reshape(*azimuth.shape, 2)
+
+
+def split_at_180(lon: np.ndarray, lat: np.ndarray) -> BaseGeometry:
+    """The area within a ring of float64[n] degrees; two parts, one on either side, where it crosses 180 degrees.
+
+    Neighbours along the ring are less than 180 degrees of longitude apart.
+    """
+    turned = np.unwrap(lon, period=360.0)
+    whole = shapely.Polygon(np.column_stack([turned, lat]))
+    if turned.min() >= -180.0 and turned.max() <= 180.0:
+        return whole
+    inside = shapely.box(-180.0, -90.0, 180.0, 90.0)
+    parts = [
+        shapely.intersection(shapely.affinity.translate(whole, xoff=shift), inside) for shift in (-360.0, 0.0, 360.0)
+    ]
+    return shapely.union_all([part for part in parts if part.area > 0.0])
 
 
 def bounds_of_corners(corners: np.ndarray) -> tuple[float, float, float, float]:

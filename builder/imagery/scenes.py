@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +29,22 @@ class SceneIndex:
         for area, scene in pairs.tolist():
             found[area].append(self.scenes[scene])
         return found
+
+    def fingerprint(self) -> str:
+        """sha256 over all scenes: another scene, date or rule, or a local file of other size or time, changes it."""
+        total = hashlib.sha256()
+        for scene in self.scenes:
+            total.update(f"{scene!r} {_state_of_file(scene.pixels.path)}\n".encode())
+        return total.hexdigest()
+
+
+def _state_of_file(path: str) -> tuple[int, int] | None:
+    """(size, time of change) of a local file; of a remote one nothing is known without asking for it."""
+    try:
+        found = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _boxes(bounds: Sequence[source.Bounds]) -> tuple[np.ndarray, np.ndarray]:

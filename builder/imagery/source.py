@@ -144,6 +144,14 @@ class Source(Protocol):
         """
         ...
 
+    def fingerprint(self) -> str:
+        """Digest of all that could be found: work that was begun on other imagery is not gone on with.
+
+        Raises:
+          errors.InputError: as `find` does.
+        """
+        ...
+
     def read(self, scene: Scene, grids: Sequence[GroundGrid]) -> list[Patch | Unreadable]:
         """The scene's pixels on each grid, in order. A fault of one grid does not spoil the others."""
         ...

@@ -37,6 +37,10 @@ class Catalogue:
         """See `source.Source`; the catalogue is read once per process."""
         return _index(self).find(areas)
 
+    def fingerprint(self) -> str:
+        """See `source.Source`."""
+        return _index(self).fingerprint()
+
     def read(self, scene: source.Scene, grids: Sequence[source.GroundGrid]) -> list[source.Patch | source.Unreadable]:
         """See `source.Source`."""
         return cogs.read(scene.pixels, grids)

@@ -45,7 +45,7 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
     else:
         return Region(_window_of_base(base))
     if bbox is not None:
-        _refuse_swapped(*bbox)
+        refuse_swapped(*bbox)
     if not base.files_over(*region.window.bounds):
         west, south, east, north = _window_of_base(base).bounds
         raise errors.InputError(
@@ -55,8 +55,12 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
     return region
 
 
-def _refuse_swapped(west: float, south: float, east: float, north: float) -> None:
-    """A box across 180 degrees that covers more than half the globe is one with W and E swapped."""
+def refuse_swapped(west: float, south: float, east: float, north: float) -> None:
+    """A box across 180 degrees that covers more than half the globe is one with W and E swapped.
+
+    Raises:
+      errors.InputError: with the box as it was meant.
+    """
     if east + 360.0 - west > 180.0 and west > east:
         raise errors.InputError(
             f"--bbox: expected W,S,E,N; received W={west:g} > E={east:g}, a box {east + 360.0 - west:g} degrees wide "

@@ -6,7 +6,7 @@ import collections
 import csv
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyproj
@@ -28,6 +28,12 @@ class Changes:
         pixels = collections.Counter(self.pixels) + collections.Counter(other.pixels)
         hectares = collections.Counter(self.hectares) + collections.Counter(other.hectares)
         return Changes(dict(pixels), dict(hectares))
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[float]]) -> Changes:
+        """The table of (from, to, pixels, hectares)."""
+        told = [((int(before), int(after)), int(pixels), float(area)) for before, after, pixels, area in rows]
+        return cls({pair: pixels for pair, pixels, _ in told}, {pair: area for pair, _, area in told})
 
     def rows(self) -> list[tuple[int, int, int, float]]:
         """(from, to, pixels, hectares), the largest change first."""
@@ -63,17 +69,16 @@ def write_csv(changes: Changes, names: Mapping[int, str], path: pathlib.Path) ->
 
 def draw(changes: Changes, names: Mapping[int, str], colours: Mapping[int, str], path: pathlib.Path) -> None:
     """Draws the change table as a matrix of hectares (rows from, columns to) into a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    import matplotlib.figure
 
     before = sorted({a for a, _ in changes.pixels})
     after = sorted({b for _, b in changes.pixels})
     if not before:
-        before = after = sorted(names)[:1]
+        _draw_nothing(path)
+        return
     hectares = np.array([[changes.hectares.get((a, b), 0.0) for b in after] for a in before])
-    figure, axes = pyplot.subplots(figsize=(1.8 + 1.15 * len(after), 1.6 + 0.6 * len(before)), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(1.8 + 1.15 * len(after), 1.6 + 0.6 * len(before)), layout="constrained")
+    axes = figure.subplots()
     axes.imshow(hectares, cmap="Purples", aspect="auto")
     for (row, column), value in np.ndenumerate(hectares):
         if value > 0:
@@ -89,4 +94,12 @@ def draw(changes: Changes, names: Mapping[int, str], colours: Mapping[int, str],
     axes.set(xlabel="to (refined map)", ylabel="from (base map)", title="Changed area, hectares on the ellipsoid")
     with atomic.file(path) as temporary:
         figure.savefig(temporary, dpi=150)
-    pyplot.close(figure)
+
+
+def _draw_nothing(path: pathlib.Path) -> None:
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(figsize=(4, 1), layout="constrained")
+    figure.text(0.5, 0.5, "No pixel changed its class.", ha="center", va="center")
+    with atomic.file(path) as temporary:
+        figure.savefig(temporary, dpi=150)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import multiprocessing
 import pathlib
@@ -59,65 +60,87 @@ class KerasEngine:
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Engine`."""
-        from refine.dataset import batches
-
-        pixels = np.stack([batches.resized(chip, self.loaded.size_px) for chip in chips])
-        logits = self.loaded.logits(pixels, CHIPS_PER_RUN)
+        logits = self.loaded.logits(_fitted(chips, self.loaded.size_px), CHIPS_PER_RUN)
         return logits, self.loaded.probabilities(logits)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OnnxEngine:
-    """The model's ONNX export on ONNX Runtime: starts faster and needs less memory than Keras."""
+    """The model's ONNX export on ONNX Runtime: starts faster and needs less memory than Keras.
+
+    Chips are resized as `KerasEngine` does, so that both see the same grey levels.
+    """
 
     session: Any
     labels: tuple[str, ...]
     digest: str
     dataset: str
+    size_px: int
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Engine`."""
+        fitted = _fitted(chips, self.size_px)
         runs = [
-            self.session.run(["logits", "probabilities"], {"chips": chips[i : i + CHIPS_PER_RUN]})
-            for i in range(0, len(chips), CHIPS_PER_RUN)
+            self.session.run(["logits", "probabilities"], {"chips": fitted[i : i + CHIPS_PER_RUN]})
+            for i in range(0, len(fitted), CHIPS_PER_RUN)
         ]
         return np.concatenate([r[0] for r in runs]), np.concatenate([r[1] for r in runs]).astype(np.float64)
 
 
-def open_engine(name: str, model: pathlib.Path, *, chip_px: int) -> Engine:
-    """The engine called `name` with the model of a folder that `train` wrote.
+def open_engine(name: str, model: pathlib.Path) -> Engine:
+    """The engine called `name` with the model of a folder that `train` wrote; the last one opened is kept.
 
     Raises:
       errors.InputError: if there is no such engine, its package is missing, or the folder is not a whole model.
     """
     from refine.models import export
 
+    if name not in ENGINES:
+        raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
+    return _opened(name, model, str(export.read_record(model)["files"][export.MODEL]))
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(name: str, model: pathlib.Path, digest: str) -> Engine:
+    from refine.models import export
+
     if name == "keras":
         return KerasEngine(export.load_model(model))
-    if name == "onnxruntime":
-        path = _exported(model, chip_px)
-        record = export.read_record(model)
-        return OnnxEngine(_session(path), _labels(path), str(record["files"][export.MODEL]), str(record["dataset"]))
-    raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
+    runtime = _onnxruntime()
+    path = _exported(model)
+    session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
+    (chips,) = session.get_inputs()
+    record = export.read_record(model)
+    return OnnxEngine(session, _labels(path), digest, str(record["dataset"]), int(chips.shape[1]))
 
 
-def _exported(model: pathlib.Path, chip_px: int) -> pathlib.Path:
+def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
+    """uint8[n, size_px, size_px, rgb] of chips[n, y, x, rgb]."""
+    from refine.dataset import batches
+
+    return np.stack([batches.resized(chip, size_px) for chip in chips])
+
+
+def _exported(model: pathlib.Path) -> pathlib.Path:
     """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
     from refine.models import export
 
+    path = export.current_onnx(model)
+    if path is not None:
+        return path
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-        return process.submit(export.export_onnx, model, chip_px=chip_px).result()
+        return process.submit(export.export_onnx, model).result()
 
 
-def _session(path: pathlib.Path) -> Any:
+def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
         raise errors.InputError(
             "--engine onnxruntime needs the package onnxruntime: install globeland[refine], or use --engine keras."
         ) from error
-    return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+    return onnxruntime
 
 
 def _labels(path: pathlib.Path) -> tuple[str, ...]:

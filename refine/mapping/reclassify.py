@@ -51,7 +51,12 @@ PROVENANCE_COLOURS = {
     Provenance.OUTSIDE_LEGEND: "#a65628",
     Provenance.OUTSIDE_REGION: "#f0f0f0",
 }
+CLASSIFIED = (Provenance.CONFIRMED, Provenance.CHANGED, Provenance.UNSURE)
 NOT_CLASSIFIED = 255  # value of the confidence raster where no chip was classified
+# Before the picture, where products disagree, the base map is taken to be as likely right as wrong.
+BASE_TRUST = 0.5
+MIN_CONFIDENCE = 0.5
+SMALLEST = 1e-12  # a probability that is never exactly 0: two certainties of the opposite must not divide by 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,7 +64,8 @@ class Refined:
     """One block of the refined map.
 
     codes: uint8[y, x], codes of the base map.
-    confidence: uint8[y, x], calibrated probability of the predicted class in percent, NOT_CLASSIFIED elsewhere.
+    confidence: uint8[y, x], probability in percent of the class that the map holds, given picture and base map;
+      NOT_CLASSIFIED where no picture was classified.
     provenance: uint8[y, x], values of `Provenance`.
     """
 
@@ -104,6 +110,42 @@ def wanted(provenance: np.ndarray, *, include_undetermined: bool) -> np.ndarray:
     return np.asarray(asked)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rule:
+    """When a prediction replaces the code of the base map.
+
+    class_codes: uint8[class], raster code of each class the model knows.
+    base_trust: 0..1, how likely the base map is right where products disagree, before any picture is looked at. The
+      picture must outweigh it: where it cannot tell two classes apart, the base map's class stays.
+    min_confidence: 0..1; a pixel whose new class is less likely than this keeps its code.
+    """
+
+    class_codes: np.ndarray
+    base_trust: float = BASE_TRUST
+    min_confidence: float = MIN_CONFIDENCE
+
+
+def weighed(probabilities: np.ndarray, base_classes: np.ndarray, rule: Rule) -> np.ndarray:
+    """float64[n, class]: probabilities given the picture and the base map's class, each row sums to 1.
+
+    Bayes' rule for two independent witnesses. The base map's class has `base_trust` beforehand, the other classes
+    share the rest equally; the model was trained on equally many examples of each class, so its probabilities are
+    proportional to likelihoods. A trust of 1 / classes leaves them as they are, as does a class the model lacks.
+
+    Args:
+      probabilities: float[n, class], calibrated, from the picture alone.
+      base_classes: uint8[n], code of the base map's class in the legend.
+      rule: trust and class codes.
+    """
+    classes = len(rule.class_codes)
+    is_base = rule.class_codes[np.newaxis] == base_classes[:, np.newaxis]
+    beforehand = np.where(is_base, rule.base_trust, (1.0 - rule.base_trust) / max(1, classes - 1))
+    beforehand[~is_base.any(axis=1)] = 1.0
+    joint = np.maximum(probabilities, SMALLEST) * np.maximum(beforehand, SMALLEST)
+    shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
+    return shares
+
+
 def decide(
     base: np.ndarray,
     provenance: np.ndarray,
@@ -111,11 +153,9 @@ def decide(
     pictured: np.ndarray,
     probabilities: np.ndarray,
     table: crosswalk.Crosswalk,
-    class_codes: np.ndarray,
-    *,
-    min_confidence: float,
+    rule: Rule,
 ) -> Refined:
-    """The refined block: predictions that are sure enough replace base codes of another class.
+    """The refined block: predictions that outweigh the base map and are sure enough replace codes of another class.
 
     A base code that already means the predicted class stays (shrubland predicted as grass_shrub stays shrubland).
 
@@ -126,8 +166,7 @@ def decide(
       pictured: bool[n], whether a chip could be taken; its m true entries are those of `probabilities`.
       probabilities: float32[m, class], calibrated, each row sums to 1.
       table: crosswalk of the base map.
-      class_codes: uint8[class], raster code of each class the model knows.
-      min_confidence: 0..1; below it the base code is kept.
+      rule: class codes, trust in the base map, least confidence.
     """
     codes, confidence, provenance = base.copy(), np.full(base.shape, NOT_CLASSIFIED, np.uint8), provenance.copy()
     rows, columns = np.nonzero(asked)
@@ -135,14 +174,16 @@ def decide(
     rows, columns = rows[pictured], columns[pictured]
     if not len(rows):
         return Refined(codes, confidence, provenance)
-    before = base[rows, columns]
-    predicted = class_codes[probabilities.argmax(axis=1)]
-    sure = probabilities.max(axis=1)
-    same = crosswalk.recode(before, table, "dominant", source="the base map") == predicted
-    changed = ~same & (sure >= min_confidence)
+    before = crosswalk.recode(base[rows, columns], table, "dominant", source="the base map")
+    shares = weighed(probabilities, before, rule)
+    seen = probabilities.argmax(axis=1)
+    predicted, likely = rule.class_codes[seen], shares[np.arange(len(seen)), seen]
+    of_base = (shares * (rule.class_codes[np.newaxis] == before[:, np.newaxis])).sum(axis=1)  # 0: a class it lacks
+    is_same, is_sure = predicted == before, (likely >= rule.min_confidence) & (likely >= of_base)
+    changed = ~is_same & is_sure
     codes[rows[changed], columns[changed]] = predicted[changed]
-    confidence[rows, columns] = np.rint(sure * 100.0).astype(np.uint8)
+    confidence[rows, columns] = np.rint(np.where(changed, likely, of_base) * 100.0).astype(np.uint8)
     provenance[rows, columns] = np.select(
-        [sure < min_confidence, same], [Provenance.UNSURE, Provenance.CONFIRMED], Provenance.CHANGED
+        [~is_sure, is_same], [Provenance.UNSURE, Provenance.CONFIRMED], Provenance.CHANGED
     )
     return Refined(codes, confidence, provenance)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyproj
+import shapely
 
-from builder import atomic
+from builder.chips import footprint
 from builder.legend import legend
 from builder.maps import rasters
 
@@ -19,68 +21,73 @@ EXTENSIONS = (
     "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
 )
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-BASE_YEAR = 2010  # of the base map: what the item's time range says
 EDGE_POINTS = 9  # per side of the footprint: sides of a projected grid are curved in degrees
+DIGITS = 7  # of degrees: about a centimetre
 
 
-def write_item(
-    out: pathlib.Path,
-    companions: Sequence[pathlib.Path],
-    base: rasters.RasterFile,
-    tags: Mapping[str, str],
-    classes: legend.Legend,
-) -> None:
-    """Writes the item of the map `out` to its name with .json; assets are named relative to it."""
-    item = {
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What the rasters of a map hold: classes, kinds of provenance, and plain values that count the pixels."""
+
+    classes: legend.Legend
+    provenance: legend.Legend
+    summary: Mapping[str, Any]
+
+
+def item(out: pathlib.Path, base: rasters.RasterFile, tags: Mapping[str, str], content: Content, *, year: int) -> str:
+    """The item of the map `out` as JSON text; assets are named relative to it, `year` is what the base describes."""
+    stem = out.stem
+    assets = {
+        "map": _asset(out.name, COG, "data", content.classes),
+        "confidence": _asset(f"{stem}_confidence{out.suffix}", COG, "metadata"),
+        "provenance": _asset(f"{stem}_provenance{out.suffix}", COG, "metadata", content.provenance),
+        "changes": _asset(f"{stem}_changes.csv", "text/csv", "metadata"),
+        "changes_figure": _asset(f"{stem}_changes.png", "image/png", "overview"),
+    }
+    told = {
         "type": "Feature",
         "stac_version": "1.0.0",
         "stac_extensions": list(EXTENSIONS),
-        "id": out.stem,
+        "id": stem,
         **_place(base),
         "properties": {
             "datetime": None,
-            "start_datetime": f"{BASE_YEAR}-01-01T00:00:00Z",
-            "end_datetime": f"{BASE_YEAR}-12-31T23:59:59Z",
+            "start_datetime": f"{year}-01-01T00:00:00Z",
+            "end_datetime": f"{year}-12-31T23:59:59Z",
             "description": "Base map whose inconsistent cells were reclassified from very-high-resolution imagery",
             "proj:epsg": pyproj.CRS.from_user_input(base.crs).to_epsg(),
             "proj:shape": list(base.shape),
             "proj:transform": list(base.transform),
             **{key.lower().replace("globeland_", "globeland:"): value for key, value in tags.items()},
+            "globeland:summary": dict(content.summary),
         },
         "links": [],
-        "assets": {
-            "map": _asset(out, "data") | {"classification:classes": [_class(c) for c in classes.classes]},
-            **{path.stem.removeprefix(f"{out.stem}_"): _asset(path, "metadata") for path in companions},
-        },
+        "assets": assets,
     }
-    with atomic.file(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(item, indent=1), encoding="utf-8")
+    return json.dumps(told, indent=1)
 
 
-def _asset(path: pathlib.Path, role: str) -> dict[str, Any]:
-    return {"href": f"./{path.name}", "type": COG, "roles": [role]}
+def _asset(name: str, media: str, role: str, classes: legend.Legend | None = None) -> dict[str, Any]:
+    told: dict[str, Any] = {"href": f"./{name}", "type": media, "roles": [role]}
+    return told | ({"classification:classes": [_class(c) for c in classes.classes]} if classes else {})
 
 
 def _class(c: legend.LandCoverClass) -> dict[str, Any]:
-    return {
-        "value": c.code,
-        "name": c.name,
-        "title": c.title,
-        "description": c.definition,
-        "color_hint": c.colour[1:].upper(),
-    }
+    told = {"value": c.code, "name": c.name, "title": c.title, "color_hint": c.colour[1:].upper()}
+    return told | ({"description": c.definition} if c.definition else {})
 
 
 def _place(base: rasters.RasterFile) -> dict[str, Any]:
+    """Geometry and bbox: two polygons and west > east where the map crosses 180 degrees (RFC 7946, 3.1.9 and 5.2)."""
     left, bottom, right, top = base.bounds
     along_x, along_y = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
     x = np.concatenate([along_x[:-1], np.full(EDGE_POINTS - 1, right), along_x[::-1][:-1], np.full(EDGE_POINTS, left)])
     y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])
     to_degrees = pyproj.Transformer.from_crs(base.crs, "EPSG:4326", always_xy=True)
-    lon, lat = to_degrees.transform(x, y)
-    ring = [[round(float(a), 7), round(float(b), 7)] for a, b in zip(lon, lat, strict=True)]
-    ring[-1] = ring[0]
-    return {
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-        "bbox": [min(p[0] for p in ring), min(p[1] for p in ring), max(p[0] for p in ring), max(p[1] for p in ring)],
-    }
+    lon, lat = (np.round(np.asarray(v), DIGITS) for v in to_degrees.transform(x, y))
+    area = footprint.split_at_180(lon, lat)
+    west, south, east, north = footprint.bounds_of_corners(np.column_stack([lon, lat]))
+    if west >= east and shapely.get_num_geometries(area) == 1:  # wider than half the globe, or all around it
+        west, _, east, _ = area.bounds
+    box = [round(float(v), DIGITS) for v in (west, south, east, north)]
+    return {"geometry": json.loads(shapely.to_geojson(area)), "bbox": box}

@@ -27,6 +27,8 @@ FORMAT = 1
 MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
     "model.keras", "training.json", "history.csv", "labels.json", "calibration.json",
 )  # fmt: skip
+ONNX = "model.onnx"
+ONNX_FORMAT = 1  # raise it when the same model is exported otherwise
 PARITY = 1e-4  # largest difference of logits between engines
 OPSET = 17
 _PACKAGES = ("globeland", "keras", "tensorflow", "tensorflow-cpu", "jax", "tensorflow-datasets", "numpy")
@@ -117,12 +119,30 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
             f"{folder} is not a model: expected a folder with {MODEL} and {TRAINING}, as `refine train` writes it."
             + (f" {waiting} holds an unfinished training: run the same `train` again to go on." * waiting.is_dir())
         )
-    record: dict[str, Any] = _read_json(folder / TRAINING)
+    record = _checked_record(folder)
     for name, digest in record["files"].items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
             state = "differs from what was written" if (folder / name).is_file() else "is missing"
             raise errors.InputError(f"{folder}: {name} {state}. Copy the whole folder again, or train again.")
     return record
+
+
+def _checked_record(folder: pathlib.Path) -> dict[str, Any]:
+    """training.json, if it names all files of a model."""
+    try:
+        record: dict[str, Any] = _read_json(folder / TRAINING)
+        missing = {MODEL, LABELS, CALIBRATION} - set(record["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _half_written(folder) from error
+    if missing or not {"dataset", "settings"} <= record.keys():
+        raise _half_written(folder)
+    return record
+
+
+def _half_written(folder: pathlib.Path) -> errors.InputError:
+    return errors.InputError(
+        f"{folder / TRAINING} is half written or not ours. Copy the whole model folder again, or train again."
+    )
 
 
 def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:
@@ -134,17 +154,17 @@ def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.
     Raises:
       errors.InputError: under another backend than TensorFlow, or if the ONNX model disagrees with Keras.
     """
+    if (kept := current_onnx(folder, chip_px=chip_px)) is not None:
+        return kept
     _needs_tensorflow("ONNX")
     import onnx
     import tensorflow as tf
     import tf2onnx
 
-    path = folder / "model.onnx"
+    path = folder / ONNX
     loaded = load_model(folder)
     side = chip_px or loaded.size_px
-    identity = {"model_sha256": loaded.digest, "chip_px": str(side), "temperature": repr(loaded.temperature)}
-    if path.is_file() and _onnx_properties(path).items() >= identity.items():
-        return path
+    identity = _onnx_identity(read_record(folder), side, loaded.temperature)
     served = served_model(loaded, chip_px=side)
     signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="chips")]
     # The converter copies the whole graph before each of its passes, to go on should one fail: several gigabytes.
@@ -159,6 +179,29 @@ def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.
         onnx.save(graph, str(temporary))
         _check_parity(temporary, served, side)
     return path
+
+
+def current_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path | None:
+    """`folder`/model.onnx if it was made from the model of the folder for chips of that size, without loading Keras.
+
+    Raises:
+      errors.InputError: if the folder is not a whole model.
+    """
+    record, path = read_record(folder), folder / ONNX
+    if not path.is_file():
+        return None
+    side = chip_px or int(record["settings"].get("size_px", 0))
+    wanted = _onnx_identity(record, side, float(_read_json(folder / CALIBRATION)["temperature"]))
+    return path if _onnx_properties(path).items() >= wanted.items() else None
+
+
+def _onnx_identity(record: Mapping[str, Any], side: int, temperature: float) -> dict[str, str]:
+    return {
+        "model_sha256": str(record["files"][MODEL]),
+        "chip_px": str(side),
+        "temperature": repr(temperature),
+        "format": str(ONNX_FORMAT),
+    }
 
 
 def export_saved_model(folder: pathlib.Path, out: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:

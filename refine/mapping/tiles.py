@@ -1,0 +1,99 @@
+"""Many base tiles through Beam: each is refined whole by one worker, into one folder; their sums add up."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import pathlib
+import tempfile
+from collections.abc import Iterable, Sequence
+
+import apache_beam as beam
+
+from builder import atomic, errors
+from builder.pipeline import options
+from refine.mapping import blocks, mapping, writing
+
+
+def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
+    """Where the refined map of one base tile lies in the folder of all."""
+    return folder / f"{base.stem}_refined.tif"
+
+
+def refine_tiles(requests: Sequence[mapping.MapRequest], beam_options: Sequence[str] = ()) -> blocks.MapSummary:
+    """Refines every tile that is not refined yet, and returns the sum over all tiles.
+
+    Killed and run again, finished tiles are read, and the others go on at the block they were in.
+
+    Args:
+      requests: one per tile; inputs and outputs lie where all workers see them under the same path.
+      beam_options: as `builder.pipeline.options.runner_options` takes them; none run in this process.
+
+    Raises:
+      errors.InputError: if any tile cannot be refined, before the first one is begun where that can be told.
+    """
+    options.runner_options(beam_options)
+    _refuse_twins(requests)
+    for request in requests:
+        if finished(request) is None:
+            mapping.check_out(request)
+            mapping.plan_of(request)
+    with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=requests[0].out.parent) as scratch:
+        result = pathlib.Path(scratch) / "summary.json"
+        with options.run(beam_options) as pipeline:
+            _ = (
+                pipeline
+                | "Tiles" >> beam.Create(requests, reshuffle=False)
+                | RefineTiles()
+                | "KeepSummary" >> beam.Map(_keep, result)
+            )
+        return blocks.MapSummary.from_json(json.loads(result.read_text(encoding="utf-8")))
+
+
+@dataclasses.dataclass
+class RefineTiles(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """MapRequest -> one `blocks.MapSummary`, the sum over all tiles; the maps are on disk."""
+
+    def expand(self, requests: beam.PCollection) -> beam.PCollection:
+        """The route."""
+        return (
+            requests
+            | "SpreadOverWorkers" >> beam.Reshuffle()
+            | "RefineTile" >> beam.Map(refine_tile)
+            | "AddSummaries" >> beam.CombineGlobally(total)
+        )
+
+
+def refine_tile(request: mapping.MapRequest) -> blocks.MapSummary:
+    """The summary of one tile, which is refined unless it was before."""
+    summary = finished(request)
+    return mapping.refine_map(request) if summary is None else summary
+
+
+def finished(request: mapping.MapRequest) -> blocks.MapSummary | None:
+    """The summary of the map that `request` would make, if it is there already.
+
+    Raises:
+      errors.InputError: as `mapping.plan_of` does.
+    """
+    identity = writing.identity_of(request.out) if request.out.is_file() else None
+    if identity is None or identity != mapping.plan_of(request).identity:
+        return None
+    return writing.summary_of(request.out)
+
+
+def total(summaries: Iterable[blocks.MapSummary]) -> blocks.MapSummary:
+    """The sum of any number of summaries."""
+    return sum(summaries, blocks.MapSummary())
+
+
+def _refuse_twins(requests: Sequence[mapping.MapRequest]) -> None:
+    names = collections.Counter(request.out for request in requests)
+    if twins := sorted(str(out) for out, count in names.items() if count > 1):
+        raise errors.InputError(f"--base: several tiles have one name, so that each would be written to {twins[0]}.")
+
+
+def _keep(summary: blocks.MapSummary, path: pathlib.Path) -> None:
+    with atomic.file(path) as temporary:
+        temporary.write_text(json.dumps(summary.as_json()), encoding="utf-8")
