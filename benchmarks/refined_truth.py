@@ -88,7 +88,7 @@ def refined(folder: pathlib.Path, seed: int, weights: str, size: int, pair: list
         )
         call(
             f"python -m refine map --model {model} --base {tile} --frame {world}/frame --aoi {folder}/cells.geojson "
-            f"--engine onnxruntime --min-confidence 0.5 --out {out}"
+            f"--engine onnxruntime --out {out}"
         )
     return read(folder, tile, frames.Frame.open(world / "frame"), drawn_cells(frames.Frame.open(world / "frame"), seed))
 
@@ -189,11 +189,21 @@ def interval(pixels: Pixels, values: np.ndarray, chosen: np.ndarray) -> list[flo
 
 
 def between(pixels: Pixels, one: str, two: str) -> dict[str, dict[str, list[float]]]:
-    """Accuracy within the pixels whose truth is either of two classes that look alike."""
+    """Accuracy among two classes that look alike: where the truth is one of them, and where GlobeLand30 says so too.
+
+    The second part tells of gains between the two; in the first GlobeLand30 may hold a third class, which a picture
+    can rule out.
+    """
     codes = [legend.seven().by_name(name).code for name in (one, two)]
-    chosen = pixels.inconsistent & np.isin(pixels.truth, codes)
-    told = {name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()}
-    return {f"truth {one} or {two}, inconsistent": told | {"gain": difference(pixels, "GlobeLand30", chosen)}}
+    is_pair = pixels.inconsistent & np.isin(pixels.truth, codes)
+    parts = {"truth": is_pair, "truth and GlobeLand30": is_pair & np.isin(pixels.maps["GlobeLand30"], codes)}
+    return {
+        f"{part} {one} or {two}, inconsistent": {
+            name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()
+        }
+        | {"refined - GlobeLand30": difference(pixels, "GlobeLand30", chosen)}
+        for part, chosen in parts.items()
+    }
 
 
 def table(results: list[dict[str, dict[str, list[float]]]]) -> str:

@@ -31,10 +31,12 @@ def test_calibration_never_changes_the_decision() -> None:
     assert (decisions[0] == decisions[1]).all() and (decisions[1] == decisions[2]).all()
 
 
-def test_a_set_without_a_mistake_has_a_finite_temperature() -> None:
-    fitted = calibration.fit(np.eye(3) * 5, np.arange(3))
-    assert calibration.COLDEST <= fitted.temperature < 1
-    assert fitted.nll_after < 1e-12
+@pytest.mark.parametrize("size", [3, 30, 300])
+def test_without_a_mistake_confidence_grows_with_the_number_of_examples(size: int) -> None:
+    logits = np.tile(np.eye(3) * 5, (size // 3, 1))
+    fitted = calibration.fit(logits, np.tile(np.arange(3), size // 3))
+    confidence = calibration.probabilities(logits, fitted.temperature).max(axis=1)
+    np.testing.assert_allclose(confidence, (size + 1) / (size + 2), rtol=1e-4)  # Platt: one more right, one wrong
 
 
 def test_the_calibration_error_of_a_known_case() -> None:
