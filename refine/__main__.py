@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_demo(commands: Commands) -> None:
     p = commands.add_parser("demo", help="the whole road on a generated world, ending in a report", allow_abbrev=False)
-    p.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder to write")
+    p.add_argument(
+        "folder", type=pathlib.Path, metavar="DIR", help="folder to write; an unfinished one is gone on with"
+    )
     p.add_argument("--weights", default="none", metavar="none|imagenet|FILE", help="start of the network (%(default)s)")
     p.add_argument("--seed", type=int, default=0, help="another seed is another world (%(default)s)")
     p.set_defaults(run=_demo)

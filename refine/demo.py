@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import resource
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import rasterio
 
-from builder import errors, progress
+from builder import atomic, errors, progress
 from builder.points import frame as frames
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"
+RECORD = "demo.json"  # settings, and the steps that are finished
+RSS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 # What is reduced so that two cores end in ten minutes; the report says so.
 SIZE_PX = 96
 EPOCHS = 3
@@ -32,23 +36,67 @@ RANDOM = "The networks started from random weights (no --weights was given), so 
 def run(folder: pathlib.Path, *, weights: str = "none", seed: int = 0) -> None:
     """Writes `folder`: world, dataset, models, maps and report.html; prints each command before it runs it.
 
+    Interrupted and called again, it goes on at the step it was in.
+
     Raises:
-      errors.InputError: if `folder` holds something already, the dataset's code is not beside the package, or a step
-        fails.
+      errors.InputError: if `folder` holds something else or a demo of other settings, the weights are no file, the
+        dataset's code is not beside the package, or a step fails.
     """
     folder = folder.resolve()
-    if folder.exists() and any(folder.iterdir()):
-        raise errors.RefusedOverwrite(folder)
+    weights = _weights(weights)
+    settings = {"weights": weights, "seed": seed}
     if not DATASET.is_dir():
         raise errors.InputError(
             f"expected the dataset's folder at {DATASET}; there is none. Run this from a clone of the project."
         )
+    finished = _finished(folder, settings)
     started = time.monotonic()
     for title, command in steps(folder, weights=weights, seed=seed):
+        if title in finished:
+            print(f"\n## {title}: done before", flush=True)
+            continue
         print(f"\n## {title}\n$ {command}", flush=True)
         _call(shlex.split(command))
+        finished.append(title)
+        _record(folder, settings, finished)
         print(f"   ({progress.duration(time.monotonic() - started)} so far)", flush=True)
-    print(f"\nOpen {folder / 'report.html'} in a browser.")
+    largest_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / RSS_PER_MB
+    took = progress.duration(time.monotonic() - started)
+    print(f"\n{took}, largest process {largest_mb:,.0f} MB. Open {folder / 'report.html'} in a browser.")
+
+
+def _weights(weights: str) -> str:
+    """`none`, `imagenet`, or the path of a file that is there: the steps run in another folder."""
+    if weights in ("none", "imagenet"):
+        return weights
+    path = pathlib.Path(weights).resolve()
+    if not path.is_file():
+        raise errors.InputError(
+            f"--weights: expected none, imagenet or a Keras weights file; received {weights!r}, which is no file."
+        )
+    return str(path)
+
+
+def _finished(folder: pathlib.Path, settings: Mapping[str, object]) -> list[str]:
+    """Titles of the steps of this very demo that `folder` holds."""
+    file = folder / RECORD
+    if file.is_file():
+        told = json.loads(file.read_text(encoding="utf-8"))
+        if told["settings"] != dict(settings):
+            raise errors.InputError(
+                f"{folder} holds a demo of {told['settings']}; received {dict(settings)}. Name another folder, or "
+                "remove this one."
+            )
+        return list(told["finished"])
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise errors.InputError(f"{folder}: expected a new or empty folder; it holds something else. Name another one.")
+    _record(folder, settings, [])
+    return []
+
+
+def _record(folder: pathlib.Path, settings: Mapping[str, object], finished: Sequence[str]) -> None:
+    with atomic.file(folder / RECORD) as temporary:
+        temporary.write_text(json.dumps({"settings": dict(settings), "finished": list(finished)}), encoding="utf-8")
 
 
 def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[str, str]]:
@@ -102,5 +150,5 @@ def _call(command: list[str]) -> None:
     if done.returncode not in (0, 3):
         raise errors.InputError(
             f"the command above ended with exit code {done.returncode}; its own words are above. "
-            "Mend that, remove the folder and run this again."
+            "Mend that and run the same command again: it goes on there."
         )

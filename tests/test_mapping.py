@@ -13,10 +13,9 @@ import subprocess
 import sys
 import time
 
-import imagery_files
 import map_files
+import map_world
 import numpy as np
-import pyproj
 import pystac
 import pytest
 import rasterio
@@ -24,100 +23,25 @@ import rasterio.transform
 
 from builder import errors
 from builder.legend import legend
-from builder.maps import agreement, cog, grid, rasters
-from builder.points import design, frame, table
+from builder.maps import rasters
 from refine.mapping import changes, mapping, stac, writing
 from refine.mapping.reclassify import Provenance
 
 CONTENT = stac.Content(legend.read(writing.BASE_LEGEND), writing.provenance_legend(), {})
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
-BASE_PX = 30
-BASE_CRS = "EPSG:32649"
-IMAGERY = """[rules]
-season = "all"
-[chip]
-size_px = 80
-[[source]]
-name = "scenes"
-type = "folder"
-path = "scenes"
-licence = "CC0-1.0"
-date = { from = "tag" }
-"""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A base tile of forest with a corner of wetland, a frame whose left half is inconsistent, and a scene."""
-    folder = tmp_path_factory.mktemp("world")
-    x, y = pyproj.Transformer.from_crs(4326, BASE_CRS, always_xy=True).transform(108.008, 34.007)
-    codes = np.full((BASE_PX, BASE_PX), 20, np.uint8)
-    codes[:2, :2], codes[2, 2], codes[3, 3] = 50, 40, 0
-    base = folder / "n49_30_2010lc030.tif"
-    origin = (round(x) - BASE_PX * 15, round(y) + BASE_PX * 15)
-    map_files.geotiff(base, codes, crs=BASE_CRS, origin=origin, pixel=30, nodata=0)
-    _frame(folder / "frame")
-    pixels = imagery_files.texture(900, 700)  # ends 150 m east of the base's centre: some pixels have no imagery
-    transform = rasterio.transform.from_origin(x - 900, y + 700, 1.5, 1.5)
-    imagery_files.write(
-        folder / "frame" / "scenes" / "a.tif",
-        pixels,
-        transform=transform,
-        tags={"TIFFTAG_DATETIME": "2010:07:01 00:00:00"},
-    )
-    _model(folder / "model")
-    return folder
-
-
-def _frame(folder: pathlib.Path) -> None:
-    rows, columns = WINDOW.shape
-    layers = np.ones((7, rows, columns), np.uint8)
-    layers[0, :, : columns // 2] = agreement.State.INCONSISTENT
-    names = ("state", "votes", "purity", "agreeing", "base", "core", "valid")
-    cog.from_blocks(folder / frame.LAYERS, cog.of_window(WINDOW, bands=7), [(0, 0, layers)], band_names=names)
-    for name in (frame.AGREEMENT, frame.HARMONIZED):
-        cog.from_blocks(folder / name, cog.of_window(WINDOW), [(0, 0, layers[:1])])
-    drawn = design.SamplingDesign(products=("globeland30",), base="globeland30", min_agreement=1)
-    products = [{"name": "globeland30", "year": 2010}]
-    metadata = {"design": drawn.to_json(), "products": products, "strata": {}, "shortfalls": [], "created_by": "tests"}
-    table.write(folder / frame.POINTS, table.SCHEMA.empty_table(), metadata)
-    (folder / frame.IMAGERY).write_text(IMAGERY)
-
-
-def _model(folder: pathlib.Path) -> None:
-    """InceptionV3 from random weights: any model will do."""
-    from refine.models import calibration, export, model
-
-    network = model.build(classes=7, size_px=75, dropout=0.0)
-    export.write_model(
-        folder,
-        network.classifier,
-        labels=legend.seven().names,
-        record={"dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
-        history=[],
-        fitted=calibration.fit(np.eye(7), np.arange(7)),
-    )
+    return map_world.write(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
 def refined(world: pathlib.Path) -> pathlib.Path:
     """The map, made once."""
     out = world / "refined.tif"
-    mapping.refine_map(_request(world, out))
+    mapping.refine_map(map_world.request(world, out))
     return out
-
-
-def _request(world: pathlib.Path, out: pathlib.Path, **more: object) -> mapping.MapRequest:
-    request = mapping.MapRequest(
-        world / "model",
-        world / "n49_30_2010lc030.tif",
-        world / "frame",
-        out,
-        min_confidence=0.0,
-        base_trust=1 / 7,  # a random model never outweighs a base that is trusted
-    )
-    return dataclasses.replace(request, **more)
 
 
 def _read(path: pathlib.Path) -> np.ndarray:
@@ -148,7 +72,7 @@ def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathl
 
 
 def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    mapping.refine_map(_request(world, tmp_path / "r.tif", engine="onnxruntime"))
+    mapping.refine_map(map_world.request(world, tmp_path / "r.tif", engine="onnxruntime"))
     np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
 
 
@@ -173,20 +97,20 @@ def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refi
 def test_nothing_is_replaced_silently(world: pathlib.Path, tmp_path: pathlib.Path, existing: str) -> None:
     (tmp_path / existing).write_text("somebody's")
     with pytest.raises(errors.RefusedOverwrite, match=existing):
-        mapping.refine_map(_request(world, tmp_path / "r.tif"))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif"))
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(existing, "somebody's")]
 
 
 def test_the_base_is_never_the_output(world: pathlib.Path) -> None:
     base = world / "n49_30_2010lc030.tif"
     with pytest.raises(errors.InputError, match="is the base map itself"):
-        mapping.refine_map(_request(world, base, overwrite=True))
+        mapping.refine_map(map_world.request(world, base, overwrite=True))
 
 
 @pytest.mark.parametrize("name", ["refined", "refined.json", "."])
 def test_an_output_that_is_no_geotiff_is_refused(world: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
     with pytest.raises(errors.InputError, match="expected the name of a GeoTIFF"):
-        mapping.refine_map(_request(world, tmp_path / name))
+        mapping.refine_map(map_world.request(world, tmp_path / name))
 
 
 def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
@@ -198,9 +122,9 @@ def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr(changes, "draw", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            mapping.refine_map(_request(world, tmp_path / "r.tif"))
+            mapping.refine_map(map_world.request(world, tmp_path / "r.tif"))
     assert [p.name[:12] for p in tmp_path.iterdir()] == [".incomplete."]
-    mapping.refine_map(_request(world, tmp_path / "r.tif"))
+    mapping.refine_map(map_world.request(world, tmp_path / "r.tif"))
     np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
     assert sorted(tmp_path.iterdir()) == sorted(writing.outputs(tmp_path / "r.tif"))
 
@@ -218,10 +142,10 @@ def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
 ) -> None:
     frame = tmp_path / "frame"
     shutil.copytree(world / "frame", frame)
-    rules = IMAGERY.replace("[rules]", '[rules]\ndates = ["2012-01-01", "2013-12-31"]')
+    rules = map_world.IMAGERY.replace("[rules]", '[rules]\ndates = ["2012-01-01", "2013-12-31"]')
     (frame / "imagery.toml").write_text(rules)
     with pytest.raises(errors.InputError, match=r"no pixel of the \d+ to reclassify has imagery: date"):
-        mapping.refine_map(_request(world, tmp_path / "r.tif", frame=frame))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", frame=frame))
     assert [p.name for p in tmp_path.iterdir()] == ["frame"]
 
 
@@ -230,7 +154,7 @@ def test_a_region_that_misses_the_base_is_refused(
     world: pathlib.Path, tmp_path: pathlib.Path, bbox: tuple[float, float, float, float]
 ) -> None:
     with pytest.raises(errors.InputError, match="nothing would be reclassified"):
-        mapping.refine_map(_request(world, tmp_path / "r.tif", bbox=bbox))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=bbox))
     assert not list(tmp_path.iterdir())
 
 
@@ -243,7 +167,7 @@ def test_codes_of_another_map_are_refused_before_anything_is_classified(
     with rasterio.open(world / "n49_30_2010lc030.tif") as source, rasterio.open(base, "w", **source.profile) as copy:
         copy.write(codes, 1)
     with pytest.raises(errors.InputError, match=r"not globeland30's: 33 .*gdal_edit.py -a_nodata 33"):
-        mapping.refine_map(_request(world, tmp_path / "r.tif", base=base))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
     assert [p.name for p in tmp_path.iterdir()] == [base.name]
 
 
@@ -254,13 +178,13 @@ def test_a_base_without_a_crs_is_refused_with_its_cure(world: pathlib.Path, tmp_
         with rasterio.open(base, "w", **profile) as copy:
             copy.write(source.read())
     with pytest.raises(errors.InputError, match=r"gdal_edit\.py -a_srs"):
-        mapping.refine_map(_request(world, tmp_path / "r.tif", base=base))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
 
 
 def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
     frame = tmp_path / "frame"
     shutil.copytree(world / "frame", frame)
-    request = _request(world, tmp_path / "r.tif", frame=frame)
+    request = map_world.request(world, tmp_path / "r.tif", frame=frame)
     identities = {mapping.plan_of(request).identity}
     for more in ({"block_px": 64}, {"base_trust": 0.6}, {"bbox": (108.0, 34.0, 108.01, 34.01)}):
         identities.add(mapping.plan_of(dataclasses.replace(request, **more)).identity)
@@ -288,7 +212,7 @@ def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tm
 
 
 def test_a_region_leaves_the_rest_alone(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    mapping.refine_map(_request(world, tmp_path / "r.tif", bbox=(108.0, 34.006, 108.006, 34.008)))
+    mapping.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=(108.0, 34.006, 108.006, 34.008)))
     why = _read(writing.beside(tmp_path / "r.tif", "provenance"))
     assert (why[0, 5:] == Provenance.OUTSIDE_REGION).all()
     assert 0 < np.isin(why, [Provenance.CHANGED, Provenance.CONFIRMED]).sum() < 200
@@ -298,14 +222,14 @@ def test_a_base_that_does_not_meet_the_frame_is_refused(world: pathlib.Path, tmp
     far = tmp_path / "n33_50_2010lc030.tif"
     map_files.geotiff(far, np.full((5, 5), 20, np.uint8), crs="EPSG:32633", origin=(500_000, 5_600_000), pixel=30)
     with pytest.raises(errors.InputError, match="does not meet the frame"):
-        mapping.refine_map(_request(world, tmp_path / "r.tif", base=far))
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=far))
     assert [p.name for p in tmp_path.iterdir()] == [far.name]
 
 
 def test_a_killed_map_goes_on_and_ends_equal(
     world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    request = _request(world, tmp_path / "r.tif", block_px=8)
+    request = map_world.request(world, tmp_path / "r.tif", block_px=8)
     call = f"mapping.refine_map(mapping.{request!r})"
     code = f"from refine.mapping import mapping; from pathlib import PosixPath; {call}"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)

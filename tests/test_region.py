@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas
 import map_files
 import numpy as np
+import pyproj
 import pytest
 import shapely
 
@@ -39,6 +40,15 @@ def test_an_area_in_metres_comes_in_degrees(base, tmp_path):
     assert (west, south, east, north) == pytest.approx((108.05, 34.92, 108.1, 34.98), abs=1e-4)
     assert found.window.bounds == pytest.approx((108.05, 34.92, 108.1, 34.98), abs=1.1 / 360)
     assert len(found.aoi_sha256) == 64
+
+
+def test_a_straight_side_in_metres_is_the_curve_it_is_in_degrees(tmp_path):
+    # a rectangle 400 km wide: its northern side bulges 3.9 km north of the chord between its corners
+    found = region.read_area(area_file(tmp_path, shapely.box(300_000, 5_500_000, 700_000, 5_700_000), crs="EPSG:32649"))
+    to_degrees = pyproj.Transformer.from_crs("EPSG:32649", "EPSG:4326", always_xy=True)
+    just_inside, just_outside = (shapely.Point(to_degrees.transform(500_000, y)) for y in (5_699_990, 5_700_010))
+    assert found.contains(just_inside)
+    assert not found.contains(just_outside)
 
 
 def test_parts_on_both_sides_of_180_make_one_narrow_window():

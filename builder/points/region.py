@@ -14,6 +14,7 @@ from builder import errors
 from builder.maps import grid, products, rasters
 
 Bounds = tuple[float, float, float, float]
+LONGEST_SIDE_M = 1000.0  # of a projected polygon: the curve leaves such a chord by centimetres
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +88,20 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
         ) from error
     if getattr(features, "crs", None) is None:
         raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
-    whole: Any = shapely.make_valid(features.to_crs("EPSG:4326").union_all())
+    whole: Any = shapely.make_valid(_in_degrees(features).union_all())
     polygons = [part for part in shapely.get_parts(whole).tolist() if part.geom_type in ("Polygon", "MultiPolygon")]
     area = shapely.union_all(polygons)
     if area.is_empty or area.area <= 0:
         raise errors.InputError(f"--aoi {path}: expected polygons; received {len(features)} features without area.")
     return area
+
+
+def _in_degrees(features: Any) -> Any:
+    """Features of any CRS in EPSG:4326: a straight side of a projected polygon is a curve in degrees."""
+    if features.crs.is_projected:
+        metres = features.crs.axis_info[0].unit_conversion_factor or 1.0
+        features = features.set_geometry(features.geometry.segmentize(LONGEST_SIDE_M / metres))
+    return features.to_crs("EPSG:4326")
 
 
 def of_area(area: shapely.Geometry) -> Region:
