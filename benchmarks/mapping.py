@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 from builder.chips import chip, settings  # noqa: E402 - the checkout need not be installed
 from builder.legend import legend  # noqa: E402
 from builder.points import frame as frames  # noqa: E402
+from refine.dataset import batches  # noqa: E402
 from refine.mapping import engines  # noqa: E402
 from refine.models import calibration, export, model  # noqa: E402
 
@@ -47,8 +48,8 @@ def main() -> None:
     imagery = settings.read(frame.imagery_file)
     requests = wanted(frame, args.side)
     with tempfile.TemporaryDirectory() as scratch:
-        engine = random_engine(pathlib.Path(scratch) / "model", args.size, imagery.chip.size_px)
-        ready = pixels(chip.acquire(requests, imagery))
+        engine = random_engine(pathlib.Path(scratch) / "model", args.size)
+        ready = np.stack([batches.resized(p, args.size) for p in pixels(chip.acquire(requests, imagery))])
         cases: dict[str, Callable[[], object]] = {
             "floor": lambda: engine.classify(ready),
             "mapping": lambda: engine.classify(pixels(chip.acquire(requests, imagery))),
@@ -77,14 +78,14 @@ def pixels(outcomes: list[chip.Outcome]) -> np.ndarray:
     return np.stack([o.result.pixels for o in outcomes if isinstance(o.result, chip.Chip)])
 
 
-def random_engine(folder: pathlib.Path, size_px: int, chip_px: int) -> engines.Engine:
+def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"dataset": "none", "settings": {}}
+    record = {"dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
     export.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
-    return engines.open_engine("onnxruntime", folder, chip_px=chip_px)
+    return engines.open_engine("onnxruntime", folder)
 
 
 def cpu_seconds(case: Callable[[], object]) -> float:
