@@ -3,10 +3,11 @@
     python benchmarks/refined_truth.py DIR --weights FILE none [--indistinguishable bareland grass_shrub]
 
 For each seed a world is generated and its dataset built; for each start of the network (FILE: pretrained, none: random)
-a head is trained on config `rough` (strategy `logits`), and the eastern GlobeLand30 tile refined in CELLS cells of the 1/360 degree grid, drawn by hash among all its cells: an equal
-probability sample of clusters. All 30 m pixels of those cells are judged by the truth at their centres, all of them
-and those of inconsistent cells; intervals (95 %) draw whole cells again. The majority is of the five strict classes at
-a pixel, GlobeLand30's at 30 m; ties and no votes take GlobeLand30. Worlds, labels and figures are synthetic.
+a head is trained on config `rough` (strategy `logits`), and the eastern GlobeLand30 tile refined in CELLS cells of the
+1/360 degree grid, drawn by hash among all its cells: an equal probability sample of clusters. All 30 m pixels of those
+cells are judged by the truth at their centres, all of them and those of inconsistent cells; intervals (95 %) draw whole
+cells again. The majority is of the five strict classes at a pixel, GlobeLand30's at 30 m; ties and no votes take
+GlobeLand30. Worlds, labels and figures are synthetic.
 """
 
 from __future__ import annotations
