@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from builder import errors
-from refine.accuracy import accuracy, estimators, intervals
+from refine.accuracy import accuracy, estimators, figures, intervals
 
 # Worked example of Olofsson et al. 2014: deforestation, forest gain, stable forest, stable other; mapped pixels.
 CLASSES = ("deforestation", "gain", "stable forest", "stable other")
@@ -27,6 +27,12 @@ PRINTED_Z = 1.96  # the papers round it
 
 def _indexes(letters: str) -> np.ndarray:
     return np.array(["ABCD".index(letter) for letter in letters])
+
+
+def _samples(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(map, reference) int[sample] with these counts."""
+    cells = np.repeat(np.arange(counts.size), counts.ravel())
+    return cells // len(counts), cells % len(counts)
 
 
 def _margins(estimates, digits):
@@ -90,7 +96,7 @@ def test_one_stratum_can_be_reckoned_by_hand():
 
 
 def test_strata_that_are_the_map_classes_make_stehman_equal_olofsson():
-    mapped, reference = OLOFSSON.pairs()
+    mapped, reference = _samples(OLOFSSON.counts)
     one = estimators.olofsson(OLOFSSON, PIXELS)
     other = estimators.stehman([CLASSES[i] for i in mapped], mapped, reference, CLASSES, PIXELS)
     for field in ("users", "producers", "f1", "shares"):
@@ -116,25 +122,18 @@ def test_a_sample_half_as_likely_counts_twice():
 
 def test_a_simple_random_sample_that_counts_as_one_stratum_differs_only_in_the_divisor():
     simple = estimators.simple_random(OLOFSSON)
-    mapped, reference = OLOFSSON.pairs()
+    mapped, reference = _samples(OLOFSSON.counts)
     single = estimators.stehman(["all"] * len(mapped), mapped, reference, CLASSES, {"all": 1.0})
     n = OLOFSSON.total
     assert simple.kappa.standard_error * np.sqrt(n / (n - 1)) == pytest.approx(single.kappa.standard_error)
 
 
-def test_a_balanced_set_is_weighted_to_reference_shares():
-    # Producer's accuracies 0.9 and 0.5: land that is 80 % a would be 0.8 x 0.9 + 0.2 x 0.5 = 0.82 right.
-    balanced = accuracy.Confusion(np.array([[90, 50], [10, 50]]), ("a", "b"))
-    result = estimators.by_reference_class(balanced, {"a": 8.0, "b": 2.0})
-    assert result.overall.value == pytest.approx(0.82)
-    assert result.producers[1].value == pytest.approx(0.5)
-
-
 def test_the_papers_table_weighted_to_made_up_shares_of_the_land():
-    shares = (0.75, 16.5, 13.5, 27.0, 33.0, 2.0, 7.25)
-    result = estimators.by_reference_class(
-        printed_table.repaired(), dict(zip(printed_table.NAMES, shares, strict=True))
-    )
+    # A set with fixed numbers per reference class: the strata are the reference's classes.
+    mapped, reference = _samples(printed_table.repaired().counts)
+    shares = dict(zip(printed_table.NAMES, (0.75, 16.5, 13.5, 27.0, 33.0, 2.0, 7.25), strict=True))
+    strata = [printed_table.NAMES[j] for j in reference]
+    result = estimators.stehman(strata, mapped, reference, printed_table.NAMES, shares)
     assert round(result.overall.value, 3) == 0.871
 
 
@@ -171,6 +170,7 @@ def test_every_interval_holds_its_estimate_and_stays_within_bounds(counts):
     result = estimators.olofsson(accuracy.Confusion(counts, ("a", "b", "c")), {"a": 1.0, "b": 5.0, "c": 30.0})
     for estimate in (result.overall, *result.users, *result.producers, *result.f1, *result.shares):
         if np.isfinite(estimate.value):
+            assert np.isfinite([estimate.low, estimate.high]).all()
             assert -1e-12 <= estimate.low <= estimate.value + 1e-12
             assert estimate.value - 1e-12 <= estimate.high <= 1.0 + 1e-12
 
@@ -180,6 +180,77 @@ def test_no_error_seen_does_not_mean_no_doubt():
     assert result.overall.low == pytest.approx(intervals.wilson(1.0, 50)[0])
     assert result.kappa.low == pytest.approx(2 * result.overall.low - 1)
     assert result.kappa.high == 1.0
+
+
+@pytest.mark.parametrize("diagonal", [(60, 51, 71, 95), (138, 122, 21, 53), (2, 73), (12, 12, 12)])
+def test_a_matrix_without_error_has_kappa_1_and_an_honest_interval(diagonal):
+    names = tuple("abcd"[: len(diagonal)])
+    counts = accuracy.Confusion(np.diag(diagonal), names)
+    areas = dict(zip(names, (0.7, 11.0, 90.0, 5.0), strict=False))
+    for result in (estimators.simple_random(counts), estimators.olofsson(counts, areas)):
+        assert (result.kappa.value, result.kappa.standard_error, result.kappa.high) == (1.0, 0.0, 1.0)
+        assert -1.0 <= result.kappa.low < result.overall.low < 0.99
+
+
+def test_kappa_of_minus_1_mirrors_kappa_of_1():
+    wrong, right = (
+        estimators.simple_random(accuracy.Confusion(np.array(counts), ("a", "b"))).kappa
+        for counts in ([[0, 5], [5, 0]], [[5, 0], [0, 5]])
+    )
+    assert (wrong.value, wrong.standard_error, wrong.low) == (-1.0, 0.0, -1.0)
+    assert (wrong.low, wrong.high) == pytest.approx((-right.high, -right.low))
+
+
+def test_kappas_bounds_stay_within_minus_1_and_1_where_one_class_is_nearly_all():
+    # Chance agreement is 0.98 here: (low - chance) / (1 - chance) would be far below -1.
+    counts = accuracy.Confusion(np.diag([10, 10]), ("a", "b"))
+    kappa = estimators.olofsson(counts, {"a": 1.0, "b": 99.0}).kappa
+    assert -1.0 <= kappa.low < 0.0
+    assert kappa.high == 1.0
+
+
+def test_kappa_that_is_0_whatever_the_map_says_has_no_interval():
+    kappa = estimators.simple_random(accuracy.Confusion(np.array([[5, 0], [3, 0]]), ("a", "b"))).kappa
+    assert kappa.value == 0.0
+    assert np.isnan([kappa.low, kappa.high]).all()
+
+
+def test_producers_accuracy_admits_omissions_that_no_sample_met():
+    # None of 50 samples of b, 99 % of the area, was a. Wilson's bound of 0 of 50 is z^2 / (50 + z^2) = 7.1 % of b:
+    # a could be 1 + 0.071 x 99 = 8.06 of the area, of which the map has 1.
+    result = estimators.olofsson(accuracy.Confusion(np.diag([50, 50]), ("a", "b")), {"a": 1.0, "b": 99.0})
+    unmet = 99 * intervals.wilson(0.0, 50)[1]
+    assert result.producers[0].value == 1.0
+    assert result.producers[0].low == pytest.approx(1.0 / (1.0 + unmet))
+    assert result.areas[0].high == pytest.approx(1.0 + unmet)
+    assert result.producers[1].low > 0.999
+
+
+def test_an_omission_met_in_a_small_stratum_does_not_hide_what_a_large_one_may_hold():
+    names, areas = ("rare", "small", "large"), {"rare": 1.0, "small": 1.0, "large": 98.0}
+    counts = accuracy.Confusion(np.array([[48, 1, 1], [2, 48, 0], [0, 0, 50]]), names)
+    rare = estimators.olofsson(counts, areas).producers[0]
+    assert rare.value == pytest.approx(0.96)
+    assert rare.low < 0.15
+
+
+def test_in_a_simple_random_sample_no_omission_met_is_wilsons_bound():
+    result = estimators.simple_random(accuracy.Confusion(np.array([[30, 4], [0, 66]]), ("a", "b")))
+    assert result.producers[0].low == pytest.approx(intervals.wilson(1.0, 30)[0], abs=0.01)
+
+
+def test_the_largest_unmet_share_of_one_group_is_wilsons_and_of_two_lies_in_the_heavier():
+    zero_of_50 = intervals.wilson(0.0, 50)[1]
+    assert figures.largest_unmet(np.array([0.02]), np.array([50]), 0.95) == pytest.approx(zero_of_50)
+    both = figures.largest_unmet(np.array([0.018, 0.002]), np.array([50, 50]), 0.95)
+    assert 0.9 * zero_of_50 <= both < 0.9 * zero_of_50 * 1.05
+    assert figures.largest_unmet(np.zeros(0), np.zeros(0), 0.95) == 0.0
+
+
+def test_a_stratum_that_was_sampled_whole_hides_nothing():
+    strata, mapped = ["s"] * 4, np.array([0, 0, 1, 1])
+    census = estimators.stehman(strata, mapped, mapped, ("a", "b"), {"s": 4.0}, count_units=True)
+    assert (census.producers[0].low, census.overall.low) == (1.0, 1.0)
 
 
 def test_a_class_missing_from_the_areas_is_named():

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, intervals
-
-TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen by benchmarks/coverage.py
+from refine.accuracy import accuracy, designs, figures, intervals
 
 
 class Design(enum.StrEnum):
@@ -26,7 +22,6 @@ class Design(enum.StrEnum):
 
     SIMPLE = "unweighted"
     MAP_CLASSES = "stratified by map class"
-    REFERENCE_CLASSES = "fixed number per reference class"
     STRATA = "stratified, strata other than the map's classes"
     WEIGHTED = "unequal inclusion probabilities"
 
@@ -65,87 +60,6 @@ class Assessment:
         return tuple(intervals.Estimate(*(self.area * v for v in dataclasses.astuple(share))) for share in self.shares)
 
 
-class _Sample(Protocol):
-    """What the engine asks of a design."""
-
-    def proportions(self) -> np.ndarray:
-        """float64[map, reference], sum 1."""
-
-    def variance(self, values: np.ndarray) -> float:
-        """Design variance of the mean of `values` float64[map, reference], a value for each cell."""
-
-    def effective_size(self, domain: np.ndarray) -> float:
-        """How many equally weighted samples the samples in bool[map, reference] are worth."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Stratified:
-    """counts int64[stratum, map, reference]; shares float64[stratum] of the area; sampled share of each stratum."""
-
-    counts: np.ndarray
-    shares: np.ndarray
-    sampled: np.ndarray | float = 0.0
-
-    @property
-    def _sizes(self) -> np.ndarray:
-        return np.asarray(self.counts.sum(axis=(1, 2)))
-
-    def proportions(self) -> np.ndarray:
-        return np.asarray(np.tensordot(self.shares / self._sizes, self.counts, axes=1))
-
-    def variance(self, values: np.ndarray) -> float:
-        mean = (self.counts * values).sum(axis=(1, 2)) / self._sizes
-        square = (self.counts * (values - mean[:, None, None]) ** 2).sum(axis=(1, 2)) / (self._sizes - 1)
-        return float((self.shares**2 * (1.0 - self.sampled) * square / self._sizes).sum())
-
-    def effective_size(self, domain: np.ndarray) -> float:
-        weight, inside = self.shares / self._sizes, self.counts[:, domain].sum(axis=1)
-        return _kish((weight * inside).sum(), (weight**2 * inside).sum())
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Simple:
-    """counts int64[map, reference] of independent samples: the multinomial."""
-
-    counts: np.ndarray
-
-    def proportions(self) -> np.ndarray:
-        return np.asarray(self.counts / self.counts.sum())
-
-    def variance(self, values: np.ndarray) -> float:
-        share = self.proportions()
-        return float((share * (values - (share * values).sum()) ** 2).sum() / self.counts.sum())
-
-    def effective_size(self, domain: np.ndarray) -> float:
-        return float(self.counts[domain].sum())
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Weighted:
-    """cells, strata int64[sample]; weights float64[sample] = 1 / inclusion probability; ratio (Hajek) form."""
-
-    size: int
-    cells: np.ndarray
-    weights: np.ndarray
-    strata: np.ndarray
-
-    def proportions(self) -> np.ndarray:
-        totals = np.bincount(self.cells, self.weights, minlength=self.size**2)
-        return np.asarray((totals / totals.sum()).reshape(self.size, self.size))
-
-    def variance(self, values: np.ndarray) -> float:
-        centred = values - (self.proportions() * values).sum()
-        scores = self.weights * centred.ravel()[self.cells] / self.weights.sum()
-        drawn = np.bincount(self.strata)
-        mean = np.bincount(self.strata, scores) / drawn
-        square = np.bincount(self.strata, (scores - mean[self.strata]) ** 2)
-        return float((drawn / (drawn - 1.0) * square).sum())
-
-    def effective_size(self, domain: np.ndarray) -> float:
-        weights = self.weights[domain.ravel()[self.cells]]
-        return _kish(weights.sum(), (weights**2).sum())
-
-
 def simple_random(confusion: accuracy.Confusion, *, level: float = intervals.LEVEL) -> Assessment:
     """Estimates of independent samples; standard errors by the delta method for the multinomial.
 
@@ -154,7 +68,7 @@ def simple_random(confusion: accuracy.Confusion, *, level: float = intervals.LEV
     """
     if confusion.total == 0:
         raise errors.InputError("expected at least one sample; received an empty matrix. Give a matrix with counts.")
-    return _assess(_Simple(confusion.counts), confusion, Design.SIMPLE, None, level)
+    return _assess(designs.Simple(confusion.counts), confusion, Design.SIMPLE, None, level)
 
 
 def olofsson(
@@ -177,24 +91,6 @@ def olofsson(
     counts[size, size] = confusion.counts
     return _stratified(
         counts, confusion.names, confusion=confusion, sizes=areas, design=Design.MAP_CLASSES, level=level
-    )
-
-
-def by_reference_class(
-    confusion: accuracy.Confusion, shares: Mapping[str, float], *, level: float = intervals.LEVEL
-) -> Assessment:
-    """Estimates of a set with fixed numbers per reference class, weighted to the reference classes' `shares`.
-
-    A balanced test split is such a set.
-
-    Raises:
-      errors.InputError: as `olofsson`.
-    """
-    size = np.arange(len(confusion.names))
-    counts = np.zeros((len(size), *confusion.counts.shape), np.int64)
-    counts[size, :, size] = confusion.counts.T
-    return _stratified(
-        counts, confusion.names, confusion=confusion, sizes=shares, design=Design.REFERENCE_CLASSES, level=level
     )
 
 
@@ -263,7 +159,8 @@ def weighted(
     keys, positions = np.unique(stratum, return_inverse=True)
     _refuse_lonely(keys, np.bincount(positions, minlength=len(keys)))
     cells = np.asarray(mapped, np.int64) * len(names) + np.asarray(reference, np.int64)
-    return _assess(_Weighted(len(names), cells, 1.0 / probability, positions), confusion, Design.WEIGHTED, None, level)
+    sample = designs.Weighted(len(names), cells, 1.0 / probability, positions)
+    return _assess(sample, confusion, Design.WEIGHTED, None, level)
 
 
 def _stratified(
@@ -293,7 +190,7 @@ def _stratified(
     sampled = drawn[used] / area[used] if count_units else 0.0
     if np.max(sampled) > 1.0:
         raise errors.InputError("more samples than units in a stratum. Give sizes in sampling units, or as areas.")
-    sample = _Stratified(counts[used], area[used] / area.sum(), sampled)
+    sample = designs.Stratified(counts[used], area[used] / area.sum(), sampled)
     return _assess(sample, confusion, design, float(area.sum()), level)
 
 
@@ -306,75 +203,28 @@ def _refuse_lonely(strata: Sequence[str] | np.ndarray, drawn: np.ndarray) -> Non
 
 
 def _assess(
-    sample: _Sample, confusion: accuracy.Confusion, design: Design, area: float | None, level: float
+    sample: designs.Sample, confusion: accuracy.Confusion, design: Design, area: float | None, level: float
 ) -> Assessment:
-    proportions = sample.proportions()
     size = len(confusion.names)
     identity, everywhere = np.eye(size), np.ones((size, size))
     rows = [np.repeat(unit[:, None], size, axis=1) for unit in identity]
     columns = [row.T for row in rows]
     hits = [row * column for row, column in zip(rows, columns, strict=True)]
 
-    def ratio(part: np.ndarray, whole: np.ndarray) -> intervals.Estimate:
-        return _ratio(sample, proportions, part, whole, level)
+    def of_reference(part: np.ndarray, whole: np.ndarray) -> intervals.Estimate:
+        return figures.ratio(sample, part, whole, level, of_reference=True)
 
     return Assessment(
         design=design,
         names=confusion.names,
         counts=confusion.counts,
-        proportions=proportions,
+        proportions=sample.proportions(),
         level=level,
         area=area,
-        overall=ratio(identity, everywhere),
-        kappa=_kappa(sample, proportions, level),
-        users=tuple(map(ratio, hits, rows)),
-        producers=tuple(map(ratio, hits, columns)),
-        f1=tuple(ratio(2.0 * hit, row + column) for hit, row, column in zip(hits, rows, columns, strict=True)),
-        shares=tuple(ratio(column, everywhere) for column in columns),
+        overall=figures.ratio(sample, identity, everywhere, level),
+        kappa=figures.kappa(sample, level),
+        users=tuple(figures.ratio(sample, hit, row, level) for hit, row in zip(hits, rows, strict=True)),
+        producers=tuple(map(of_reference, hits, columns)),
+        f1=tuple(of_reference(2.0 * hit, row + column) for hit, row, column in zip(hits, rows, columns, strict=True)),
+        shares=tuple(of_reference(column, everywhere) for column in columns),
     )
-
-
-def _ratio(
-    sample: _Sample, proportions: np.ndarray, part: np.ndarray, whole: np.ndarray, level: float
-) -> intervals.Estimate:
-    """Estimate of sum(part) / sum(whole) over the cells, with Wilson's interval at the effective sample size."""
-    total = float((proportions * whole).sum())
-    if total == 0.0:
-        return intervals.UNKNOWN
-    value = float((proportions * part).sum()) / total
-    variance = sample.variance((part - value * whole) / total)
-    size = _size_for_interval(sample, value, variance, part, whole)
-    return intervals.Estimate(value, math.sqrt(variance), *intervals.wilson(min(max(value, 0.0), 1.0), size, level))
-
-
-def _size_for_interval(sample: _Sample, value: float, variance: float, part: np.ndarray, whole: np.ndarray) -> float:
-    """Effective sample size of a ratio: how many independent samples have its variance.
-
-    A variance estimated from a few heavy samples is often far too small (those that were not met are not in it), so it
-    is drawn towards that of the weights alone (Kish) the more, the fewer samples the rarer outcome is worth.
-    """
-    by_weights = sample.effective_size(whole > 0.0)
-    if variance == 0.0:
-        return by_weights
-    rarer = min(sample.effective_size((whole > 0.0) & hit) for hit in (part > 0.0, part <= 0.0))
-    spread = value * (1.0 - value)
-    trust = rarer / (rarer + TRUSTED_SAMPLES)
-    return spread / (trust * variance + (1.0 - trust) * max(variance, spread / by_weights))
-
-
-def _kappa(sample: _Sample, proportions: np.ndarray, level: float) -> intervals.Estimate:
-    value = float(accuracy.kappa(proportions))
-    if math.isnan(value):
-        return intervals.UNKNOWN
-    error = math.sqrt(sample.variance(accuracy.kappa_gradient(proportions)))
-    if value == 1.0:  # no error seen: the bound comes from overall accuracy, as the delta method has none
-        expected = float(accuracy.chance(proportions))
-        low, _ = intervals.wilson(1.0, sample.effective_size(np.ones(proportions.shape, bool)), level)
-        return intervals.Estimate(value, error, (low - expected) / (1.0 - expected), 1.0)
-    # On Fisher's scale the interval stays inside -1..1, and covered better in simulation than value +- z x error.
-    centre, half = math.atanh(value), intervals.z_value(level) * error / (1.0 - value * value)
-    return intervals.Estimate(value, error, math.tanh(centre - half), math.tanh(centre + half))
-
-
-def _kish(total: float, squares: float) -> float:
-    return float(total**2 / squares) if squares > 0.0 else 0.0

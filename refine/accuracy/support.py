@@ -81,11 +81,6 @@ def _statement(assessment: estimators.Assessment) -> tuple[bool, str]:
             )
         case estimators.Design.WEIGHTED:
             return True, "Estimates of map accuracy, each sample weighted by 1 / its inclusion probability (Hajek)."
-        case estimators.Design.REFERENCE_CLASSES:
-            return False, (
-                "A set with a fixed number of samples per reference class, weighted to assumed class shares. A map's "
-                "accuracy needs a probability sample of the map."
-            )
     return _statement_of_bare_counts(assessment)
 
 

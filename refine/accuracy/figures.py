@@ -1,0 +1,169 @@
+"""A figure of a sample with its standard error and interval: ratios of totals over the cells, and kappa.
+
+The standard error is the design's, of the linearized figure. It is blind where nothing was met: a stratum in which no
+sample was an omission adds nothing to the variance, though its land may hold some. So an interval has two parts, which
+are added as independent ones (root of squares): Wilson's, from what was met, and what the strata may hold unmet.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from refine.accuracy import accuracy, designs, intervals
+
+TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen by benchmarks/coverage.py
+NO_VARIANCE = 1e-24  # less is rounding
+AT_THE_END = 1e-9  # a figure this near to 0, 1 or -1 has reached it; what is left is rounding
+
+
+def ratio(
+    sample: designs.Sample, part: np.ndarray, whole: np.ndarray, level: float, *, of_reference: bool = False
+) -> intervals.Estimate:
+    """sum(part) / sum(whole) over the cells, UNKNOWN where the sample holds nothing of the whole.
+
+    Args:
+      sample: what was drawn, and how.
+      part: float64[map, reference], how much each cell counts in the numerator.
+      whole: likewise in the denominator.
+      level: of the interval.
+      of_reference: the figure is about a reference class (producer's accuracy, F1, area share), whose samples may lie
+        in any stratum. The interval then admits what the strata may hold unmet: where no sample of a stratum was an
+        omission, up to about 4 in n of its land may be, in all strata together as `largest_unmet` says. With no
+        omission met at all the lower bound of producer's accuracy comes from that alone.
+    """
+    proportions = sample.proportions()
+    total = float((proportions * whole).sum())
+    if total == 0.0:
+        return intervals.UNKNOWN
+    value = min(max(float((proportions * part).sum()) / total, 0.0), 1.0)
+    if min(value, 1.0 - value) < AT_THE_END:
+        value = float(round(value))
+    variance = sample.variance((part - value * whole) / total) if 0.0 < value < 1.0 else 0.0
+    if of_reference or variance < NO_VARIANCE:
+        low, high = _admitting_unmet(sample, proportions, part, whole, value, variance, level)
+    else:
+        trusted = _trusted(sample, value, variance, part, whole)
+        low, high = intervals.wilson(value, value * (1.0 - value) / trusted, level)
+    return intervals.Estimate(value, math.sqrt(variance), low, high)
+
+
+def kappa(sample: designs.Sample, level: float) -> intervals.Estimate:
+    """Kappa with its delta-method error; UNKNOWN where chance agreement is 1."""
+    proportions = sample.proportions()
+    value = float(accuracy.kappa(proportions))
+    if math.isnan(value):
+        return intervals.UNKNOWN
+    if 1.0 - abs(value) < AT_THE_END:
+        return _kappa_at_the_end(sample, proportions, math.copysign(1.0, value), level)
+    variance = sample.variance(accuracy.kappa_gradient(proportions))
+    if variance < NO_VARIANCE:  # such as a reference of one class, where kappa is 0 whatever the map says
+        return intervals.Estimate(value, 0.0, math.nan, math.nan)
+    # On Fisher's scale the interval stays inside -1..1, and covered better in simulation than value +- z x error.
+    error = math.sqrt(variance * _inflation(sample, proportions))
+    centre, half = math.atanh(value), intervals.z_value(level) * error / (1.0 - value * value)
+    return intervals.Estimate(value, math.sqrt(variance), math.tanh(centre - half), math.tanh(centre + half))
+
+
+def largest_unmet(weights: np.ndarray, samples: np.ndarray, level: float) -> float:
+    """The largest share of the area of an event that none of `samples` float64[group] met.
+
+    Each sample of a group stands for `weights` float64[group] of the area. The bound is the largest sum of w n theta
+    over shares theta of the groups under which meeting nothing is no rarer than Wilson's interval allows, that is
+    sum of n ln(1 - theta) >= -N ln(1 + z^2 / N) with N samples in all; for one group it is Wilson's bound of 0 of n.
+    Lagrange: theta = 1 - l / w in the groups of more weight than l, 0 in the others.
+    """
+    order = np.argsort(-weights, kind="stable")
+    weight, count = weights[order], np.asarray(samples, np.float64)[order]
+    there = (weight > 0.0) & (count > 0.0)
+    weight, count = weight[there], count[there]
+    if not there.any():
+        return 0.0
+    z = intervals.z_value(level)
+    rarity = count.sum() * math.log1p(z * z / count.sum())
+    limits = np.exp((np.cumsum(count * np.log(weight)) - rarity) / np.cumsum(count))
+    used = int(np.flatnonzero(limits >= np.append(weight[1:], 0.0))[0]) + 1
+    return float((count[:used] * (weight[:used] - limits[used - 1])).sum())
+
+
+def _admitting_unmet(
+    sample: designs.Sample,
+    proportions: np.ndarray,
+    part: np.ndarray,
+    whole: np.ndarray,
+    value: float,
+    variance: float,
+    level: float,
+) -> tuple[float, float]:
+    """Wilson's interval of what was met, widened by what was not."""
+    size = value * (1.0 - value) / variance if variance > NO_VARIANCE else math.inf
+    low, high = intervals.wilson(value, size, level)
+    least, most = _with_unmet(sample, proportions, part, whole, level)
+    return (
+        max(0.0, value - math.hypot(value - low, value - least)),
+        min(1.0, value + math.hypot(high - value, most - value)),
+    )
+
+
+def _with_unmet(
+    sample: designs.Sample, proportions: np.ndarray, part: np.ndarray, whole: np.ndarray, level: float
+) -> tuple[float, float]:
+    """(least, most) the ratio would be if the strata held all they may of the outcome that they did not meet."""
+    held, total = float((proportions * part).sum()), float((proportions * whole).sum())
+
+    def unmet(event: np.ndarray) -> tuple[float, bool]:
+        rows = np.repeat(
+            event.any(axis=1, keepdims=True), len(event), axis=1
+        )  # the map's class of a sample is no surprise
+        share = largest_unmet(*sample.unmet(event, rows), level)
+        return share, bool((whole[rows] > 0.0).all())
+
+    lost, inside = unmet(np.asarray((whole > 0.0) & (part <= 0.0)))
+    least = (held - lost) / total if inside else held / (total + lost)
+    found, inside = unmet(np.asarray(part > 0.0))
+    found *= float(part.max())
+    most = (held + found) / total if inside else (held + found) / (total + found)
+    value = held / total
+    return min(max(least, 0.0), value), max(min(most, 1.0), value)
+
+
+def _trusted(sample: designs.Sample, value: float, variance: float, part: np.ndarray, whole: np.ndarray) -> float:
+    """The variance to build an interval on.
+
+    A variance estimated from a few heavy samples is often far too small (those that were not met are not in it), so it
+    is drawn towards that of the weights alone (Kish) the more, the fewer samples the rarer outcome is worth.
+    """
+    by_weights = value * (1.0 - value) / sample.effective_size(whole > 0.0)
+    rarer = min(sample.effective_size((whole > 0.0) & hit) for hit in (part > 0.0, part <= 0.0))
+    trust = rarer / (rarer + TRUSTED_SAMPLES)
+    return trust * variance + (1.0 - trust) * max(variance, by_weights)
+
+
+def _inflation(sample: designs.Sample, proportions: np.ndarray) -> float:
+    """How much more than its variance the interval of overall accuracy rests on; kappa's errors are the same ones."""
+    identity, everywhere = np.eye(len(proportions)), np.ones(proportions.shape)
+    value = float(accuracy.overall(proportions))
+    variance = sample.variance(identity - value * everywhere)
+    if min(value, 1.0 - value) < AT_THE_END or variance < NO_VARIANCE:
+        return 1.0
+    return max(1.0, _trusted(sample, value, variance, identity, everywhere) / variance)
+
+
+def _kappa_at_the_end(
+    sample: designs.Sample, proportions: np.ndarray, value: float, level: float
+) -> intervals.Estimate:
+    """Kappa of 1 or -1: the delta method sees no error there, so the bound comes from that of overall accuracy.
+
+    The share that may be unmet is put where it moves kappa most: errors between the two commonest classes (they raise
+    chance agreement most), or hits in the classes that occur.
+    """
+    identity = np.eye(len(proportions))
+    overall = ratio(sample, identity, np.ones(proportions.shape), level)
+    unmet = 1.0 - overall.low if value > 0.0 else overall.high
+    placed = np.diag(proportions.sum(axis=1))
+    if value > 0.0:
+        first, second = np.argsort(-proportions.sum(axis=1), kind="stable")[:2]
+        placed = (np.outer(identity[first], identity[second]) + np.outer(identity[second], identity[first])) / 2.0
+    bound = float(accuracy.kappa((1.0 - unmet) * proportions + unmet * placed))
+    return intervals.Estimate(value, 0.0, *((bound, 1.0) if value > 0.0 else (-1.0, bound)))
