@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import pathlib
+import tomllib
 
 import imagery_files
 import map_files
@@ -12,13 +13,14 @@ import numpy as np
 import pyproj
 import rasterio.transform
 
+from builder.chips import settings
 from builder.legend import legend
-from builder.maps import agreement, cog, grid
+from builder.maps import agreement, cog, grid, rasters
 from builder.points import design, frame, table
 from refine.accuracy import accuracy, estimators, paired, seasonal
-from refine.mapping import changes, mapping
+from refine.mapping import changes, writing
 from refine.mapping.reclassify import Provenance
-from refine.models import compare, noise
+from refine.models import compare, noise, strategies
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.05, 34.05)
 CRS = "EPSG:32649"
@@ -28,6 +30,7 @@ ORIGIN = (round(ORIGIN[0]), round(ORIGIN[1]))
 CHANGED = (slice(90, 130), slice(60, 100))  # forest that turns out to be water
 UNSURE_ROWS, NO_IMAGERY_ROWS = slice(80, 90), slice(130, 140)
 NAMES = legend.seven().names
+MODEL_SHA256, TEST_SHA256 = "ab" * 32, "78" * 32
 IMAGERY = """[rules]
 season = "all"
 [[source]]
@@ -56,24 +59,30 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     transform = (30.0, 0.0, ORIGIN[0], 0.0, -30.0, ORIGIN[1])
     refined = folder / "refined.tif"
     tags = {
-        "GLOBELAND_MODEL_SHA256": "ab" * 32,
+        "GLOBELAND_MODEL_SHA256": MODEL_SHA256,
+        "GLOBELAND_BASE": base.name,
+        "GLOBELAND_BASE_SHA256": rasters.sha256(base),
+        "GLOBELAND_IMAGERY_RULES": settings.parse(tomllib.loads(IMAGERY), folder).digest,
         "GLOBELAND_MIN_CONFIDENCE": "0.5",
+        "GLOBELAND_BASE_TRUST": "0.4",
         "GLOBELAND_DATASET": "s/rough:1.0.0",
     }
     for path, values, nodata in (
         (refined, after, 0),
-        (mapping.beside(refined, "provenance"), why, 0),
-        (mapping.beside(refined, "confidence"), sure, 255),
+        (writing.beside(refined, "provenance"), why, 0),
+        (writing.beside(refined, "confidence"), sure, 255),
     ):
         profile = cog.Profile(CRS, transform, values.shape, 1, "uint8", nodata)
         cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags)
-    names = {c.code: c.title for c in legend.read(mapping.BASE_LEGEND).classes}
+    names = {c.code: c.title for c in legend.read(writing.BASE_LEGEND).classes}
     moved = changes.of_block(codes, after, 0.09)
-    changes.write_csv(moved, names, mapping.beside(refined, "changes", ".csv"))
+    changes.write_csv(moved, names, writing.beside(refined, "changes", ".csv"))
     return base, refined
 
 
-def write_frame(folder: pathlib.Path) -> pathlib.Path:
+def write_frame(
+    folder: pathlib.Path, *, products: tuple[str, ...] = ("globeland30",), min_agreement: int = 1
+) -> pathlib.Path:
     """A frame of 28 points over an agreement map, and a scene that covers most of the refined map."""
     rows, columns = WINDOW.shape
     state = np.full((rows, columns), agreement.State.CONSISTENT, np.uint8)
@@ -83,7 +92,7 @@ def write_frame(folder: pathlib.Path) -> pathlib.Path:
     cog.from_blocks(folder / frame.LAYERS, cog.of_window(WINDOW, bands=7), [(0, 0, layers)])
     for name in (frame.AGREEMENT, frame.HARMONIZED):
         cog.from_blocks(folder / name, cog.of_window(WINDOW), [(0, 0, consensus[np.newaxis])])
-    drawn = design.SamplingDesign(products=("globeland30",), base="globeland30", min_agreement=1)
+    drawn = design.SamplingDesign(products=products, base="globeland30", min_agreement=min_agreement)
     product = {"title": "GlobeLand30", "year": 2010, "version": "1", "licence": "ask", "citation": "Chen 2015"}
     product["files"] = [{"name": "n49_30.tif", "sha256": "cd" * 32, "size_bytes": 1}]
     metadata = {"design": drawn.to_json(), "design_sha256": "ef" * 32, "products": [product], "strata": {}}
@@ -139,7 +148,9 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
             {
                 "name": name,
                 "dataset": "globeland_samples/rough:1.0.0",
-                "model_sha256": "12" * 32,
+                "model_sha256": MODEL_SHA256 if name.startswith("first-layer") else "12" * 32,
+                "dataset_sha256": {"train": "34" * 32, "validation": "56" * 32},
+                "versions": {"keras": "3.99.1"},
                 "overall": judged.overall.as_json(),
                 "kappa": judged.kappa.as_json(),
                 "users": [e.as_json() for e in judged.users],
@@ -150,14 +161,21 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
                 "images_per_s": 12.0,
                 "epochs": 3,
                 "train_examples": 21,
-                "settings": {"weights": "some/where/w.h5", "size_px": 75},
+                "settings": strategies.Settings(
+                    strategy=name.partition(" ")[0], weights="some/where/w.h5", size_px=75, seed=17
+                ).as_json(),
             }
         )
     test = paired.of_predictions(*predictions.values(), reference)
     first, second = predictions
     told = {
         "format": compare.FORMAT,
-        "test": {"dataset": "globeland_samples/accurate:1.0.0", "split": "test", "examples": 70},
+        "test": {
+            "dataset": "globeland_samples/accurate:1.0.0",
+            "split": "test",
+            "examples": 70,
+            "sha256": TEST_SHA256,
+        },
         "classes": list(NAMES),
         "strategies": entries,
         "mcnemar": [

@@ -27,9 +27,20 @@ def test_the_histogram_counts_every_classified_pixel() -> None:
     counts = np.zeros(101, np.int64)
     counts[[40, 97, 100]] = 5, 6, 7
     drawn = charts.confidence(counts, 0.5)
-    assert "18 classified pixels by probability; 72% at 90 % or more." in drawn
+    assert "Classified pixels by probability. 18 classified pixels; 72 % at 90 % or more." in drawn
     assert "95-100 %: 13 pixels" in drawn
-    assert "kept below 50 %" in drawn
+    assert "a change needs 50 %" in drawn
+
+
+def test_labels_of_small_changes_do_not_overlap() -> None:
+    """One change of almost everything, and many of next to nothing: ten classes on either side."""
+    small = [_change(f"a{i}", f"b{i}", 0.001) for i in range(9)]
+    drawn = charts.flow([_change("Forest", "Water", 1000.0), *small])
+    for anchor in ("end", "start"):
+        heights = sorted(float(y) for y in re.findall(rf'<text x="[\d.]+" y="([\d.]+)" class="{anchor}"', drawn))
+        assert len(heights) == 10
+        assert np.diff(heights).min() >= 15.0  # labels are 13 px high
+        assert heights[-1] <= charts.FLOW_PX[1]
 
 
 @pytest.mark.parametrize(("metres", "expected"), [(1300.0, 1000.0), (999.0, 500.0), (210.0, 200.0), (1.5, 1.0)])

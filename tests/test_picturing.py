@@ -6,13 +6,15 @@ import base64
 import io
 import pathlib
 
+import imagery_files
 import numpy as np
 import pyproj
 import pytest
+import rasterio.transform
 import report_artefacts
 from PIL import Image
 
-from builder.chips import settings
+from builder.chips import chip, settings
 from refine.report import picturing
 
 GROUND = picturing.Ground(
@@ -64,9 +66,6 @@ def test_places_and_centres_are_inverse() -> None:
 
 def test_imagery_lies_on_the_ground_it_shows(tmp_path: pathlib.Path) -> None:
     """A bright square of known place in the scene appears at that place of the picture, although pieces are turned."""
-    import imagery_files
-    import rasterio.transform
-
     left, top = report_artefacts.ORIGIN
     scene = np.full((3, 1500, 1500), 60, np.uint8)
     scene[:, 500:600, 900:1000] = 250  # 1,000-1,200 m south and 1,800-2,000 m east of the corner, 2 m pixels
@@ -78,19 +77,52 @@ def test_imagery_lies_on_the_ground_it_shows(tmp_path: pathlib.Path) -> None:
     )
     (tmp_path / "imagery.toml").write_text(report_artefacts.IMAGERY, encoding="utf-8")
     ground = GROUND.window(0, 100, 0, 100).resampled(300, 300)  # 3 km as 300 pixels of 10 m
-    picture, seen = picturing.imagery(ground, settings.read(tmp_path / "imagery.toml"))
-    rows, columns = np.nonzero(picture[..., 0] > 150)
+    picture = picturing.imagery(ground, settings.read(tmp_path / "imagery.toml"))
+    rows, columns = np.nonzero(picture.pixels[..., 0] > 150)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == pytest.approx((100, 119, 180, 199), abs=1)
-    assert (picture[..., 3] == 255).mean() > 0.95
-    assert len(seen) == 1
+    assert (picture.pixels[..., 3] == 255).mean() > 0.95
+    assert len(picture.shown) == 1
+    assert picture.refused == {}
+
+
+def test_a_wide_region_is_read_in_the_pixels_in_which_it_is_shown(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = report_artefacts.write_frame(tmp_path / "frame")
+    asked: list[tuple[int, int]] = []
+
+    def acquire(requests, imagery):
+        asked.append((len(requests), imagery.chip.size_px))
+        return real(requests, imagery)
+
+    real = chip.acquire
+    monkeypatch.setattr(chip, "acquire", acquire)
+    wide = picturing.Ground(
+        GROUND.crs, (*GROUND.transform[:2], GROUND.transform[2], 0.0, -30.0, GROUND.transform[5]), (1400, 1400)
+    )
+    picture = picturing.imagery(wide.resampled(280, 280), settings.read(frame / "imagery.toml"))
+    assert picturing.pieces(wide.resampled(280, 280)) == sum(count for count, _ in asked) == 24**2  # of 12 px, 1.8 km
+    assert [count for count, _ in asked] == [256, 256, 64]
+    assert {size_px for _, size_px in asked} == {13}
+    assert picture.refused["no scene"] > 500  # the scene covers 3 of 42 km
+    assert picture.pixels[:20, :10, 3].all()
+    assert not picture.pixels[100:, :, 3].any()
 
 
 def test_ground_without_imagery_is_transparent(tmp_path: pathlib.Path) -> None:
     frame = report_artefacts.write_frame(tmp_path / "frame")
     far = picturing.Ground(GROUND.crs, (30.0, 0.0, 700_000.0, 0.0, -30.0, 3_700_000.0), (20, 20))
-    picture, seen = picturing.imagery(far, settings.read(frame / "imagery.toml"))
-    assert not picture.any()
-    assert seen == ()
+    picture = picturing.imagery(far, settings.read(frame / "imagery.toml"))
+    assert not picture.pixels.any()
+    assert picture.shown == ()
+    assert picture.refused == {"no scene": 1}
+
+
+def test_places_across_the_antimeridian_lie_in_the_map() -> None:
+    ground = picturing.Ground("EPSG:4326", (0.5, 0, 179.0, 0, -0.5, 10.0), (4, 8))
+    row, column = ground.places(np.array([179.5, -179.5]), np.array([9.0, 9.0]))
+    assert column.tolist() == [1.0, 3.0]
+    assert row.tolist() == [2.0, 2.0]
 
 
 def test_a_wide_picture_file_is_scaled_down() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html.parser
 import pathlib
 import re
@@ -96,14 +97,27 @@ def test_what_it_was_told_is_escaped(page: str) -> None:
         "Base map base.tif",
         "144 ha</strong> changed class",
         "It is not map accuracy",
-        'aria-label="Confusion matrix of logits / rough"',
+        'data-scrolls="Confusion matrix of logits / rough"',
         "fewer than 5 omission cells",
         "labelled Forest, looks like water (91%)",
         "Sample points",
         "ab" * 32,
+        "<dt>model</dt><dd>first-layer / rough</dd>",
         "Chen 2015",
         "Imagery, 2010-07-01",
         "classified: kept because unsure",
+        "right with 40&nbsp;% where products disagree",
+        "another one outweighs it and is at least 50&nbsp;% probable",
+        "<dt>trust in the base map where products disagree</dt><dd>0.4</dd>",
+        '<th scope="row">seed</th><td>17</td><td>17</td>',
+        '<th scope="row">started from</th><td>w.h5</td><td>w.h5</td>',
+        '<th scope="row">batch normalization</th><td>frozen</td><td>frozen</td>',
+        '<th scope="row">version of keras</th><td>3.99.1</td><td>3.99.1</td>',
+        f'<th scope="row">split train, SHA-256 begins</th><td>{"34" * 8}</td><td>{"34" * 8}</td>',
+        "78" * 32,
+        "Cells coloured by the class on which all products agree",
+        "Blank: the products do not agree.",
+        '<h3>Agreement of the products</h3><div class="viewer"',
     ],
 )
 def test_every_part_tells_its_fact(page: str, sentence: str) -> None:
@@ -133,6 +147,46 @@ def test_a_map_without_base_and_frame_is_shown_without_the_layers_it_lacks(
     assert told.map is not None
     assert [layer.name for layer in told.map.whole.layers] == ["after", "confidence", "provenance"]
     assert set(told.missing) >= {"before", "imagery"}
+
+
+def test_a_majority_of_products_is_not_called_all_of_them(tmp_path: pathlib.Path) -> None:
+    frame = report_artefacts.write_frame(tmp_path / "frame", products=("globeland30", "a", "b", "c"), min_agreement=3)
+    page = report.write(report.ReportRequest(out=tmp_path / "r.html", frame=frame)).read_text(encoding="utf-8")
+    assert "the class on which at least 3 of 4 products agree" in page
+    assert "Blank: fewer than 3 of 4 products agree." in page
+    assert "consistent: at least 3 of 4 products agree" in page
+    assert "all products" not in page
+    assert "the products do not agree" not in page
+
+
+def test_a_page_says_where_its_inputs_are_not_those_of_the_map(
+    inputs: report.ReportRequest, tmp_path: pathlib.Path
+) -> None:
+    frame = report_artefacts.write_frame(tmp_path / "frame")
+    (frame / "imagery.toml").write_text(report_artefacts.IMAGERY + "gsd_m = 1.0\n", encoding="utf-8")
+    comparison = report_artefacts.write_comparison(tmp_path / "comparison")
+    summary = comparison / "compare.json"
+    summary.write_text(summary.read_text().replace(report_artefacts.MODEL_SHA256, "cd" * 32), encoding="utf-8")
+    request = dataclasses.replace(inputs, frame=frame, comparison=comparison, noise=None, dataset=None)
+    told = report.gather(request)
+    assert len(told.notes) == 3
+    assert told.notes[0] == "Generated, <not> real."
+    assert '<p class="note">The map&#x27;s model (SHA-256 abababababababab…) is not among the compared ones' in (
+        report.render(told)
+    )
+
+
+def test_a_dead_source_of_imagery_is_said_and_the_page_is_whole_otherwise(
+    inputs: report.ReportRequest, tmp_path: pathlib.Path
+) -> None:
+    frame = report_artefacts.write_frame(tmp_path / "frame")
+    (frame / "imagery.toml").write_text(
+        '[[source]]\nname = "dead"\ntype = "stac"\nhref = "http://127.0.0.1:9/catalog.json"\n', encoding="utf-8"
+    )
+    request = dataclasses.replace(inputs, out=tmp_path / "r.html", frame=frame, noise=None, dataset=None)
+    page = report.write(request).read_text(encoding="utf-8")
+    assert "The imagery: left out, it cannot be read: http://127.0.0.1:9/catalog.json" in page
+    assert 'id="view-closeup"' in page
 
 
 def test_a_finished_page_is_not_replaced_silently(inputs: report.ReportRequest, page: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import shutil
 from collections.abc import Iterator
@@ -182,6 +183,68 @@ def test_paper_shows_every_layer_with_its_name_and_no_controls(opened) -> None:
     assert view.locator("figcaption").first.is_visible()
     assert not view.locator(".controls").is_visible()
     assert not opened.locator("nav").is_visible()
+
+
+def _wait(page, condition: str) -> None:
+    """Until `condition` holds; the page's policy forbids what `wait_for_function` does."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"not so within 5 s: {condition}")
+
+
+def test_paper_shows_what_is_closed_on_the_screen_and_closes_it_again(opened, tmp_path) -> None:
+    opened.evaluate(
+        "addEventListener('beforeprint', () => { window.printed = document.querySelectorAll('details[open]').length })"
+    )
+    closed = opened.locator("details:not([open])").count()
+    assert closed == 1
+    opened.pdf(path=tmp_path / "page.pdf")
+    assert opened.evaluate("window.printed") == 2
+    assert opened.locator("details:not([open])").count() == closed
+
+
+def test_tables_are_a_stop_for_the_keyboard_only_where_they_scroll(opened) -> None:
+    table = opened.locator('[data-scrolls="Models"]')
+    assert table.get_attribute("tabindex") is None
+    assert table.get_attribute("role") is None
+    opened.set_viewport_size({"width": 360, "height": 800})
+    _wait(opened, "document.querySelector('[data-scrolls=\"Models\"]').tabIndex === 0")
+    assert table.get_attribute("role") == "region"
+    assert table.get_attribute("aria-label") == "Models"
+    _wait(
+        opened,
+        "[...document.querySelectorAll('.wide')].filter(e => e.checkVisibility())"
+        ".every(e => e.hasAttribute('tabindex') === e.scrollWidth > e.clientWidth)",
+    )
+    opened.set_viewport_size({"width": 1280, "height": 800})
+    _wait(opened, "!document.querySelector('[data-scrolls=\"Models\"]').hasAttribute('tabindex')")
+
+
+def test_a_table_that_was_closed_can_be_scrolled_when_it_opens(opened) -> None:
+    opened.set_viewport_size({"width": 360, "height": 800})
+    opened.locator("details:not([open]) summary").click()
+    _wait(opened, "[...document.querySelectorAll('.wide:has(.matrix)')].every(e => e.tabIndex === 0)")
+
+
+def test_pictures_can_be_scrolled_with_the_keyboard_once_zoomed(opened) -> None:
+    scroll = opened.locator("#view-region .scroll")
+    assert scroll.get_attribute("tabindex") is None
+    opened.locator('#view-region [data-zoom="1"]').click()
+    _wait(opened, "document.querySelector('#view-region .scroll').tabIndex === 0")
+    before = scroll.evaluate("e => e.scrollLeft")
+    scroll.focus()
+    opened.keyboard.press("ArrowRight")
+    _wait(opened, f"document.querySelector('#view-region .scroll').scrollLeft > {before}")
+    opened.locator('#view-region [data-zoom="-1"]').click()
+    _wait(opened, "!document.querySelector('#view-region .scroll').hasAttribute('tabindex')")
+
+
+def test_headings_leave_no_level_out(opened) -> None:
+    levels = opened.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_text_has_contrast_on_light_and_dark(opened) -> None:

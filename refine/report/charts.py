@@ -14,9 +14,11 @@ from refine.report import content
 
 ROW_PX, LABEL_PX, PLOT_PX, AXIS_PX = 40, 190, 470, 34
 HISTOGRAM_BIN = 5  # percent
-HISTOGRAM_PX = (640, 200)
+HISTOGRAM_PX = (640, 210)
+HISTOGRAM_MARGINS_PX = (24, 34, 26, 34)  # left, right, top, bottom
 FLOW_PX = (640, 380)
-FLOW_NODE_PX, FLOW_GAP_PX, FLOW_SIDE_PX = 14, 10, 175
+FLOW_NODE_PX, FLOW_SIDE_PX = 14, 175
+FLOW_GAP_PX = 16  # labels are 13 px high: those of two nodes of no height must not touch
 
 
 def strategies(part: content.ComparisonPart) -> str:
@@ -30,38 +32,44 @@ def strategies(part: content.ComparisonPart) -> str:
         for shift, estimate, kind in ((-7, strategy.overall, "overall"), (7, strategy.kappa, "kappa")):
             body.append(_whisker(estimate, y + shift, low, high, kind))
     says = "; ".join(f"{s.name} {s.overall.value:.3f}, kappa {s.kappa.value:.3f}" for s in part.strategies)
-    return _svg(
-        (LABEL_PX + PLOT_PX + 24, height), body, f"Overall accuracy of each strategy with its interval: {says}."
-    )
+    size = (LABEL_PX + PLOT_PX + 24, height)
+    return _svg("strategies", size, body, f"Overall accuracy of each strategy with its interval: {says}.")
 
 
 def confidence(counts: np.ndarray, threshold: float | None) -> str:
-    """Classified pixels by calibrated probability."""
-    width, height = HISTOGRAM_PX
+    """Classified pixels by the probability of the class that the map holds; `threshold` is what a change needs."""
+    (width, height), (left, right, top, bottom) = HISTOGRAM_PX, HISTOGRAM_MARGINS_PX
     bins = np.add.reduceat(counts, np.arange(0, 100, HISTOGRAM_BIN))
     bins = np.append(bins[:-1], counts[100 - HISTOGRAM_BIN :].sum())
-    step, top = (width - 60) / len(bins), max(1, int(bins.max()))
+    across, base, most = width - left - right, height - bottom, max(1, int(bins.max()))
+    step = across / len(bins)
     body = []
     for i, count in enumerate(bins.tolist()):
-        bar = (height - 50) * count / top
-        x = 40 + i * step
+        bar = (base - top) * count / most
         label = f"{i * HISTOGRAM_BIN}-{(i + 1) * HISTOGRAM_BIN} %: {count:,} pixels"
         body.append(
-            f'<rect class="bar" x="{x + 1:.1f}" y="{height - 30 - bar:.1f}" width="{step - 2:.1f}" height="{bar:.1f}">'
-            f"<title>{label}</title></rect>"
+            f'<rect class="bar" x="{left + i * step + 1:.1f}" y="{base - bar:.1f}" width="{step - 2:.1f}" '
+            f'height="{bar:.1f}"><title>{label}</title></rect>'
         )
     body += [
-        f'<text x="{40 + (width - 60) * p / 100:.1f}" y="{height - 12}" class="middle">{p} %</text>'
+        f'<text x="{left + across * p / 100:.1f}" y="{height - 10}" class="middle">{p} %</text>'
         for p in range(0, 101, 20)
     ]
-    body.append(f'<line class="axis" x1="40" x2="{width - 20}" y1="{height - 30}" y2="{height - 30}"/>')
+    body.append(f'<line class="axis" x1="{left}" x2="{left + across}" y1="{base}" y2="{base}"/>')
     if threshold is not None:
-        x = 40 + (width - 60) * threshold
-        body.append(f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="16" y2="{height - 30}"/>')
-        body.append(f'<text x="{x + 6:.1f}" y="24">kept below {100 * threshold:.0f} %</text>')
+        x = left + across * threshold
+        beside, anchor = (6, "start") if threshold <= 0.5 else (-6, "end")
+        body.append(f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{base}"/>')
+        body.append(f'<text x="{x + beside:.1f}" y="16" class="{anchor}">a change needs {100 * threshold:.0f} %</text>')
+    says = f"Classified pixels by probability. {confidence_summary(counts)}"
+    return _svg("histogram", HISTOGRAM_PX, body, says)
+
+
+def confidence_summary(counts: np.ndarray) -> str:
+    """How many pixels were classified, and how many of them almost surely."""
     total = int(counts.sum())
     sure = int(counts[90:].sum()) / max(1, total)
-    return _svg((width, height), body, f"{total:,} classified pixels by probability; {sure:.0%} at 90 % or more.")
+    return f"{total:,} classified pixels; {100 * sure:.0f} % at 90 % or more."
 
 
 def flow(changes: Sequence[content.Change]) -> str:
@@ -94,7 +102,8 @@ def flow(changes: Sequence[content.Change]) -> str:
     largest = max(changes, key=lambda c: c.hectares)
     most = f"most from {largest.before} to {largest.after}, {largest.hectares:,.0f} hectares"
     says = f"{total:,.0f} hectares changed; {most}."
-    return _svg((width, height), body, says)
+    # On a narrow screen it scrolls: shrunk to its width, the names would be too small to read.
+    return f'<div class="wide" data-scrolls="Chart of changes">{_svg("flow", (width, height), body, says)}</div>'
 
 
 def _axis(low: float, high: float, height: int) -> str:
@@ -163,8 +172,9 @@ def _ribbon(x0: float, x1: float, y0: float, y1: float, thick: float, change: co
     return f'<path class="ribbon" d="{path}" fill="{change.after_colour}"><title>{title}</title></path>'
 
 
-def _svg(size: tuple[int, int], body: Sequence[str], says: str) -> str:
+def _svg(kind: str, size: tuple[int, int], body: Sequence[str], says: str) -> str:
+    said = html.escape(says, quote=True)
     return (
-        f'<svg class="chart" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}" '
-        f'role="img" aria-label="{html.escape(says, quote=True)}">{"".join(body)}</svg>'
+        f'<svg class="chart {kind}" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}" '
+        f'role="img" aria-label="{said}">{"".join(body)}</svg>'
     )

@@ -38,6 +38,7 @@ class View:
     """Layers of the same ground under a swipe.
 
     `place` says where it is, `classes` (title, colour) are those that occur; `overlay` is transparent but for points.
+    `blank` says what a place without a class means, `states` (title, colour) are those of Key.STATE.
     """
 
     name: str
@@ -50,6 +51,8 @@ class View:
     place: str
     classes: tuple[tuple[str, str], ...]
     overlay: Layer | None = None
+    blank: str = ""
+    states: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,11 @@ class ProvenanceRow:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MapPart:
-    """The refined map. `confidence` int64[101]: classified pixels by calibrated probability in percent."""
+    """The refined map.
+
+    confidence: int64[101], classified pixels by the probability, in percent, of the class that the map holds.
+    min_confidence, base_trust: 0..1, as the map was made with; None where it does not say.
+    """
 
     whole: View
     closeup: View | None
@@ -82,6 +89,7 @@ class MapPart:
     provenance: tuple[ProvenanceRow, ...]
     confidence: np.ndarray
     min_confidence: float | None
+    base_trust: float | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,10 +15,11 @@ import rasterio
 from builder import errors, hashing
 from builder.legend import legend
 from builder.maps import agreement
+from builder.points import design as designs
 from builder.points import frame as frames
 from refine.accuracy import accuracy, estimators, intervals, support
 from refine.dataset import batches, data
-from refine.mapping import mapping
+from refine.mapping import writing
 from refine.models import compare, noise
 from refine.report import content, map_layers, picturing
 
@@ -31,11 +32,6 @@ STATE_COLOURS = {
     agreement.State.INCONSISTENT: "#e08a3c",
     agreement.State.UNDETERMINED: "#a8a8b0",
 }
-STATE_TITLES = {
-    agreement.State.CONSISTENT: "consistent: the products agree",
-    agreement.State.INCONSISTENT: "inconsistent: a product differs from the base map",
-    agreement.State.UNDETERMINED: "undetermined: mixed or outside the legend",
-}
 
 
 def read_changes(refined: pathlib.Path) -> tuple[content.Change, ...]:
@@ -44,8 +40,8 @@ def read_changes(refined: pathlib.Path) -> tuple[content.Change, ...]:
     Raises:
       errors.InputError: if it is missing.
     """
-    path = mapping.beside(refined, "changes", ".csv")
-    colours = {c.code: c.colour for c in legend.read(mapping.BASE_LEGEND).classes}
+    path = writing.beside(refined, "changes", ".csv")
+    colours = {c.code: c.colour for c in legend.read(writing.BASE_LEGEND).classes}
     return tuple(
         content.Change(
             before=row["from"],
@@ -170,18 +166,42 @@ def read_noise(folder: pathlib.Path, dataset: data.Dataset | None) -> content.No
     )
 
 
+def agreed(design: designs.SamplingDesign) -> str:
+    """Which products make a consensus, as a clause: all of them, or as many as the design asks for."""
+    products = len(design.products)
+    return "all products agree" if design.min_agreement >= products else f"at least {_votes(design)} products agree"
+
+
+def state_titles(design: designs.SamplingDesign) -> dict[agreement.State, str]:
+    """What the states of a cell mean under a design."""
+    return {
+        agreement.State.CONSISTENT: f"consistent: {agreed(design)}",
+        agreement.State.INCONSISTENT: "inconsistent: a product differs from the base map",
+        agreement.State.UNDETERMINED: "undetermined: mixed or outside the legend",
+    }
+
+
+def _disagreed(design: designs.SamplingDesign) -> str:
+    is_whole = design.min_agreement >= len(design.products)
+    return "the products do not agree" if is_whole else f"fewer than {_votes(design)} products agree"
+
+
+def _votes(design: designs.SamplingDesign) -> str:
+    return f"{design.min_agreement} of {len(design.products)}"
+
+
 def _agreement_view(frame: frames.Frame, places: np.ndarray, colours: Sequence[str]) -> content.View:
     with rasterio.open(frame.agreement_file) as dataset:
-        ground = picturing.Ground(dataset.crs.to_wkt(), tuple(dataset.transform)[:6], dataset.shape)
+        ground = picturing.Ground.of(dataset)
         shape = map_layers.scaled(dataset.shape, map_layers.LONGEST_PX)
         consensus = dataset.read(1, out_shape=shape)
     with rasterio.open(frame.layers_file) as dataset:
         state = dataset.read(1, out_shape=shape)
     seven = legend.seven()
-    agreed = picturing.painted(consensus, {c.code: c.colour for c in seven.classes})
+    classes = picturing.painted(consensus, {c.code: c.colour for c in seven.classes})
     states = picturing.painted(state, {int(s): colour for s, colour in STATE_COLOURS.items()})
-    shares = {s: float((state == s).mean()) for s in STATE_TITLES}
-    says = ", ".join(f"{title.partition(':')[0]} {shares[s]:.0%}" for s, title in STATE_TITLES.items())
+    titles = state_titles(frame.design)
+    says = ", ".join(f"{title.partition(':')[0]} {float((state == s).mean()):.0%}" for s, title in titles.items())
     large = map_layers.scaled(shape, map_layers.LONGEST_PX, may_grow=True)
     row, column = ground.resampled(*large).places(*places)
     dots = picturing.dotted(large, row, column, colours, radius_px=3)
@@ -190,8 +210,8 @@ def _agreement_view(frame: frames.Frame, places: np.ndarray, colours: Sequence[s
         title="Agreement of the products",
         layers=(
             content.Layer(
-                "consensus", "Class they agree on", picturing.lossless(agreed),
-                f"Cells coloured by the class on which all products agree; {(consensus > 0).mean():.0%} have one.",
+                "consensus", "Class they agree on", picturing.lossless(classes),
+                f"Cells coloured by the class on which {agreed(frame.design)}; {(consensus > 0).mean():.0%} have one.",
                 content.Key.CLASSES,
             ),
             content.Layer(
@@ -209,6 +229,8 @@ def _agreement_view(frame: frames.Frame, places: np.ndarray, colours: Sequence[s
             "points", "Sample points", picturing.lossless(dots),
             f"{len(colours)} sample points, coloured by class.", content.Key.CLASSES,
         ),
+        blank=f"{_disagreed(frame.design)}.",
+        states=tuple((title, STATE_COLOURS[s]) for s, title in titles.items()),
     )  # fmt: skip
 
 

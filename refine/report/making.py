@@ -14,13 +14,22 @@ from builder.chips import settings, store
 from builder.imagery import source
 from builder.maps import rasters
 from builder.points import frame as frames
-from refine.report import content
+from refine.report import content, inputs, markup
 
 PACKAGES = (
     "globeland", "numpy", "rasterio", "pyproj", "tensorflow-datasets", "apache-beam", "keras", "tensorflow", "jax",
     "onnxruntime", "cleanlab",
 )  # fmt: skip
-DIGEST_SHOWN = 16
+SETTING_TITLES = {
+    "weights": "started from",
+    "size_px": "input, pixels",
+    "batch_norm": "batch normalization",
+    "epochs": "epochs, at most",
+    "warmup_epochs": "epochs of the head alone",
+    "base_share": "learning rate of the base, share of the head's",
+    "weigh_by": "examples weighed by",
+}
+BEGINS = "SHA-256 begins"
 TAG_TITLES = {
     "GLOBELAND_MODEL_SHA256": "model, SHA-256",
     "GLOBELAND_DATASET": "trained on",
@@ -28,6 +37,7 @@ TAG_TITLES = {
     "GLOBELAND_BASE_SHA256": "base map, SHA-256",
     "GLOBELAND_IMAGERY_RULES": "imagery rules, digest",
     "GLOBELAND_MIN_CONFIDENCE": "changed where the probability is at least",
+    "GLOBELAND_BASE_TRUST": "trust in the base map where products disagree",
     "GLOBELAND_UNDETERMINED": "undetermined cells",
     "GLOBELAND_ENGINE": "engine",
 }
@@ -44,8 +54,8 @@ DESIGN_TITLES = {
 }
 
 
-def of_map(refined: pathlib.Path) -> content.Facts:
-    """Grid, digest and tags of the refined map."""
+def of_map(refined: pathlib.Path, model: str | None = None) -> content.Facts:
+    """Grid, digest and tags of the refined map; `model` is the compared strategy that made it."""
     with rasterio.open(refined) as dataset:
         a, _, _, _, e, _ = tuple(dataset.transform)[:6]
         grid = f"{dataset.width} x {dataset.height} pixels of {a:g} x {-e:g} {_unit(dataset.crs)}"
@@ -56,6 +66,7 @@ def of_map(refined: pathlib.Path) -> content.Facts:
             ("CRS", _name(dataset.crs)),
         ]
         tags = dataset.tags()
+    rows += [("model", model)] if model is not None else []
     rows += [(title, tags[tag]) for tag, title in TAG_TITLES.items() if tag in tags]
     return content.Facts("The refined map", tuple(rows))
 
@@ -104,19 +115,46 @@ def of_imagery(frame: frames.Frame | None, shown: tuple[source.Acquisition, ...]
     return content.Facts("Imagery: licences and credits", rows, header)
 
 
-def of_models(told: Mapping[str, Any]) -> content.Facts:
-    """The trained models of a comparison's summary: digest and what decided the training."""
-    rows = tuple(
-        (
-            entry["name"],
-            entry["dataset"],
-            str(entry["settings"].get("weights", "")).rpartition("/")[2],
-            f"{entry['settings'].get('size_px', '')} px",
-            entry["model_sha256"][:DIGEST_SHOWN],
-        )
-        for entry in told["strategies"]
-    )
-    return content.Facts("Models", rows, ("strategy", "dataset", "started from", "input", "SHA-256 begins"))
+def of_models(told: Mapping[str, Any]) -> list[content.Facts]:
+    """The models of a comparison's summary, one column each: trained on what, how, with which versions."""
+    columns = [_model(entry) for entry in told["strategies"]]
+    titles = dict.fromkeys(title for column in columns for title in column)
+    rows = tuple((title, *(column.get(title, markup.DASH) for column in columns)) for title in titles)
+    header = ("setting", *(entry["name"] for entry in told["strategies"]))
+    test = told["test"]
+    judged = [("dataset", test["dataset"]), ("split", test["split"]), ("samples", f"{test['examples']:,}")]
+    judged += [("SHA-256", test["sha256"])] if test.get("sha256") else []
+    return [content.Facts("Models", rows, header), content.Facts("What the models are judged on", tuple(judged))]
+
+
+def _model(entry: Mapping[str, Any]) -> dict[str, str]:
+    """{what: value} of one model of a comparison."""
+    told = {"dataset": entry["dataset"]}
+    digests = entry.get("dataset_sha256") or {}
+    told |= {f"split {split}, {BEGINS}": str(digest)[: inputs.DIGEST_SHOWN] for split, digest in digests.items()}
+    settings_ = entry.get("settings") or {}
+    for name, value in settings_.items():
+        shown = _loss(value) if name == "loss" else _setting(value)
+        told[SETTING_TITLES.get(name, name.replace("_", " "))] = shown
+    told |= {f"version of {name}": str(value) for name, value in (entry.get("versions") or {}).items()}
+    return told | {f"model, {BEGINS}": entry["model_sha256"][: inputs.DIGEST_SHOWN]}
+
+
+def _loss(told: Mapping[str, Any]) -> str:
+    """The loss and the one number that it uses."""
+    number = {"smoothing": "smoothing", "generalized": "q"}.get(told["kind"])
+    return f"{told['kind']}, {number} {told[number]:g}" if number else str(told["kind"])
+
+
+def _setting(value: Any) -> str:
+    """A value of a model's settings in words; of a path the file's name."""
+    if value is None or value == []:
+        return markup.DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value.rpartition("/")[2] if isinstance(value, str) else f"{value}"
 
 
 def of_software() -> content.Facts:
@@ -131,7 +169,7 @@ def of_software() -> content.Facts:
 
 
 def _product(told: Mapping[str, Any]) -> tuple[str, ...]:
-    files = "; ".join(f"{file['name']} {file['sha256'][:DIGEST_SHOWN]}…" for file in told["files"])
+    files = "; ".join(f"{file['name']} {file['sha256'][: inputs.DIGEST_SHOWN]}…" for file in told["files"])
     return told["title"], f"{told['year']}", f"{told['version']}", told["licence"], told.get("citation") or "", files
 
 

@@ -34,12 +34,15 @@ def percent(value: float, digits: int = 1) -> str:
 def table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int = 1, kind: str = ""
 ) -> str:
-    """A table whose first column heads its rows. Cells are HTML; columns from `numbers_from` are set as numbers."""
+    """A table whose first column heads its rows. Cells are HTML; columns from `numbers_from` are set as numbers.
+
+    Where it is wider than the page, the script makes it a region that the keyboard can scroll.
+    """
     columns = "".join(f'<th scope="col"{_right(i, numbers_from)}>{cell}</th>' for i, cell in enumerate(head))
     body = "".join(f"<tr>{_row(row, numbers_from)}</tr>" for row in rows)
     named = f' class="{kind}"' if kind else ""
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{text(caption)}"><table{named}>'
+        f'<div class="wide" data-scrolls="{text(caption)}"><table{named}>'
         f"<caption>{text(caption)}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import base64
+import collections
 import dataclasses
 import functools
 import io
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyproj
+import rasterio
+import rasterio.io
 from PIL import Image
 
+from builder import progress
 from builder.chips import chip, footprint, settings
 from builder.imagery import source
 
 JPEG_QUALITY, WEBP_QUALITY = 82, 82
-PATCH_PX = 96  # side of the pieces that imagery is read in
+PATCH_PX = 96  # side of the pieces that imagery is read in, at most
+SMALLEST_PX = 8  # of a piece as it is read
+MOST_PIECES = 4_000  # of one picture: a region of about 110 km; each is a search and a reading
+BATCH_PIECES = 256  # read together: near pieces share scenes, and more would only fill the memory
 PATCH_MARGIN = 1.1  # a piece is north up, the map is not quite: this much more ground covers the turned square
 MOST_NODATA = 0.9  # of a piece: at the edge of the imagery a piece is shown in part
+EDGE_STEPS = 16  # along each side, where the outline of a map is followed
 WIDEST_PATCH_M = 2_000.0  # wider pieces would strain the plane of a footprint and the reading of one grid
 
 
@@ -29,6 +38,11 @@ class Ground:
     crs: str
     transform: tuple[float, float, float, float, float, float]
     shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, dataset: rasterio.io.DatasetReader) -> Ground:
+        """The ground of a raster that is open."""
+        return cls(dataset.crs.to_wkt(), tuple(dataset.transform)[:6], dataset.shape)
 
     def window(self, row0: int, row1: int, col0: int, col1: int) -> Ground:
         """A part of it."""
@@ -51,25 +65,38 @@ class Ground:
 
     def corners_lonlat(self) -> np.ndarray:
         """float64[4, 2] degrees: top left, top right, bottom right, bottom left."""
-        a, b, c, d, e, f = self.transform
         rows, columns = self.shape
-        column, row = np.array([0, columns, columns, 0]), np.array([0, 0, rows, rows])
-        return np.column_stack(_to_degrees(self.crs).transform(a * column + b * row + c, d * column + e * row + f))
+        return np.column_stack(self._lonlat(np.array([0, columns, columns, 0]), np.array([0, 0, rows, rows])))
+
+    def outline_lonlat(self) -> tuple[np.ndarray, np.ndarray]:
+        """(longitude, latitude) float64[n] along its edge in degrees; longitudes run on across 180, without a jump."""
+        rows, columns = self.shape
+        way = np.linspace(0.0, 1.0, EDGE_STEPS, endpoint=False)
+        across = np.concatenate([way, np.ones_like(way), 1.0 - way, np.zeros_like(way)])
+        down = np.roll(across, EDGE_STEPS)
+        lon, lat = self._lonlat(columns * across, rows * down)
+        return np.unwrap(lon, period=360.0), lat
+
+    def _lonlat(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b, c, d, e, f = self.transform
+        lon, lat = _to_degrees(self.crs).transform(a * column + b * row + c, d * column + e * row + f)
+        return np.asarray(lon), np.asarray(lat)
 
     def size_m(self) -> tuple[float, float]:
         """(height, width) through the middle, on the ellipsoid."""
-        a, b, c, d, e, f = self.transform
         rows, columns = self.shape
-        column = np.array([0, columns, columns / 2, columns / 2])
-        row = np.array([rows / 2, rows / 2, 0, rows])
-        lon, lat = _to_degrees(self.crs).transform(a * column + b * row + c, d * column + e * row + f)
+        lon, lat = self._lonlat(
+            np.array([0, columns, columns / 2, columns / 2]), np.array([rows / 2, rows / 2, 0, rows])
+        )
         _, _, metres = footprint.WGS84.inv(lon[[2, 0]], lat[[2, 0]], lon[[3, 1]], lat[[3, 1]])
         return float(metres[0]), float(metres[1])
 
     def places(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(row, column) float64[n] of places in degrees, counted from the outer corner of the first pixel."""
-        x, y = _to_degrees(self.crs).transform(lon, lat, direction="INVERSE")
         a, b, c, d, e, f = self.transform
+        if _is_geographic(self.crs):  # a map across 180 degrees counts on: its places must, too
+            lon = c + (lon - c) % 360.0
+        x, y = _to_degrees(self.crs).transform(lon, lat, direction="INVERSE")
         determinant = a * e - b * d
         column = (e * (x - c) - b * (y - f)) / determinant
         row = (a * (y - f) - d * (x - c)) / determinant
@@ -141,27 +168,56 @@ def file_picture(encoded: bytes, *, widest_px: int) -> str:
         return photograph(np.asarray(shown))
 
 
-def imagery(ground: Ground, from_where: settings.Imagery) -> tuple[np.ndarray, tuple[source.Acquisition, ...]]:
-    """uint8[y, x, rgba] of the ground and the acquisitions it shows, under the date and quality rules of chips.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """Imagery of a ground: uint8[y, x, rgba], the acquisitions it shows, and the pieces that have none, by reason."""
 
-    It is read in pieces, each the best picture of its place as a chip would be; places without one are transparent.
+    pixels: np.ndarray
+    shown: tuple[source.Acquisition, ...]
+    refused: Mapping[str, int]
+
+
+def imagery(ground: Ground, from_where: settings.Imagery) -> Picture:
+    """The picture of a ground under the date and quality rules of chips.
+
+    It is read in pieces, each the best picture of its place as a chip would be, in about the pixels in which it is
+    shown; pieces without one are transparent.
+
+    Raises:
+      errors.InputError: if a source cannot be asked at all.
     """
-    rows, columns = ground.shape
-    picture = np.zeros((rows, columns, 4), np.uint8)
-    pieces = list(_pieces(ground))
-    side_m = pieces[0].footprint.size_m
+    pixels = np.zeros((*ground.shape, 4), np.uint8)
+    side, pixel_m = _piece_side(ground)
     rules = dataclasses.replace(from_where.rules, max_nodata_share=MOST_NODATA)
-    size = dataclasses.replace(from_where.chip, size_m=side_m, size_px=round(PATCH_PX * PATCH_MARGIN))
-    requests = [chip.Request(str(i), p.footprint.lon, p.footprint.lat, None) for i, p in enumerate(pieces)]
-    outcomes = chip.acquire(requests, dataclasses.replace(from_where, rules=rules, chip=size))
-    seen: dict[source.Acquisition, None] = {}
-    for piece, outcome in zip(pieces, outcomes, strict=True):
-        if isinstance(outcome.result, chip.Chip):
-            seen[outcome.result.acquisition] = None
-            part = picture[piece.row0 : piece.row1, piece.col0 : piece.col1]
-            part[..., :3] = _looked_up(ground, piece, outcome.result.pixels)
-            part[..., 3] = np.where(part[..., :3].any(axis=-1), 255, 0)  # chips are black where a scene has no data
-    return picture, tuple(seen)
+    size_px = max(SMALLEST_PX, round(side * PATCH_MARGIN))
+    size = dataclasses.replace(from_where.chip, size_m=side * pixel_m * PATCH_MARGIN, size_px=size_px)
+    asked = dataclasses.replace(from_where, rules=rules, chip=size)
+    shown: dict[source.Acquisition, None] = {}
+    refused: collections.Counter[str] = collections.Counter()
+    every = _pieces(ground)
+    with progress.Progress("pictured", pieces(ground), unit="pieces") as bar:
+        while batch := list(itertools.islice(every, BATCH_PIECES)):
+            requests = [chip.Request(str(i), p.footprint.lon, p.footprint.lat, None) for i, p in enumerate(batch)]
+            for piece, outcome in zip(batch, chip.acquire(requests, asked), strict=True):
+                if isinstance(outcome.result, chip.Refusal):
+                    refused[str(outcome.result.reason)] += 1
+                    continue
+                shown[outcome.result.acquisition] = None
+                _paint(pixels, ground, piece, outcome.result.pixels)
+            bar.advance(len(batch))
+    return Picture(pixels, tuple(shown), refused)
+
+
+def pieces(ground: Ground) -> int:
+    """How many pieces `imagery` reads."""
+    side, _ = _piece_side(ground)
+    return -(-ground.shape[0] // side) * -(-ground.shape[1] // side)
+
+
+def _paint(picture: np.ndarray, ground: Ground, piece: _Piece, pixels: np.ndarray) -> None:
+    part = picture[piece.row0 : piece.row1, piece.col0 : piece.col1]
+    part[..., :3] = _looked_up(ground, piece, pixels)
+    part[..., 3] = np.where(part[..., :3].any(axis=-1), 255, 0)  # chips are black where a scene has no data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,11 +231,16 @@ class _Piece:
     footprint: footprint.Footprint
 
 
+def _piece_side(ground: Ground) -> tuple[int, float]:
+    """(pixels along the side of a piece, metres of a pixel)."""
+    (height_m, width_m), (rows, columns) = ground.size_m(), ground.shape
+    pixel_m = max(height_m / rows, width_m / columns)
+    return max(1, min(PATCH_PX, int(WIDEST_PATCH_M / PATCH_MARGIN / pixel_m))), pixel_m
+
+
 def _pieces(ground: Ground) -> Iterator[_Piece]:
     rows, columns = ground.shape
-    height_m, width_m = ground.size_m()
-    pixel_m = max(height_m / rows, width_m / columns)
-    side = max(1, min(PATCH_PX, int(WIDEST_PATCH_M / PATCH_MARGIN / pixel_m)))
+    side, pixel_m = _piece_side(ground)
     for row in range(0, rows, side):
         for col in range(0, columns, side):
             part = ground.window(row, min(row + side, rows), col, min(col + side, columns))
@@ -191,7 +252,7 @@ def _pieces(ground: Ground) -> Iterator[_Piece]:
 def _middle(ground: Ground) -> tuple[float, float]:
     x, y = ground.resampled(1, 1).centres()
     lon, lat = _to_degrees(ground.crs).transform(x, y)
-    return float(lon[0, 0]), float(lat[0, 0])
+    return float(footprint.wrapped(lon[0, 0])), float(lat[0, 0])  # a map across 180 degrees counts on
 
 
 def _looked_up(ground: Ground, piece: _Piece, pixels: np.ndarray) -> np.ndarray:
@@ -217,6 +278,11 @@ def _between(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     left = corners[0] + (corners[3] - corners[0]) * down
     right = corners[1] + (corners[2] - corners[1]) * down
     return np.asarray(left[:, None] + (right - left)[:, None] * across[None, :])
+
+
+@functools.lru_cache(maxsize=8)
+def _is_geographic(crs: str) -> bool:
+    return bool(pyproj.CRS.from_user_input(crs).is_geographic)
 
 
 @functools.lru_cache(maxsize=8)

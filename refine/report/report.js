@@ -1,5 +1,6 @@
 "use strict";
 // One swipe per element [data-viewer]: a boundary between two layers, a choice of layers, zoom, and the matching legend.
+// Beside it: wide tables can be scrolled with the keyboard, and paper shows what is closed on the screen.
 (() => {
   const ZOOMS = [1, 2, 4, 8];
   const STEP = 2, LEAP = 10; // percent per key press
@@ -116,5 +117,37 @@
     choose();
   }
 
+  // What scrolls can be reached and scrolled with the keyboard, under its name; what does not is no stop on the way.
+  function offerScrolling(element) {
+    const scrolls = element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight + 1;
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", element.dataset.scrolls]]) {
+      if (scrolls) element.setAttribute(name, value);
+      else element.removeAttribute(name);
+    }
+  }
+
+  function watchScrolling(element) {
+    // Its own size changes with the window and where a closed part opens, that of its content with zoom.
+    const watcher = new ResizeObserver(() => offerScrolling(element));
+    watcher.observe(element);
+    watcher.observe(element.firstElementChild);
+    offerScrolling(element);
+  }
+
+  // Paper cannot be clicked: what is closed is printed open, and closed again afterwards.
+  function printWhole() {
+    let opened = [];
+    window.addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll("details:not([open])")];
+      for (const details of opened) details.open = true;
+    });
+    window.addEventListener("afterprint", () => {
+      for (const details of opened) details.open = false;
+      opened = [];
+    });
+  }
+
   document.querySelectorAll("[data-viewer]").forEach(setUp);
+  document.querySelectorAll("[data-scrolls]").forEach(watchScrolling);
+  printWhole();
 })();

@@ -83,7 +83,7 @@ def gather(request: ReportRequest) -> content.Report:
       errors.InputError: as `write`.
     """
     from refine.dataset import data
-    from refine.report import gathered, making, map_layers
+    from refine.report import gathered, inputs, making, map_layers
 
     missing: dict[str, str] = {}
 
@@ -96,24 +96,22 @@ def gather(request: ReportRequest) -> content.Report:
     frame = frames.Frame.open(request.frame) if request.frame is not None else None
     dataset = data.open_dataset(request.dataset, data_dir=request.data_dir) if request.dataset is not None else None
     compared = gathered.read_summary(request.comparison) if request.comparison is not None else None
-    files = map_layers.Files(request.map, request.base) if request.map is not None else None
+    files = inputs.Files(request.map, request.base) if request.map is not None else None
     mapped = part("map", "--map", files, lambda: map_layers.read(_given(files), frame))
+    missing |= mapped.missing if mapped else {}
+    tags = files.tags() if files is not None else {}
     facts = [
-        making.of_map(request.map) if request.map is not None else None,
-        making.of_models(compared) if compared is not None else None,
+        making.of_map(request.map, inputs.model_name(tags, compared)) if request.map is not None else None,
+        *(making.of_models(compared) if compared is not None else ()),
         *(making.of_frame(frame) if frame is not None else ()),
-        making.of_imagery(frame, mapped[1] if mapped else ()),
+        making.of_imagery(frame, mapped.shown if mapped else ()),
         making.of_software(),
     ]
-    if files is not None and files.base is None:
-        missing["before"] = "The layer before: left out, no --base was given."
-    if files is not None and frame is None:
-        missing["imagery"] = "The imagery: left out, no --frame was given."
     return content.Report(
         title="Refined land cover map" if request.map is not None else "Land cover samples and models",
-        subtitle=_subtitle(request, mapped[0] if mapped else None),
-        notes=tuple(request.note),
-        map=mapped[0] if mapped else None,
+        subtitle=_subtitle(request, mapped.part if mapped else None),
+        notes=(*request.note, *inputs.mismatches(tags, inputs.imagery_of(frame), compared)),
+        map=mapped.part if mapped else None,
         changes=part("changes", "--map", request.map, lambda: gathered.read_changes(_given(request.map))),
         sheets=part("sheets", "--dataset", dataset, lambda: gathered.read_sheets(_given(dataset))),
         sampling=part("sampling", "--frame", frame, lambda: gathered.read_sampling(_given(frame))),

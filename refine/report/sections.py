@@ -25,8 +25,8 @@ STRATEGY_KEY = (
 def map_section(part: content.MapPart) -> str:
     """The whole region and the close-up under a swipe."""
     how = (
-        "<p>Drag the boundary, or focus it and press the arrow keys. Choose what lies to its left and right. "
-        "<span class='noprint'>Zoom to see single pixels.</span></p>"
+        "<p class='noprint'>Drag the boundary, or focus it and press the arrow keys. Choose what lies to its left and "
+        "right. Zoom to see single pixels.</p>"
     )
     close = ""
     if part.closeup is not None:
@@ -60,8 +60,28 @@ def provenance_section(part: content.MapPart) -> str:
     rows = [(named(row.title, row.colour), f"{row.pixels:,}", percent(row.pixels / total)) for row in part.provenance]
     chart = ""
     if part.confidence.any():
-        chart = f"<h3>How sure the classifier was</h3>{charts.confidence(part.confidence, part.min_confidence)}"
+        drawn = charts.confidence(part.confidence, part.min_confidence)
+        counted = f"<p class='quiet'>{charts.confidence_summary(part.confidence)}</p>"
+        chart = f"<h3>How probable the classes are</h3><p>{_rule(part)}</p>{drawn}{counted}"
     return table("Why each pixel holds its class", ("reason", "pixels", "share"), rows) + chart
+
+
+def _rule(part: content.MapPart) -> str:
+    """What the probability is, and when a class was changed."""
+    trust = part.base_trust
+    beforehand = (
+        f" Before any picture is looked at, the base map is taken to be right with {percent(trust, 0)} where products "
+        "disagree (<code>--base-trust</code>)."
+        if trust is not None
+        else ""
+    )
+    needed = (
+        f" A class is changed where another one outweighs it and is at least {percent(part.min_confidence, 0)} "
+        "probable (<code>--min-confidence</code>); else the base map's class is kept."
+        if part.min_confidence is not None
+        else ""
+    )
+    return f"The probability of the class that the map holds, given picture and base map.{beforehand}{needed}"
 
 
 def changes_section(changes: Sequence[content.Change]) -> str:
@@ -87,7 +107,7 @@ def changes_section(changes: Sequence[content.Change]) -> str:
 
 def sampling_section(part: content.SamplingPart) -> str:
     """Where points lie, and how many of each class and split."""
-    view = swipe.html_of(part.view) if part.view is not None else ""
+    view = f"<h3>{text(part.view.title)}</h3>{swipe.html_of(part.view)}" if part.view is not None else ""
     shown = (
         f"<p class='quiet'>{part.shown:,} of {part.total:,} points are drawn, by rank.</p>"
         if part.shown < part.total

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from refine.mapping import reclassify
-from refine.report import content, gathered, map_layers, markup
+from refine.report import content, map_layers, markup
 
 SCALE_STEPS = (1, 2, 5)
 HANDLE = (
@@ -32,7 +32,7 @@ def html_of(view: content.View) -> str:
     title = markup.text(view.title)
     return f"""<div class="viewer" data-viewer id="view-{view.name}" style="--columns:{columns};--rows:{rows}">
 <div class="frame">
-<div class="scroll" tabindex="0" role="region" aria-label="{title}: pictures; scroll when zoomed in">
+<div class="scroll" data-scrolls="{title}: pictures, zoomed in">
 <div class="stage">{"".join(_layer(view, layer) for layer in view.layers)}{_overlay(view)}</div></div>
 {HANDLE}
 <span class="badge at-left" aria-hidden="true">{markup.text(titles[view.left])}</span>
@@ -112,15 +112,14 @@ def _key(view: content.View, key: content.Key) -> str:
         stops = ",".join(map_layers.CONFIDENCE_RAMP)
         bar = f'<span class="ramp" style="background:linear-gradient(to right,{stops})"></span>'
         ends = "<p class='ends'><span>0 %</span><span>100 %</span></p>"
-        return f"<h4>Probability of the class</h4>{bar}{ends}{BLANK}not classified.</p>"
+        return f"<h4>Probability of the class that the map holds</h4>{bar}{ends}{BLANK}not classified.</p>"
     if key is content.Key.PROVENANCE:
         kinds = [p for p in reclassify.Provenance if p not in map_layers.UNSEEN]
         entries = {reclassify.PROVENANCE_TITLES[p]: reclassify.PROVENANCE_COLOURS[p] for p in kinds}
         return f"<h4>Provenance</h4>{_list(entries)}"
     if key is content.Key.STATE:
-        entries = {title: gathered.STATE_COLOURS[s] for s, title in gathered.STATE_TITLES.items()}
-        return f"<h4>State of a cell</h4>{_list(entries)}"
-    blank = "" if any(layer.name == "after" for layer in view.layers) else f"{BLANK}the products do not agree.</p>"
+        return f"<h4>State of a cell</h4>{_list(dict(view.states))}"
+    blank = f"{BLANK}{markup.text(view.blank)}</p>" if view.blank else ""
     return f"<h4>Land cover</h4>{_list(dict(view.classes))}{blank}"
 
 
