@@ -106,7 +106,7 @@ def test_what_it_was_told_is_escaped(page: str) -> None:
         "Chen 2015",
         "Imagery, 2010-07-01",
         "classified: kept because unsure",
-        "right with 40&nbsp;% where products disagree",
+        "the base map's class has 40&nbsp;% where products disagree",
         "another one outweighs it and is at least 50&nbsp;% probable",
         "<dt>trust in the base map where products disagree</dt><dd>0.4</dd>",
         '<th scope="row">seed</th><td>17</td><td>17</td>',

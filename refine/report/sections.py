@@ -70,8 +70,8 @@ def _rule(part: content.MapPart) -> str:
     """What the probability is, and when a class was changed."""
     trust = part.base_trust
     beforehand = (
-        f" Before any picture is looked at, the base map is taken to be right with {percent(trust, 0)} where products "
-        "disagree (<code>--base-trust</code>)."
+        f" Before any picture is looked at, the base map's class has {percent(trust, 0)} where products disagree "
+        "(<code>--base-trust</code>)."
         if trust is not None
         else ""
     )
@@ -81,7 +81,8 @@ def _rule(part: content.MapPart) -> str:
         if part.min_confidence is not None
         else ""
     )
-    return f"The probability of the class that the map holds, given picture and base map.{beforehand}{needed}"
+    what = "Classified pixels by the probability of the class that the map holds, given picture and base map."
+    return f"{what}{beforehand}{needed}"
 
 
 def changes_section(changes: Sequence[content.Change]) -> str:
