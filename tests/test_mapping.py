@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import imagery_files
 import map_files
 import map_world
 import numpy as np
@@ -24,7 +25,7 @@ import rasterio.transform
 from builder import errors
 from builder.legend import legend
 from builder.maps import rasters
-from refine.mapping import changes, mapping, stac, writing
+from refine.mapping import changes, engines, mapping, stac, writing
 from refine.mapping.reclassify import Provenance
 
 CONTENT = stac.Content(legend.read(writing.BASE_LEGEND), writing.provenance_legend(), {})
@@ -74,6 +75,13 @@ def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathl
 def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path) -> None:
     mapping.refine_map(map_world.request(world, tmp_path / "r.tif", engine="onnxruntime"))
     np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
+
+
+def test_engines_agree_on_chips_of_another_size_than_the_network(world: pathlib.Path) -> None:
+    chips = np.stack([np.moveaxis(imagery_files.texture(80, 80, seed=seed), 0, 2) for seed in range(6)])
+    keras, onnx = (engines.open_engine(name, world / "model").classify(chips) for name in engines.ENGINES)
+    assert np.abs(keras[0] - onnx[0]).max() < 1e-4
+    np.testing.assert_array_equal(keras[1].argmax(axis=1), onnx[1].argmax(axis=1))
 
 
 def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refined: pathlib.Path) -> None:

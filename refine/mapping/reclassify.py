@@ -31,7 +31,7 @@ class Provenance(enum.IntEnum):
 
 PROVENANCE_TITLES = {
     Provenance.NO_DATA: "no data in the base map",
-    Provenance.CONSISTENT: "products agree: kept",
+    Provenance.CONSISTENT: "consistent: kept",
     Provenance.CONFIRMED: "classified: confirmed",
     Provenance.CHANGED: "classified: changed",
     Provenance.UNSURE: "classified: kept because unsure",
