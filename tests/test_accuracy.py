@@ -28,12 +28,6 @@ def test_counts_add(first, second):
     assert both == accuracy.Confusion.empty(NAMES) + both
 
 
-@given(COUNTS)
-def test_pairs_give_the_counts_back(counts):
-    confusion = accuracy.Confusion(counts, NAMES)
-    assert accuracy.Confusion.from_pairs(*confusion.pairs(), NAMES) == confusion
-
-
 @given(COUNTS.filter(lambda counts: counts.sum() > 0))
 def test_quantity_and_allocation_disagreement_make_up_all_disagreement(counts):
     assert accuracy.quantity(counts) + accuracy.allocation(counts) == pytest.approx(1.0 - accuracy.overall(counts))

@@ -30,10 +30,6 @@ def test_no_sample_says_nothing():
     assert math.isnan(intervals.of_share(0, 0).low)
 
 
-def test_a_margin_is_1_96_standard_errors():
-    assert intervals.of_share(50, 100).margin() == pytest.approx(1.959964 * 0.05, rel=1e-6)
-
-
 @pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
 def test_a_level_outside_0_to_1_is_refused(level):
     with pytest.raises(errors.InputError, match="between 0 and 1"):

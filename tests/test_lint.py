@@ -72,6 +72,59 @@ def test_users_and_producers_accuracies_that_fit_the_other_axis_are_a_transposed
     assert upright.findings == ()
 
 
+def _three_classes():
+    return accuracy.Confusion(np.array([[50, 30, 1], [0, 20, 40], [2, 7, 55]]), ("a", "b", "c"))
+
+
+def test_totals_that_belong_to_the_other_axis_are_a_transposed_matrix_and_nothing_to_repair():
+    report = lint.lint(_three_classes(), lint.Printed((52, 57, 96), (81, 60, 64), 205))
+    assert (report.findings, report.is_transposed, report.proposals) == ((lint.TURNED,), True, ())
+
+
+def test_what_is_wrong_beside_transposed_totals_is_said_of_the_turned_matrix():
+    report = lint.lint(_three_classes(), lint.Printed((52, 57, 97), (81, 60, 64), 205))
+    assert report.findings[:2] == (lint.TURNED, "row c: the cells sum to 96, the printed total is 97")
+    assert report.proposals[0].repair.edits[-1].new == 96
+
+
+def test_a_symmetric_disagreement_is_not_taken_for_transposed_axes():
+    report = lint.lint(_three_classes(), lint.Printed((1, 2, 3), (3, 2, 1), 6))
+    assert not report.is_transposed
+
+
+def test_transposed_accuracies_do_not_hide_that_overall_accuracy_and_kappa_are_wrong():
+    counts = _three_classes()
+    users, producers = (
+        tuple(lint.Figure.parse(f"{100 * v:.1f}%") for v in f(counts.counts))
+        for f in (accuracy.producers, accuracy.users)
+    )
+    wrong = lint.Figure.parse("0.99")
+    report = lint.lint(counts, lint.Printed(overall=wrong, kappa=wrong, users=users, producers=producers))
+    assert report.findings == (
+        lint.SWAPPED,
+        "overall accuracy: the cells give 0.6098, printed is 0.99",
+        "kappa: the cells give 0.4194, printed is 0.99",
+    )
+
+
+def test_no_repair_comes_twice_and_five_are_shown():
+    # One sample too many in row a, one too few in row b, and the columns agree: any column can give it back.
+    names = tuple("abcdefgh")
+    margins = np.full((8, 8), 5), np.eye(8, dtype=int)[0] - np.eye(8, dtype=int)[1]
+    counts = accuracy.Confusion(margins[0], names)
+    rows = tuple((counts.map_totals - margins[1]).tolist())
+    report = lint.lint(counts, lint.Printed(rows, tuple(counts.reference_totals.tolist()), counts.total))
+    assert len(report.proposals) == lint.SHOWN_REPAIRS
+    assert report.more == 8 + 1 - lint.SHOWN_REPAIRS  # eight columns, and the one that believes the cells
+    assert len({frozenset(p.repair.edits) for p in report.proposals}) == lint.SHOWN_REPAIRS
+
+
+def test_believing_the_cells_is_not_listed_beside_the_same_smallest_repair():
+    counts = accuracy.Confusion(np.array([[5, 1], [2, 6]]), ("a", "b"))
+    (proposal,) = lint.lint(counts, lint.Printed((6, 8), (7, 70), 14)).proposals
+    assert lint.describe_edit(proposal.repair.edits[0], counts.names) == "column total of b: 70 -> 7"
+
+
 def test_printed_users_accuracies_choose_between_repairs():
     # Row a is 1 too long and row b 1 too short: one sample moves down in column a or in column b.
     counts = accuracy.Confusion(np.array([[7, 3], [3, 7]]), ("a", "b"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,16 +38,26 @@ def test_a_sample_too_small_for_the_minimum_is_refused():
         planning.allocate(99, [0.5, 0.5], minimum=50)
 
 
-@pytest.mark.parametrize(("second", "samples"), [(0.93, 1644), (0.95, 480)])
-def test_the_samples_that_tell_two_strategies_apart(second, samples):
-    assert round(planning.samples_per_arm(0.903, second)) == samples
+def test_a_plan_says_what_is_needed_and_what_is_allotted():
+    areas = {"rare": 1.0, "common": 98.0, "other": 1.0, "none": 0.0}
+    survey = planning.plan(areas, {"rare": 0.5, "common": 0.9, "other": 0.5, "none": 0.5}, 0.05)
+    assert survey.needed == pytest.approx((0.98 * 0.3 + 0.02 * 0.5) ** 2 / 0.05**2)  # 37 samples, but 50 per class
+    assert survey.allocation == {"rare": 50, "common": 50, "other": 50}
+    assert survey.allotted == 150
 
 
-def test_equal_accuracies_are_never_told_apart():
-    assert np.isinf(planning.samples_per_arm(0.9, 0.9))
-
-
-@pytest.mark.parametrize(("shares", "users", "error"), [([1], [1.2], 0.01), ([1, 1], [0.9], 0.01), ([1], [0.9], 0.0)])
-def test_wrong_plans_are_refused(shares, users, error):
-    with pytest.raises(errors.InputError, match="expected one share"):
+@pytest.mark.parametrize(
+    ("shares", "users", "error", "message"),
+    [
+        ([1], [1.2], 0.01, "expected one area"),
+        ([1, 1], [0.9], 0.01, "expected one area"),
+        ([0], [0.9], 0.01, "some area"),
+        ([1], [0.9], 0.0, "from 1e-06 to 0.5"),
+        ([1], [0.9], 1e-200, "from 1e-06 to 0.5"),
+        ([1], [0.9], float("nan"), "from 1e-06 to 0.5"),
+        ([1], [0.9], 5.0, "from 1e-06 to 0.5"),
+    ],
+)
+def test_wrong_plans_are_refused(shares, users, error, message):
+    with pytest.raises(errors.InputError, match=message):
         planning.sample_size(shares, users, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import printed_table
+import pytest
 
 from refine.accuracy import accuracy, estimators, support
 
@@ -36,6 +37,50 @@ def test_equal_rows_are_a_survey_by_map_class_that_lacks_its_areas():
     judged = _of([[40, 10], [0, 50]])
     assert not judged.is_map_accuracy
     assert "user's accuracies only" in judged.statement
+
+
+def _with_areas(counts, **options):
+    names = tuple("abc"[: len(counts)])
+    areas = dict(zip(names, (1.0, 9.0, 3.0), strict=False))
+    return support.of(estimators.olofsson(accuracy.Confusion(np.array(counts), names), areas), **options)
+
+
+def test_areas_do_not_make_map_accuracy_of_a_set_balanced_by_reference_class():
+    judged = _with_areas([[90, 40], [10, 60]])
+    assert not judged.is_map_accuracy
+    assert "balanced by reference class" in judged.statement
+    assert _with_areas([[90, 40], [10, 60]], states_map_strata=True).is_map_accuracy
+    assert _with_areas([[90, 10], [40, 60]]).is_map_accuracy
+
+
+def test_a_mapped_class_that_the_reference_never_shows_is_warned_about():
+    judged = _with_areas([[80, 20, 0], [10, 90, 0], [30, 30, 0]])
+    assert judged.warnings[0].startswith("mapped, but never the reference class of a sample: c (60 samples).")
+
+
+def test_notes_come_before_the_other_warnings():
+    assert _of([[60, 5], [4, 90]], notes=("read this",)).warnings[0] == "read this"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "population"),
+    [
+        ("globeland_samples/rough:1.0.0", "test", support.Population.CONSISTENT),
+        ("globeland_samples/rough:1.0.0", "test_inconsistent", support.Population.INCONSISTENT),
+        ("globeland_samples/rough:1.0.0", "train", support.Population.PICTURES),
+        ("uc_merced:2.0.0", "test", support.Population.PICTURES),
+        ("images/globeland_samples", "test", support.Population.PICTURES),
+    ],
+)
+def test_only_the_own_datasets_test_splits_were_drawn_from_cells(dataset, split, population):
+    assert support.population_of(dataset, split) is population
+
+
+def test_pictures_are_no_map_accuracy_nor_cells():
+    judged = _of([[50, 1], [2, 50]], population=support.Population.PICTURES)
+    assert not judged.is_map_accuracy
+    assert "labelled pictures" in judged.statement
+    assert "cells where" not in judged.statement
 
 
 def test_areas_make_it_map_accuracy():

@@ -94,12 +94,6 @@ class Confusion:
         """int64[class]: samples of each reference class that the map gives to another class."""
         return self.reference_totals - np.diag(self.counts)
 
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """(mapped, reference) int64[sample] with these counts, ordered by cell."""
-        size = len(self.names)
-        cells = np.repeat(np.arange(size * size), self.counts.ravel())
-        return cells // size, cells % size
-
 
 def overall(counts: np.ndarray) -> np.ndarray:
     """Share of samples on the diagonal, float64[...]."""

@@ -1,11 +1,13 @@
 """Bootstrap intervals of any measure of a confusion matrix.
 
-A draw is a hash of (seed, draw, position), so the same data and seed give the same interval on every machine.
+The same data and seed give the same interval. Work and memory do not grow with the counts within classes, so a matrix
+of pixel counts is no trouble; by block they grow with the number of blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,30 +15,24 @@ from builder import errors, hashing
 from refine.accuracy import accuracy, intervals
 
 DRAWS = 2000
+DRAWS_AT_ONCE = 50  # bounds the memory
 Measure = Callable[[np.ndarray], np.ndarray]  # counts[..., map, reference] -> figure[...]
 
 
 def within_reference_class(
     confusion: accuracy.Confusion,
-    measure: Measure,
+    measures: Mapping[str, Measure],
     *,
     draws: int = DRAWS,
     level: float = intervals.LEVEL,
     seed: int = 0,
-) -> intervals.Estimate:
-    """`measure` with its percentile interval, samples drawn again within each reference class.
+) -> dict[str, intervals.Estimate]:
+    """Every one of `measures` with its percentile interval, samples drawn again within each reference class.
 
     For sets with a fixed number of samples per reference class, as a balanced test split has.
     """
-    mapped, reference = confusion.pairs()
-    order = np.argsort(reference, kind="stable")
-    cells = (mapped * len(confusion.names) + reference)[order]
-    size = confusion.reference_totals[reference[order]]
-    first = np.searchsorted(reference[order], reference[order])
-    drawn = np.empty((draws, confusion.counts.size), np.int64)
-    for draw, uniform in enumerate(_uniforms(seed, "class", draws, len(cells))):
-        drawn[draw] = np.bincount(cells[first + (uniform * size).astype(np.int64)], minlength=confusion.counts.size)
-    return _percentile(confusion.counts, drawn.reshape(draws, *confusion.counts.shape), measure, level)
+    drawn = _drawn_within_class(confusion, draws, seed)
+    return _estimates(confusion.counts, drawn, measures, level)
 
 
 def by_block(
@@ -44,13 +40,13 @@ def by_block(
     reference: np.ndarray,
     blocks: Sequence[str] | np.ndarray,
     names: Sequence[str],
-    measure: Measure,
+    measures: Mapping[str, Measure],
     *,
     draws: int = DRAWS,
     level: float = intervals.LEVEL,
     seed: int = 0,
-) -> intervals.Estimate:
-    """`measure` with its percentile interval, whole spatial blocks drawn again.
+) -> dict[str, intervals.Estimate]:
+    """Every one of `measures` with its percentile interval, whole spatial blocks drawn again.
 
     For samples that cluster: those of one block resemble each other.
 
@@ -59,31 +55,41 @@ def by_block(
       reference: int[sample].
       blocks: the block of each sample, any sortable key.
       names: of the classes.
-      measure: see `Measure`.
+      measures: see `Measure`, by name.
       draws: resamples.
-      level: of the interval.
+      level: of the intervals.
       seed: of the draws.
 
     Raises:
       errors.InputError: if there are fewer than two blocks.
     """
-    counts = block_counts(mapped, reference, blocks, names)
-    drawn = np.tensordot(_block_weights(len(counts), draws, seed), counts, axes=1)
-    return _percentile(counts.sum(axis=0), drawn, measure, level)
+    counts = _block_counts(mapped, reference, blocks, names)
+    flat = counts.reshape(len(counts), -1).astype(np.float64)
+    drawn = ((weights @ flat).reshape(-1, *counts.shape[1:]) for weights in _block_weights(len(counts), draws, seed))
+    return _estimates(counts.sum(axis=0), drawn, measures, level)
 
 
-def paired_difference_by_block(
-    first: np.ndarray, second: np.ndarray, *, draws: int = DRAWS, level: float = intervals.LEVEL, seed: int = 0
+def paired_difference(
+    first_right: np.ndarray,
+    second_right: np.ndarray,
+    blocks: Sequence[str] | np.ndarray,
+    *,
+    draws: int = DRAWS,
+    level: float = intervals.LEVEL,
+    seed: int = 0,
 ) -> intervals.Estimate:
-    """Overall accuracy of `first` less that of `second`, both counts[block, map, reference] of the same samples."""
-    weights = _block_weights(len(first), draws, seed)
-    total = weights @ first.sum(axis=(1, 2))
-    hits = np.trace(first - second, axis1=1, axis2=2)
-    observed = float(hits.sum() / first.sum())
-    return _estimate(observed, (weights @ hits) / total, level)
+    """Share of samples that the first map has right less that of the second, both bool[sample] of the same samples.
+
+    Whole `blocks` are drawn again; give each sample a block of its own where they do not cluster.
+    """
+    _, block = np.unique(np.asarray(blocks), return_inverse=True)
+    sizes = np.bincount(block).astype(np.float64)
+    ahead = np.bincount(block, first_right.astype(np.float64) - second_right)
+    differences = [(weights @ ahead) / (weights @ sizes) for weights in _block_weights(len(sizes), draws, seed)]
+    return _estimate(float(ahead.sum() / sizes.sum()), np.concatenate(differences), level)
 
 
-def block_counts(
+def _block_counts(
     mapped: np.ndarray, reference: np.ndarray, blocks: Sequence[str] | np.ndarray, names: Sequence[str]
 ) -> np.ndarray:
     """int64[block, map, reference], blocks in sorted order."""
@@ -93,31 +99,58 @@ def block_counts(
     return np.bincount(cells, minlength=(block.max(initial=-1) + 1) * size * size).reshape(-1, size, size)
 
 
-def _block_weights(blocks: int, draws: int, seed: int) -> np.ndarray:
-    """int64[draw, block]: how often each block is drawn."""
+def _drawn_within_class(confusion: accuracy.Confusion, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """int64[draw, map, reference] at a time: a multinomial per reference class, its total as it was."""
+    generator = np.random.default_rng(hashing.stream(seed, "bootstrap/class"))
+    totals = confusion.reference_totals
+    shares = confusion.counts.T / totals.clip(1)[:, None]
+    for count in _portions(draws):
+        columns = [
+            generator.multinomial(total, share, size=count) if total else np.zeros((count, len(share)), np.int64)
+            for total, share in zip(totals.tolist(), shares, strict=True)
+        ]
+        yield np.stack(columns, axis=2)
+
+
+def _block_weights(blocks: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """float64[draw, block] at a time: how often each block is drawn. A draw is a hash of (seed, draw, position)."""
     if blocks < 2:
         raise errors.InputError(
             f"a block bootstrap needs samples of at least 2 spatial blocks; received {blocks}. "
-            "Use the bootstrap within classes."
+            "Leave out the column `block`, or name smaller blocks."
         )
-    uniforms = _uniforms(seed, "block", draws, blocks)
-    return np.stack([np.bincount((uniform * blocks).astype(np.int64), minlength=blocks) for uniform in uniforms])
+    positions = np.arange(blocks, dtype=np.int64)
+    draw = 0
+    for count in _portions(draws):
+        streams = (hashing.stream(seed, f"bootstrap/block/{draw + i}") for i in range(count))
+        chosen = ((hashing.uniform(stream, positions) * blocks).astype(np.int64) for stream in streams)
+        yield np.stack([np.bincount(each, minlength=blocks).astype(np.float64) for each in chosen])
+        draw += count
 
 
-def _uniforms(seed: int, purpose: str, draws: int, size: int) -> Iterator[np.ndarray]:
-    """`draws` times float64[size] in (0, 1)."""
-    positions = np.arange(size, dtype=np.int64)
-    for draw in range(draws):
-        yield hashing.uniform(hashing.stream(seed, f"bootstrap/{purpose}/{draw}"), positions)
+def _portions(draws: int) -> list[int]:
+    whole, rest = divmod(draws, DRAWS_AT_ONCE)
+    return [DRAWS_AT_ONCE] * whole + [rest] * bool(rest)
 
 
-def _percentile(observed: np.ndarray, drawn: np.ndarray, measure: Measure, level: float) -> intervals.Estimate:
-    return _estimate(float(measure(observed)), measure(drawn), level)
+def _estimates(
+    observed: np.ndarray, drawn: Iterator[np.ndarray], measures: Mapping[str, Measure], level: float
+) -> dict[str, intervals.Estimate]:
+    values: dict[str, list[np.ndarray]] = {name: [] for name in measures}
+    for counts in drawn:
+        for name, measure in measures.items():
+            values[name].append(measure(counts))
+    return {
+        name: _estimate(float(measure(observed)), np.concatenate(values[name]), level)
+        for name, measure in measures.items()
+    }
 
 
 def _estimate(value: float, draws: np.ndarray, level: float) -> intervals.Estimate:
     draws = draws[np.isfinite(draws)]
     if len(draws) < 2:
         return intervals.UNKNOWN
+    if draws.min() == draws.max():  # no error to draw, or none but errors: that says nothing of what others would be
+        return intervals.Estimate(value, math.nan, math.nan, math.nan)
     low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return intervals.Estimate(value, float(draws.std(ddof=1)), float(low), float(high))

@@ -159,7 +159,7 @@ def weighted(
     keys, positions = np.unique(stratum, return_inverse=True)
     _refuse_lonely(keys, np.bincount(positions, minlength=len(keys)))
     cells = np.asarray(mapped, np.int64) * len(names) + np.asarray(reference, np.int64)
-    sample = designs.Weighted(len(names), cells, 1.0 / probability, positions)
+    sample = designs.Weighted(len(names), cells, probability.min() / probability, positions)  # only ratios matter
     return _assess(sample, confusion, Design.WEIGHTED, None, level)
 
 

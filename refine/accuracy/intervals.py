@@ -20,10 +20,6 @@ class Estimate:
     low: float
     high: float
 
-    def margin(self, level: float = LEVEL) -> float:
-        """Half width of the symmetric interval: z x standard error."""
-        return z_value(level) * self.standard_error
-
     def as_json(self) -> dict[str, float | None]:
         """Plain values; JSON has no NaN, so what the sample does not say is null."""
         return {key: float(v) if math.isfinite(v) else None for key, v in dataclasses.asdict(self).items()}
@@ -35,7 +31,9 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 def z_value(level: float) -> float:
     """The normal quantile of a two-sided interval: 1.96 for 0.95."""
     if not 0.0 < level < 1.0:
-        raise errors.InputError(f"expected a confidence level between 0 and 1, such as 0.95; received {level}.")
+        raise errors.InputError(
+            f"expected a confidence level between 0 and 1, such as 0.95; received {level}. Give that share."
+        )
     return statistics.NormalDist().inv_cdf(0.5 + level / 2.0)
 
 

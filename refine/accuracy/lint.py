@@ -10,6 +10,16 @@ import numpy as np
 from builder import errors
 from refine.accuracy import accuracy, repair
 
+SHOWN_REPAIRS = 5
+TURNED = (
+    "the printed row totals are the sums of columns and the printed column totals those of rows: the axes are "
+    "transposed, and all else here is said of the matrix after it was turned"
+)
+SWAPPED = (
+    "the printed user's accuracies are diagonal / column total and the producer's diagonal / row total: the axes are "
+    "transposed, or the two names are swapped"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
@@ -81,18 +91,31 @@ class Proposal:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Report:
-    """Sentences on what does not agree, and repairs, best first; empty lists mean that everything agrees."""
+    """What does not agree: sentences; whether the axes are transposed; the best repairs first, and how many more.
+
+    Empty findings mean that everything agrees. Of a matrix whose printed totals belong to the other axis, findings
+    and repairs are those of the matrix after it was turned.
+    """
 
     findings: tuple[str, ...]
     is_transposed: bool
     proposals: tuple[Proposal, ...]
+    more: int = 0
 
 
 def lint(confusion: accuracy.Confusion, printed: Printed) -> Report:
     """What is wrong with the printed matrix, and the smallest repairs of what can be repaired."""
-    transposed = _looks_transposed(confusion, printed)
-    findings = (*_sums(confusion, printed), *_figures(confusion, printed, transposed=transposed))
-    return Report(findings, transposed, _proposals(confusion, printed))
+    turned = _totals_look_transposed(confusion, printed)
+    seen = accuracy.Confusion(confusion.counts.T, confusion.names) if turned else confusion
+    swapped = _figures_look_transposed(seen, printed)
+    read = dataclasses.replace(printed, users=printed.producers, producers=printed.users) if swapped else printed
+    proposals = _proposals(seen, read)
+    return Report(
+        findings=(*[TURNED] * turned, *_sums(seen, read), *[SWAPPED] * swapped, *_figures(seen, read)),
+        is_transposed=turned or swapped,
+        proposals=tuple(proposals[:SHOWN_REPAIRS]),
+        more=len(proposals[SHOWN_REPAIRS:]),
+    )
 
 
 def describe_edit(edit: repair.Edit, names: tuple[str, ...]) -> str:
@@ -124,17 +147,13 @@ def _sums(confusion: accuracy.Confusion, printed: Printed) -> list[str]:
     return found
 
 
-def _figures(confusion: accuracy.Confusion, printed: Printed, *, transposed: bool) -> list[str]:
-    if transposed:
-        return [
-            "the printed user's accuracies are diagonal / column total and the producer's diagonal / row total: "
-            "the axes are transposed, or the two names are swapped"
-        ]
-    found = []
-    for label, figure, value in _comparable(confusion.counts, confusion.names, printed):
-        if not figure.matches(value):
-            found.append(f"{label}: the cells give {value:.4f}, printed is {figure.value:.{_digits(figure)}f}")
-    return found
+def _figures(confusion: accuracy.Confusion, printed: Printed) -> list[str]:
+    """Printed figures that the cells do not give."""
+    return [
+        f"{label}: the cells give {value:.4f}, printed is {figure.value:.{_digits(figure)}f}"
+        for label, figure, value in _comparable(confusion.counts, confusion.names, printed)
+        if not figure.matches(value)
+    ]
 
 
 def _comparable(counts: np.ndarray, names: tuple[str, ...], printed: Printed) -> list[tuple[str, Figure, float]]:
@@ -152,10 +171,18 @@ def _comparable(counts: np.ndarray, names: tuple[str, ...], printed: Printed) ->
     return found
 
 
-def _looks_transposed(confusion: accuracy.Confusion, printed: Printed) -> bool:
-    """Whether printed user's and producer's accuracies fit the transposed matrix, and clearly better."""
-    if not printed.users and not printed.producers:
+def _totals_look_transposed(confusion: accuracy.Confusion, printed: Printed) -> bool:
+    """Whether two thirds of the printed totals are the sums of the other axis, and more than are those of this."""
+    if printed.row_totals is None or printed.column_totals is None:
         return False
+    given = np.array([*printed.row_totals, *printed.column_totals])
+    rows, columns = confusion.map_totals, confusion.reference_totals
+    as_given, turned = (int((given != np.concatenate(sums)).sum()) for sums in ((rows, columns), (columns, rows)))
+    return turned < as_given and turned * 3 <= len(given)
+
+
+def _figures_look_transposed(confusion: accuracy.Confusion, printed: Printed) -> bool:
+    """Whether printed user's and producer's accuracies fit the transposed matrix, and clearly better."""
     only = Printed(users=printed.users, producers=printed.producers)
     as_given, turned = (
         sum(not figure.matches(value) for _, figure, value in _comparable(counts, confusion.names, only))
@@ -164,15 +191,17 @@ def _looks_transposed(confusion: accuracy.Confusion, printed: Printed) -> bool:
     return turned < as_given and turned * 3 <= len(_comparable(confusion.counts, confusion.names, only))
 
 
-def _proposals(confusion: accuracy.Confusion, printed: Printed) -> tuple[Proposal, ...]:
+def _proposals(confusion: accuracy.Confusion, printed: Printed) -> list[Proposal]:
+    """Every smallest repair, and the one that believes the cells; none comes twice."""
     margins = printed.margins
     if margins is None:
-        return ()
+        return []
     anew = repair.believing_cells(confusion.counts, margins)
     if not anew.edits:
-        return ()
-    repairs = [*repair.smallest(confusion.counts, margins), anew]
-    return tuple(sorted((_proposal(r, confusion.names, printed) for r in repairs), key=lambda proposal: proposal.rank))
+        return []
+    repairs = {frozenset(each.edits): each for each in (*repair.smallest(confusion.counts, margins), anew)}
+    proposals = [_proposal(each, confusion.names, printed) for each in repairs.values()]
+    return sorted(proposals, key=lambda proposal: proposal.rank)
 
 
 def _proposal(candidate: repair.Repair, names: tuple[str, ...], printed: Printed) -> Proposal:

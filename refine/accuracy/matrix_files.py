@@ -2,22 +2,22 @@
 
 M.csv   header row and first column are class names, rows map, columns reference. A last column or row named `total`,
         a column `users` and a row `producers` are what a publication prints beside the counts; the linter judges them.
-A.csv   class,area        T.csv   stratum,size        S.csv   stratum,map,reference[,inclusion_probability][,block]
+A.csv   class,area[,users]        `users` are guessed user's accuracies, to plan a survey with
+T.csv   stratum,size
+S.csv   map,reference[,stratum][,inclusion_probability][,block][,map2]        `map2` is what a second map says there
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import math
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, lint, seasonal, support
+from refine.accuracy import accuracy, csv_tables, lint, seasonal, support
 
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
@@ -25,13 +25,16 @@ PRODUCERS_NAMES = ("producers", "producer", "producer's", "producer's accuracy",
 _SHAPE = "Give a header row and a first column of class names, rows map, columns reference."
 Parsed = TypeVar("Parsed")
 STRATUM, MAP, REFERENCE, PROBABILITY, BLOCK = "stratum", "map", "reference", "inclusion_probability", "block"
+SECOND_MAP = "map2"
+OTHER_CLASS = -1  # in `Sample.second`: a class that neither the map nor the reference has
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
     """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given.
 
-    `in_season` bool[sample] is known of a dataset's samples: see `accuracy.seasonal`.
+    `second` int[sample] is what a second map says of the same samples, `in_season` bool[sample] is known of a dataset's
+    samples (see `accuracy.seasonal`), `notes` are warnings that hold for all of them.
     """
 
     names: tuple[str, ...]
@@ -39,20 +42,54 @@ class Sample:
     mapped: np.ndarray
     reference: np.ndarray
     probability: np.ndarray | None
-    blocks: tuple[str, ...] | None
+    blocks: Sequence[str] | np.ndarray | None
     population: support.Population = support.Population.MAP
     in_season: np.ndarray | None = None
+    second: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def confusion(self) -> accuracy.Confusion:
         """Unweighted counts."""
         return accuracy.Confusion.from_pairs(self.mapped, self.reference, self.names)
 
+    @property
+    def has_map_strata(self) -> bool:
+        """Whether strata are given, and are the map's classes."""
+        return self.strata is not None and self.strata == tuple(self.names[i] for i in self.mapped)
+
     def by_season(self, level: float) -> seasonal.BySeason | None:
         """Overall accuracy in and out of season, where that is known."""
         if self.in_season is None:
             return None
         return seasonal.by_season(self.mapped == self.reference, self.in_season, level)
+
+
+@dataclasses.dataclass(frozen=True)
+class Areas:
+    """A.csv: mapped area by class, and guessed user's accuracy by class where it gives them."""
+
+    path: pathlib.Path
+    sizes: dict[str, float]
+    users: dict[str, float] | None
+
+    def of(self, names: Sequence[str]) -> dict[str, float]:
+        """The area of each of the classes `names` of the samples.
+
+        Raises:
+          errors.InputError: if one has none, or another class has area.
+        """
+        csv_tables.refuse_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
+        if missing := [name for name in names if name not in self.sizes]:
+            raise errors.InputError(
+                f"{self.path}: no area for {', '.join(missing)}. Add a line `class,area` for each class of the samples."
+            )
+        if unmet := [name for name, size in self.sizes.items() if size > 0 and name not in names]:
+            raise errors.InputError(
+                f"{self.path}: no sample was drawn in {', '.join(unmet)}, which has area: draw there. Or use the "
+                f"spelling of the samples, whose classes are {', '.join(names)}."
+            )
+        return {name: self.sizes[name] for name in names}
 
 
 def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
@@ -62,120 +99,135 @@ def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
       errors.InputError: if the matrix is not square, its names differ, or a count is negative or not whole; the
         message names file, row and column.
     """
-    header, *rows = _rows(path)
+    (_, header), *rows = csv_tables.rows(path, "class")
+    body = {row[0]: row for _, row in rows}
+    for what, given in (("column", header[1:]), ("row", [row[0] for _, row in rows])):
+        csv_tables.refuse_twins(path, what, given)
+        csv_tables.refuse_twins(path, what, [kind for kind in map(_kind, given) if kind != "class"])
     names = tuple(name for name in header[1:] if _kind(name) == "class")
-    body = {row[0]: row for row in rows if _kind(row[0]) == "class"}
-    _refuse_twins(path, "column", names)
-    _refuse_twins(path, "row", [row[0] for row in rows])
-    if len(body) != len(names):
-        raise errors.InputError(
-            f"{path}: expected a square matrix; received {len(body)} rows and {len(names)} columns of classes. {_SHAPE}"
-        )
-    if set(body) != set(names):
-        only_rows, only_columns = sorted(set(body) - set(names)), sorted(set(names) - set(body))
-        raise errors.InputError(
-            f"{path}: expected the same class names in rows and columns; received only in rows {only_rows}, "
-            f"only in columns {only_columns}. Use one spelling."
-        )
-    for row in rows:
-        if len(row) != len(header):
-            raise errors.InputError(
-                f"{path}: expected {len(header) - 1} values in row {row[0]!r}, as in the header; "
-                f"received {len(row) - 1}. {_SHAPE}"
-            )
-    column = {name: index for index, name in enumerate(header)}
-    counts = [[_whole(path, body[row][column[name]], row, name) for name in names] for row in names]
+    _refuse_other_names(path, names, [name for name in body if _kind(name) == "class"])
+    place = {name: index for index, name in enumerate(header) if index}
+    counts = [
+        [csv_tables.whole(path, body[row][place[name]], f"row {row!r}, column {name!r}") for name in names]
+        for row in names
+    ]
     matrix = np.array(counts, np.int64).reshape(len(names), len(names))
-    return accuracy.Confusion(matrix, names), _printed(path, header, rows, names)
+    return accuracy.Confusion(matrix, names), _printed(path, place, body, names)
 
 
-def read_sizes(path: pathlib.Path, kind: str, *, value: str) -> dict[str, float]:
-    """Sizes by name from a CSV with the columns `kind` and `value` ("class", "area" or "stratum", "size").
+def read_areas(path: pathlib.Path) -> Areas:
+    """Mapped areas of A.csv.
 
     Raises:
-      errors.InputError: if a column is missing, a name comes twice, or a size is not a number of at least 0.
+      errors.InputError: if a column is missing, a class comes twice, or a number is wrong.
     """
+    sizes, users = _sizes(path, "class", "area", guesses="users")
+    return Areas(path, sizes, users or None)
+
+
+def read_strata(path: pathlib.Path) -> dict[str, float]:
+    """Sizes by stratum of T.csv.
+
+    Raises:
+      errors.InputError: if a column is missing, a stratum comes twice, or a size is no number of at least 0.
+    """
+    sizes, _ = _sizes(path, "stratum", "size")
+    return sizes
+
+
+def read_sample(path: pathlib.Path) -> Sample:
+    """Samples of S.csv; the classes are those that occur in map or reference, sorted by name.
+
+    Raises:
+      errors.InputError: if `map` or `reference` is missing, the file is empty, or a probability is no number.
+    """
+    named = (MAP, REFERENCE, STRATUM, BLOCK, SECOND_MAP)
+    lines, records = zip(*csv_tables.records(path, "sample", needed=(MAP, REFERENCE), named=named), strict=True)
+
+    def texts(column: str) -> tuple[str, ...] | None:
+        return tuple(record[column] for record in records) if column in records[0] else None
+
+    mapped, reference, second, strata = (texts(column) or () for column in (MAP, REFERENCE, SECOND_MAP, STRATUM))
+    names = tuple(sorted({*mapped, *reference}))
+    csv_tables.refuse_spellings(str(path), sorted({*mapped, *reference, *second}))
+    csv_tables.refuse_spellings(str(path), sorted(set(strata)))
+    index = {name: position for position, name in enumerate(names)}
+    probability = None
+    if (given := texts(PROBABILITY)) is not None:
+        places = (f"line {line}, column {PROBABILITY!r}" for line in lines)
+        probability = np.array([csv_tables.number(path, t, place) for t, place in zip(given, places, strict=True)])
+    return Sample(
+        names=names,
+        strata=strata or None,
+        mapped=np.array([index[name] for name in mapped], np.int64),
+        reference=np.array([index[name] for name in reference], np.int64),
+        probability=probability,
+        blocks=texts(BLOCK),
+        second=np.array([index.get(name, OTHER_CLASS) for name in second], np.int64) if second else None,
+    )
+
+
+def _sizes(
+    path: pathlib.Path, kind: str, value: str, *, guesses: str = ""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, where it is there, `guesses`."""
     sizes: dict[str, float] = {}
-    for line, record in _records(path, (kind, value)):
+    users: dict[str, float] = {}
+    for line, record in csv_tables.records(path, kind, needed=(kind, value), named=(kind,)):
         name = record[kind]
         if name in sizes:
             raise errors.InputError(
                 f"{path}, line {line}: {kind} {name!r} comes twice. Keep one line, with the whole {value}."
             )
-        sizes[name] = _number(path, record[value], f"line {line}, column {value!r}")
-    return sizes
+        sizes[name] = csv_tables.number(path, record[value], f"line {line}, column {value!r}")
+        if guesses in record:
+            users[name] = lint.Figure.parse(record[guesses], f"{path}, line {line}, column {guesses!r}").value
+    csv_tables.refuse_spellings(str(path), sizes)
+    return sizes, users
 
 
-def read_areas(path: pathlib.Path, names: Sequence[str]) -> dict[str, float]:
-    """Mapped area of each of the classes `names`.
-
-    Raises:
-      errors.InputError: if a class is missing or unknown, or an area is wrong.
-    """
-    areas = read_sizes(path, "class", value="area")
-    if missing := [name for name in names if name not in areas]:
+def _refuse_other_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:
+    if len(rows) != len(columns):
         raise errors.InputError(
-            f"{path}: no area for {', '.join(missing)}. Add a line `class,area` for each class of the matrix."
+            f"{path}: expected a square matrix; received {len(rows)} rows and {len(columns)} columns of classes. "
+            f"{_SHAPE}"
         )
-    if unknown := [name for name in areas if name not in names]:
+    csv_tables.refuse_spellings(str(path), dict.fromkeys([*columns, *rows]))
+    only_rows, only_columns = sorted(set(rows) - set(columns)), sorted(set(columns) - set(rows))
+    if only_rows or only_columns:
         raise errors.InputError(
-            f"{path}: {', '.join(unknown)}: not a class of the matrix ({', '.join(names)}). "
-            "Use its spelling, or remove the line."
+            f"{path}: expected the same class names in rows and columns; received only in rows {only_rows}, "
+            f"only in columns {only_columns}. Use one spelling."
         )
-    return areas
 
 
-def read_sample(path: pathlib.Path) -> Sample:
-    """Samples of S.csv; the classes are those that occur, sorted by name.
-
-    Raises:
-      errors.InputError: if `map` or `reference` is missing, the file is empty, or a probability is no number.
-    """
-    records = list(_records(path, (MAP, REFERENCE)))
-    if not records:
-        raise errors.InputError(f"{path}: expected at least one sample; received only a header. Add a line per sample.")
-    names = tuple(sorted({record[kind] for _, record in records for kind in (MAP, REFERENCE)}))
-    index = {name: position for position, name in enumerate(names)}
-    columns = records[0][1].keys()
-
-    def texts(column: str) -> tuple[str, ...] | None:
-        return tuple(record[column] for _, record in records) if column in columns else None
-
-    probability = None
-    if PROBABILITY in columns:
-        place = f"column {PROBABILITY!r}"
-        probability = np.array([_number(path, r[PROBABILITY], f"line {line}, {place}") for line, r in records])
-    mapped = np.array([index[record[MAP]] for _, record in records], np.int64)
-    reference = np.array([index[record[REFERENCE]] for _, record in records], np.int64)
-    return Sample(names, texts(STRATUM), mapped, reference, probability, texts(BLOCK))
-
-
-def _printed(path: pathlib.Path, header: list[str], rows: list[list[str]], names: tuple[str, ...]) -> lint.Printed:
-    columns = {_kind(name): index for index, name in enumerate(header) if index and _kind(name) != "class"}
-    extra = {_kind(row[0]): row for row in rows if _kind(row[0]) != "class"}
-    body = {row[0]: row for row in rows}
+def _printed(
+    path: pathlib.Path, place: dict[str, int], body: dict[str, list[str]], names: tuple[str, ...]
+) -> lint.Printed:
+    columns = {_kind(name): index for name, index in place.items() if _kind(name) != "class"}
+    extra = {_kind(name): row for name, row in body.items() if _kind(name) != "class"}
 
     def down(kind: str, parse: Callable[[str, str], Parsed]) -> tuple[Parsed, ...] | None:
         if kind not in columns:
             return None
-        return tuple(parse(body[name][columns[kind]], f"row {name!r}") for name in names)
+        return tuple(parse(body[name][columns[kind]], f"row {name!r}, column of {kind}") for name in names)
 
     def across(kind: str, parse: Callable[[str, str], Parsed]) -> tuple[Parsed, ...] | None:
         if kind not in extra:
             return None
-        return tuple(parse(extra[kind][header.index(name)], f"column {name!r}") for name in names)
+        return tuple(parse(extra[kind][place[name]], f"row of {kind}, column {name!r}") for name in names)
 
-    def whole(text: str, place: str) -> int:
-        return _whole(path, text, "total", place)
+    def whole(text: str, where: str) -> int:
+        return csv_tables.whole(path, text, where)
 
-    def figure(text: str, place: str) -> lint.Figure:
-        return lint.Figure.parse(text, f"{path}, {place}")
+    def figure(text: str, where: str) -> lint.Figure:
+        return lint.Figure.parse(text, f"{path}, {where}")
 
     corner = extra["total"][columns["total"]] if "total" in extra and "total" in columns else ""
     return lint.Printed(
         row_totals=down("total", whole),
         column_totals=across("total", whole),
-        total=whole(corner, "total") if corner else None,
+        total=whole(corner, "grand total") if corner else None,
         users=down("users", figure),
         producers=across("producers", figure),
     )
@@ -185,56 +237,3 @@ def _kind(name: str) -> str:
     lowered = name.lower()
     kinds = {"total": TOTAL_NAMES, "users": USERS_NAMES, "producers": PRODUCERS_NAMES}
     return next((kind for kind, spellings in kinds.items() if lowered in spellings), "class")
-
-
-def _rows(path: pathlib.Path) -> list[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [[value.strip() for value in row] for row in csv.reader(stream)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise errors.InputError(f"{path}: cannot be read as a CSV file in UTF-8: {error}.") from error
-    rows = [row for row in rows if any(row)]
-    if len(rows) < 2:
-        raise errors.InputError(f"{path}: expected a header row and at least one more; received {len(rows)} rows.")
-    return rows
-
-
-def _records(path: pathlib.Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    header, *rows = _rows(path)
-    if missing := [name for name in needed if name not in header]:
-        raise errors.InputError(
-            f"{path}: expected the columns {', '.join(needed)}; received {', '.join(header)}. "
-            f"Add {', '.join(missing)} to the header."
-        )
-    for line, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise errors.InputError(f"{path}, line {line}: expected {len(header)} values; received {len(row)}.")
-        yield line, dict(zip(header, row, strict=True))
-
-
-def _refuse_twins(path: pathlib.Path, what: str, names: Sequence[str]) -> None:
-    if twins := sorted({name for name in names if names.count(name) > 1}):
-        raise errors.InputError(f"{path}: the {what} {', '.join(twins)} comes twice. Give each class one {what}.")
-
-
-def _whole(path: pathlib.Path, text: str, row: str, column: str) -> int:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not number.is_integer() or number < 0:
-        raise errors.InputError(
-            f"{path}, row {row!r}, column {column!r}: expected a whole number of at least 0; received {text!r}. "
-            "Give sample counts, not shares or percentages."
-        )
-    return int(number)
-
-
-def _number(path: pathlib.Path, text: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise errors.InputError(f"{path}, {place}: expected a number of at least 0; received {text!r}.")
-    return number

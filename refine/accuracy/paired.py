@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
 from builder import errors
+from refine.accuracy import intervals
 
 EXACT_BELOW = 25  # discordant pairs, under which the chi-square approximation is not to be used
 
@@ -39,13 +41,34 @@ class McNemar:
         return self.only_first + self.only_second < EXACT_BELOW
 
 
+@dataclasses.dataclass(frozen=True)
+class Maps:
+    """Two maps on the same samples: McNemar's test, and overall accuracy of the first less that of the second.
+
+    `difference` (None where none was drawn) is a bootstrap's, by block where blocks are known.
+    """
+
+    samples: int
+    test: McNemar
+    difference: intervals.Estimate | None
+    level: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        difference = None if self.difference is None else self.difference.as_json()
+        return {"samples": self.samples, **dataclasses.asdict(self.test), "p": self.test.p, "difference": difference}
+
+
 def mcnemar(only_first: int, only_second: int) -> McNemar:
     """McNemar's test of the discordant counts: exact, mid-p, chi-square with and without continuity correction.
 
     Source: McNemar 1947; mid-p: Fagerland, Lydersen & Laake 2013, 10.1186/1471-2288-13-91.
     """
     if only_first < 0 or only_second < 0:
-        raise errors.InputError(f"expected counts of discordant samples; received {only_first} and {only_second}.")
+        raise errors.InputError(
+            f"expected counts of discordant samples; received {only_first} and {only_second}. "
+            "Give how many samples only one of the two gets right."
+        )
     pairs, apart = only_first + only_second, abs(only_first - only_second)
     chi2 = apart**2 / pairs if pairs else 0.0
     corrected = max(0, apart - 1) ** 2 / pairs if pairs else 0.0
@@ -67,7 +90,7 @@ def of_predictions(first: np.ndarray, second: np.ndarray, reference: np.ndarray)
     if not first.shape == second.shape == reference.shape:
         raise errors.InputError(
             f"a paired test needs both predictions for every sample; "
-            f"received {first.shape}, {second.shape} and {reference.shape}."
+            f"received {first.shape}, {second.shape} and {reference.shape}. Predict the same samples with both."
         )
     right_first, right_second = first == reference, second == reference
     return mcnemar(int((right_first & ~right_second).sum()), int((right_second & ~right_first).sum()))

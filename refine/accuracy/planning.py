@@ -1,15 +1,65 @@
-"""How many samples a survey or a comparison needs, and how to share them out."""
+"""How many samples a survey needs, and how to share them out over the classes of the map."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from builder import errors
-from refine.accuracy import intervals
+
+FEW_SAMPLES = 50  # per stratum; Olofsson et al. 2014, section 5.1
+ERRORS = (1e-6, 0.5)  # an error of 0.5 is that of knowing nothing; smaller ones than the first ask for 10^11 samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A survey stratified by map class: `needed` samples for the wanted error, and how many to draw in each class.
+
+    More are allotted than needed where the `minimum` per class asks for it. Classes without area get none.
+    """
+
+    standard_error: float
+    needed: float
+    minimum: int
+    allocation: dict[str, int]
+
+    @property
+    def allotted(self) -> int:
+        """Samples of the whole allocation."""
+        return sum(self.allocation.values())
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {
+            "standard_error": self.standard_error,
+            "needed": self.needed,
+            "samples": math.ceil(self.needed),
+            "minimum": self.minimum,
+            "allotted": self.allotted,
+            "allocation": self.allocation,
+        }
+
+
+def plan(
+    areas: Mapping[str, float], users: Mapping[str, float], standard_error: float, *, minimum: int = FEW_SAMPLES
+) -> Plan:
+    """The survey that gives overall accuracy the wanted standard error.
+
+    Args:
+      areas: mapped area by class, any unit.
+      users: guessed user's accuracy of each of these classes.
+      standard_error: wanted, of overall accuracy.
+      minimum: samples that every class with area gets.
+    """
+    names = [name for name, area in areas.items() if area > 0]
+    sizes = [areas[name] for name in names]
+    needed = sample_size(sizes, [users[name] for name in names], standard_error)
+    drawn = max(math.ceil(needed), minimum * len(names))
+    allocation = allocate(drawn, sizes, minimum=minimum).tolist()
+    return Plan(standard_error, needed, minimum, dict(zip(names, allocation, strict=True)))
 
 
 def sample_size(shares: Sequence[float], users: Sequence[float], standard_error: float) -> float:
@@ -24,16 +74,21 @@ def sample_size(shares: Sequence[float], users: Sequence[float], standard_error:
     """
     weights, guess = np.asarray(shares, np.float64), np.asarray(users, np.float64)
     is_share = ((guess >= 0) & (guess <= 1)).all()
-    if weights.shape != guess.shape or not is_share or not weights.sum() > 0 or not standard_error > 0:
+    if weights.shape != guess.shape or not is_share or not weights.sum() > 0:
         raise errors.InputError(
-            f"expected one share and one user's accuracy (0..1) per class and an error above 0; "
-            f"received {list(shares)}, {list(users)}, {standard_error}."
+            f"expected one area and one user's accuracy (0..1) per class, and some area; "
+            f"received {list(shares)} and {list(users)}. Correct them."
+        )
+    if not ERRORS[0] <= standard_error <= ERRORS[1]:
+        raise errors.InputError(
+            f"expected a standard error of overall accuracy from {ERRORS[0]:g} to {ERRORS[1]:g}, such as 0.01; "
+            f"received {standard_error:g}. Give one in this range."
         )
     spread = (weights / weights.sum() * np.sqrt(guess * (1.0 - guess))).sum()
     return float((spread / standard_error) ** 2)
 
 
-def allocate(size: int, shares: Sequence[float], *, minimum: int = 50) -> np.ndarray:
+def allocate(size: int, shares: Sequence[float], *, minimum: int = FEW_SAMPLES) -> np.ndarray:
     """int64[class]: `minimum` samples for every class that proportional sharing would give less, the rest by area.
 
     Source: Olofsson et al. 2014, section 5.1.
@@ -55,14 +110,3 @@ def allocate(size: int, shares: Sequence[float], *, minimum: int = 50) -> np.nda
     leftover = np.argsort(-np.where(rare, -1.0, wanted - np.floor(wanted)), kind="stable")[: size - int(given.sum())]
     given[leftover] += 1
     return given
-
-
-def samples_per_arm(first: float, second: float, *, power: float = 0.8, level: float = intervals.LEVEL) -> float:
-    """Samples that each of two *independent* sets needs to tell accuracy `first` from `second`.
-
-    Paired sets need fewer.
-    """
-    if first == second:
-        return math.inf
-    z = intervals.z_value(level) + statistics.NormalDist().inv_cdf(power)
-    return z * z * (first * (1.0 - first) + second * (1.0 - second)) / (first - second) ** 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refine.accuracy import accuracy, estimators, intervals, lint, seasonal, support
+from refine.accuracy import accuracy, estimators, intervals, lint, paired, planning, seasonal, support
 
 KAPPA_NOTE = "kappa is given for comparison with older papers; quantity and allocation say what is wrong"
 
@@ -45,6 +45,39 @@ def season_text(judged: seasonal.BySeason) -> str:
     )
 
 
+def plan_text(survey: planning.Plan) -> str:
+    """How many samples a survey needs, and where to draw them."""
+    allocation = ", ".join(f"{name} {count}" for name, count in survey.allocation.items())
+    return (
+        f"A survey stratified by map class needs {math.ceil(survey.needed)} samples ({survey.needed:.1f}) for a "
+        f"standard error of {survey.standard_error:g} of overall accuracy, with these user's accuracies.\n"
+        f"Draw {survey.allotted} in all, by area and at least {survey.minimum} per class: {allocation}."
+    )
+
+
+def paired_text(maps: paired.Maps) -> str:
+    """McNemar's test of two maps on the same samples, and the difference of their overall accuracies."""
+    test, difference = maps.test, maps.difference
+    rows = [
+        ["exact", "", f"{test.p_exact:.4g}"],
+        ["mid-p, the one to quote", "", f"{test.p_mid:.4g}"],
+        ["chi-square, 1 df", f"{test.chi2:.4f}", f"{test.p_chi2:.4g}"],
+        ["chi-square, continuity-corrected", f"{test.chi2_corrected:.4f}", f"{test.p_corrected:.4g}"],
+    ]
+    head = ["McNemar, unweighted", "chi-square", "p"]
+    lines = [
+        f"map and map2 on the same {maps.samples} samples: only map is right in {test.only_first}, only map2 in "
+        f"{test.only_second}.",
+        _aligned([head, *rows]),
+    ]
+    if test.needs_exact:
+        lines.append(f"(chi-square is not to be trusted below {paired.EXACT_BELOW} samples that tell the maps apart)")
+    if difference is not None:
+        interval = "" if math.isnan(difference.low) else f" ({100 * maps.level:g} %: {_range(difference, digits=4)})"
+        lines.append(f"overall accuracy of map less that of map2, bootstrap: {difference.value:.4f}{interval}")
+    return "\n".join(lines)
+
+
 def lint_text(report: lint.Report, names: tuple[str, ...]) -> str:
     """What the linter found, and the repairs it proposes; empty where all agrees."""
     if not report.findings:
@@ -57,6 +90,8 @@ def lint_text(report: lint.Report, names: tuple[str, ...]) -> str:
         lines.append(f"Repair {number}, {len(proposal.repair.edits)} numbers: {edits}.")
         verdict = f"; {gives}" if proposal.agrees else ""
         lines.append(f"  then overall accuracy {proposal.overall:.4f}, kappa {proposal.kappa:.4f}{verdict}")
+    if report.more:
+        lines.append(f"... and {report.more} more.")
     if report.proposals:
         lines.append(
             "A repair is a reconstruction, not the authors' data. The estimates above are of the cells as printed."
@@ -121,7 +156,12 @@ def _lint_values(report: lint.Report, names: tuple[str, ...]) -> dict[str, Any]:
         }
         for proposal in report.proposals
     ]
-    return {"findings": list(report.findings), "is_transposed": report.is_transposed, "repairs": repairs}
+    return {
+        "findings": list(report.findings),
+        "is_transposed": report.is_transposed,
+        "repairs": repairs,
+        "more_repairs": report.more,
+    }
 
 
 def _matrix(confusion: accuracy.Confusion) -> str:
