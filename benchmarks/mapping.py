@@ -82,7 +82,7 @@ def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"dataset": "none", "settings": {"size_px": size_px}}
+    record = {"format": export.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
     export.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
     return engines.open_engine("onnxruntime", folder)

@@ -78,7 +78,7 @@ def _model(folder: pathlib.Path) -> None:
         folder,
         network.classifier,
         labels=legend.seven().names,
-        record={"dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
+        record={"format": export.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
         history=[],
         fitted=calibration.fit(np.eye(7), np.arange(7)),
     )
