@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from builder import errors
-from refine.accuracy import accuracy, estimators, figures, intervals
+from refine.accuracy import accuracy, estimators, intervals
 
 # Worked example of Olofsson et al. 2014: deforestation, forest gain, stable forest, stable other; mapped pixels.
 CLASSES = ("deforestation", "gain", "stable forest", "stable other")
@@ -216,13 +216,13 @@ def test_kappa_that_is_0_whatever_the_map_says_has_no_interval():
 
 
 def test_producers_accuracy_admits_omissions_that_no_sample_met():
-    # None of 50 samples of b, 99 % of the area, was a. Wilson's bound of 0 of 50 is z^2 / (50 + z^2) = 7.1 % of b:
-    # a could be 1 + 0.071 x 99 = 8.06 of the area, of which the map has 1.
+    # None of 50 samples of b, 99 % of the area, was a; z^2 = 3.84 of them might have been, of 99 / 50 each: a could be
+    # 1 + 3.84 x 1.98 = 8.6 of the area, of which the map has 1.
     result = estimators.olofsson(accuracy.Confusion(np.diag([50, 50]), ("a", "b")), {"a": 1.0, "b": 99.0})
-    unmet = 99 * intervals.wilson(0.0, 50)[1]
+    unmet = intervals.z_value(0.95) ** 2 * 99 / 50
     assert result.producers[0].value == 1.0
     assert result.producers[0].low == pytest.approx(1.0 / (1.0 + unmet))
-    assert result.areas[0].high == pytest.approx(1.0 + unmet)
+    assert result.areas[0].high == pytest.approx(100.0 * (1.0 + unmet) / (100.0 + unmet))
     assert result.producers[1].low > 0.999
 
 
@@ -234,17 +234,13 @@ def test_an_omission_met_in_a_small_stratum_does_not_hide_what_a_large_one_may_h
     assert rare.low < 0.15
 
 
-def test_in_a_simple_random_sample_no_omission_met_is_wilsons_bound():
-    result = estimators.simple_random(accuracy.Confusion(np.array([[30, 4], [0, 66]]), ("a", "b")))
-    assert result.producers[0].low == pytest.approx(intervals.wilson(1.0, 30)[0], abs=0.01)
-
-
-def test_the_largest_unmet_share_of_one_group_is_wilsons_and_of_two_lies_in_the_heavier():
-    zero_of_50 = intervals.wilson(0.0, 50)[1]
-    assert figures.largest_unmet(np.array([0.02]), np.array([50]), 0.95) == pytest.approx(zero_of_50)
-    both = figures.largest_unmet(np.array([0.018, 0.002]), np.array([50, 50]), 0.95)
-    assert 0.9 * zero_of_50 <= both < 0.9 * zero_of_50 * 1.05
-    assert figures.largest_unmet(np.zeros(0), np.zeros(0), 0.95) == 0.0
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 60))
+def test_in_a_simple_random_sample_with_nothing_missed_the_bounds_are_wilsons(hits, others, commissions):
+    counts = np.array([[hits, commissions], [0, others]])
+    result = estimators.simple_random(accuracy.Confusion(counts, ("a", "b")))
+    assert result.producers[0].low == pytest.approx(intervals.wilson(1.0, hits)[0])
+    nothing_right = estimators.simple_random(accuracy.Confusion(counts[::-1], ("a", "b")))
+    assert nothing_right.producers[0].high == pytest.approx(intervals.wilson(0.0, hits)[1])
 
 
 def test_a_stratum_that_was_sampled_whole_hides_nothing():

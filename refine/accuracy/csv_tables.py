@@ -78,11 +78,11 @@ def records(
         yield line, record
 
 
-def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str]) -> None:
-    """Raises errors.InputError if a name is empty or comes twice."""
+def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
+    """Raises errors.InputError if a name is empty or comes twice; the first is in row or column number `first`."""
     if "" in names:
         raise errors.InputError(
-            f"{path}: {what} {names.index('') + 1} has no name. Name it, or remove it with its separator."
+            f"{path}: {what} {names.index('') + first} has no name. Name it, or remove it with its separator."
         )
     if twins := sorted({name for name in names if names.count(name) > 1}):
         raise errors.InputError(f"{path}: the {what} {', '.join(twins)} comes twice. Keep one {what} of each name.")

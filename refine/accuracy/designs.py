@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Protocol
 
 import numpy as np
@@ -20,11 +21,11 @@ class Sample(Protocol):
     def effective_size(self, domain: np.ndarray) -> float:
         """How many equally weighted samples the samples in bool[map, reference] are worth."""
 
-    def unmet(self, event: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where `event` was not met: (share of the area per sample, samples) float64[group] of such groups of samples.
+    def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
+        """The largest share of the area that one sample stands for where `event` was not met; 0 if it was everywhere.
 
         Args:
-          event: bool[map, reference] cells that some groups (strata) hold no sample of.
+          event: bool[map, reference] cells that some strata hold no sample of.
           candidates: bool[map, reference], the samples that might have turned out to be the event.
         """
 
@@ -53,13 +54,14 @@ class Stratified:
 
     def effective_size(self, domain: np.ndarray) -> float:
         """See `Sample`."""
-        return _kish(self.shares / self._sizes, self.counts[:, domain].sum(axis=1))
+        weights, inside = self.shares / self._sizes, self.counts[:, domain].sum(axis=1)
+        return _kish((weights * inside).sum(), (weights**2 * (1.0 - self.sampled) * inside).sum())
 
-    def unmet(self, event: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
         """See `Sample`."""
-        without = self.counts[:, event].sum(axis=1) == 0
-        unseen = self.shares * (1.0 - self.sampled) / self._sizes  # a stratum that was sampled whole hides nothing
-        return unseen[without], self.counts[:, candidates].sum(axis=1)[without]
+        without = ~self.counts[:, event].any(axis=1) & self.counts[:, candidates].any(axis=1)
+        weights = self.shares * (1.0 - self.sampled) / self._sizes  # a stratum that was sampled whole hides nothing
+        return float(weights[without].max(initial=0.0))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,11 +83,10 @@ class Simple:
         """See `Sample`."""
         return float(self.counts[domain].sum())
 
-    def unmet(self, event: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
         """See `Sample`."""
-        if self.counts[event].any():
-            return np.zeros(0), np.zeros(0)
-        return np.array([1.0 / self.counts.sum()]), np.array([self.counts[candidates].sum()])
+        is_without = not self.counts[event].any() and bool(self.counts[candidates].any())
+        return float(is_without / self.counts.sum())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,9 +115,9 @@ class Weighted:
     def effective_size(self, domain: np.ndarray) -> float:
         """See `Sample`."""
         weights = self.weights[domain.ravel()[self.cells]]
-        return _kish(weights, np.ones(len(weights)))
+        return _kish(weights.sum(), (weights**2).sum())
 
-    def unmet(self, event: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
         """See `Sample`."""
         # Within a stratum, samples whose weights differ less than two-fold are one group: that a light sample met the
         # event says little about the land that a heavy one stands for.
@@ -124,10 +125,11 @@ class Weighted:
         _, group = np.unique(np.stack([self.strata, octave]), axis=1, return_inverse=True)
         met = np.bincount(group.ravel(), event.ravel()[self.cells]) > 0
         chosen = candidates.ravel()[self.cells] & ~met[group.ravel()]
-        return self.weights[chosen] / self.weights.sum(), np.ones(chosen.sum())
+        return float(self.weights[chosen].max(initial=0.0) / self.weights.sum())
 
 
-def _kish(weights: np.ndarray, samples: np.ndarray) -> float:
-    """Kish's effective size of `samples` float[group] of `weights` each."""
-    squares = float((weights**2 * samples).sum())
-    return float((weights * samples).sum()) ** 2 / squares if squares > 0.0 else 0.0
+def _kish(total: float, squares: float) -> float:
+    """Kish's effective size from the sum of the weights and that of their squares; no squares: nothing is uncertain."""
+    if not total > 0.0:
+        return 0.0
+    return float(total**2 / squares) if squares > 0.0 else math.inf

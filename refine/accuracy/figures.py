@@ -1,8 +1,9 @@
 """A figure of a sample with its standard error and interval: ratios of totals over the cells, and kappa.
 
 The standard error is the design's, of the linearized figure. It is blind where nothing was met: a stratum in which no
-sample was an omission adds nothing to the variance, though its land may hold some. So an interval has two parts, which
-are added as independent ones (root of squares): Wilson's, from what was met, and what the strata may hold unmet.
+sample was an omission adds nothing to the variance, though its land may hold some. So the interval of a figure about a
+reference class has two parts, which are added as independent ones (root of squares): Wilson's, from what was met, and
+what the strata may hold unmet.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ def ratio(
       whole: likewise in the denominator.
       level: of the interval.
       of_reference: the figure is about a reference class (producer's accuracy, F1, area share), whose samples may lie
-        in any stratum. The interval then admits what the strata may hold unmet: where no sample of a stratum was an
-        omission, up to about 4 in n of its land may be, in all strata together as `largest_unmet` says. With no
-        omission met at all the lower bound of producer's accuracy comes from that alone.
+        in any stratum. The interval then admits what the strata may hold unmet (see `_with_unmet`). With no omission
+        met at all, the lower bound of producer's accuracy comes from that alone.
     """
     proportions = sample.proportions()
     total = float((proportions * whole).sum())
@@ -41,8 +41,10 @@ def ratio(
     if min(value, 1.0 - value) < AT_THE_END:
         value = float(round(value))
     variance = sample.variance((part - value * whole) / total) if 0.0 < value < 1.0 else 0.0
-    if of_reference or variance < NO_VARIANCE:
+    if of_reference:
         low, high = _admitting_unmet(sample, proportions, part, whole, value, variance, level)
+    elif variance < NO_VARIANCE:
+        low, high = intervals.wilson(value, sample.effective_size(whole > 0.0), level)
     else:
         trusted = _trusted(sample, value, variance, part, whole)
         low, high = intervals.wilson(value, value * (1.0 - value) / trusted, level)
@@ -64,27 +66,6 @@ def kappa(sample: designs.Sample, level: float) -> intervals.Estimate:
     error = math.sqrt(variance * _inflation(sample, proportions))
     centre, half = math.atanh(value), intervals.z_value(level) * error / (1.0 - value * value)
     return intervals.Estimate(value, math.sqrt(variance), math.tanh(centre - half), math.tanh(centre + half))
-
-
-def largest_unmet(weights: np.ndarray, samples: np.ndarray, level: float) -> float:
-    """The largest share of the area of an event that none of `samples` float64[group] met.
-
-    Each sample of a group stands for `weights` float64[group] of the area. The bound is the largest sum of w n theta
-    over shares theta of the groups under which meeting nothing is no rarer than Wilson's interval allows, that is
-    sum of n ln(1 - theta) >= -N ln(1 + z^2 / N) with N samples in all; for one group it is Wilson's bound of 0 of n.
-    Lagrange: theta = 1 - l / w in the groups of more weight than l, 0 in the others.
-    """
-    order = np.argsort(-weights, kind="stable")
-    weight, count = weights[order], np.asarray(samples, np.float64)[order]
-    there = (weight > 0.0) & (count > 0.0)
-    weight, count = weight[there], count[there]
-    if not there.any():
-        return 0.0
-    z = intervals.z_value(level)
-    rarity = count.sum() * math.log1p(z * z / count.sum())
-    limits = np.exp((np.cumsum(count * np.log(weight)) - rarity) / np.cumsum(count))
-    used = int(np.flatnonzero(limits >= np.append(weight[1:], 0.0))[0]) + 1
-    return float((count[:used] * (weight[:used] - limits[used - 1])).sum())
 
 
 def _admitting_unmet(
@@ -109,23 +90,20 @@ def _admitting_unmet(
 def _with_unmet(
     sample: designs.Sample, proportions: np.ndarray, part: np.ndarray, whole: np.ndarray, level: float
 ) -> tuple[float, float]:
-    """(least, most) the ratio would be if the strata held all they may of the outcome that they did not meet."""
+    """(least, most) the ratio would be if the strata held all they may of an outcome that they did not meet.
+
+    Meeting nothing is credible up to z^2 samples' worth of it (3.84 for 95 %), in the stratum where a sample weighs
+    most: one sample of weight w more or less there is w of the area. In a simple random sample this is Wilson's bound.
+    """
     held, total = float((proportions * part).sum()), float((proportions * whole).sum())
+    samples = intervals.z_value(level) ** 2
 
-    def unmet(event: np.ndarray) -> tuple[float, bool]:
-        rows = np.repeat(
-            event.any(axis=1, keepdims=True), len(event), axis=1
-        )  # the map's class of a sample is no surprise
-        share = largest_unmet(*sample.unmet(event, rows), level)
-        return share, bool((whole[rows] > 0.0).all())
+    def unmet(event: np.ndarray) -> float:
+        rows = np.repeat(event.any(axis=1, keepdims=True), len(event), axis=1)  # the map's class is known beforehand
+        return samples * sample.heaviest_without(event, rows)
 
-    lost, inside = unmet(np.asarray((whole > 0.0) & (part <= 0.0)))
-    least = (held - lost) / total if inside else held / (total + lost)
-    found, inside = unmet(np.asarray(part > 0.0))
-    found *= float(part.max())
-    most = (held + found) / total if inside else (held + found) / (total + found)
-    value = held / total
-    return min(max(least, 0.0), value), max(min(most, 1.0), value)
+    lost, found = unmet(np.asarray((whole > 0.0) & (part <= 0.0))), float(part.max()) * unmet(np.asarray(part > 0.0))
+    return held / (total + lost), (held + found) / (total + found)
 
 
 def _trusted(sample: designs.Sample, value: float, variance: float, part: np.ndarray, whole: np.ndarray) -> float:
@@ -136,7 +114,7 @@ def _trusted(sample: designs.Sample, value: float, variance: float, part: np.nda
     """
     by_weights = value * (1.0 - value) / sample.effective_size(whole > 0.0)
     rarer = min(sample.effective_size((whole > 0.0) & hit) for hit in (part > 0.0, part <= 0.0))
-    trust = rarer / (rarer + TRUSTED_SAMPLES)
+    trust = 1.0 - TRUSTED_SAMPLES / (rarer + TRUSTED_SAMPLES)
     return trust * variance + (1.0 - trust) * max(variance, by_weights)
 
 

@@ -102,7 +102,7 @@ def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
     (_, header), *rows = csv_tables.rows(path, "class")
     body = {row[0]: row for _, row in rows}
     for what, given in (("column", header[1:]), ("row", [row[0] for _, row in rows])):
-        csv_tables.refuse_twins(path, what, given)
+        csv_tables.refuse_twins(path, what, given, first=2)
         csv_tables.refuse_twins(path, what, [kind for kind in map(_kind, given) if kind != "class"])
     names = tuple(name for name in header[1:] if _kind(name) == "class")
     _refuse_other_names(path, names, [name for name in body if _kind(name) == "class"])

@@ -220,15 +220,15 @@ def _level(assessment: estimators.Assessment) -> str:
 
 
 def _cells(estimate: intervals.Estimate) -> list[str]:
-    return [f"{estimate.value:.4f}", f"{estimate.standard_error:.4f}", _range(estimate, digits=4)]
+    return [_short(estimate.value, 4), _short(estimate.standard_error, 4), _range(estimate, digits=4)]
 
 
 def _range(estimate: intervals.Estimate, digits: int = 3) -> str:
     return "-" if math.isnan(estimate.low) else f"{estimate.low:.{digits}f} - {estimate.high:.{digits}f}"
 
 
-def _short(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+def _short(value: float, digits: int = 3) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
