@@ -69,6 +69,17 @@ OF_TABLES = (
 )  # fmt: skip
 
 
+# (option, options one of which it needs, why)
+NEEDS = (
+    ("strata", {"sample"}, "counts alone do not tell which stratum a sample came from"),
+    ("strata_are_counts", {"strata"}, "it says what the sizes there count"),
+    ("printed_overall", {"matrix"}, "the linter reads a printed matrix"),
+    ("printed_kappa", {"matrix"}, "the linter reads a printed matrix"),
+    ("wanted_error", {"areas"}, "a sample size needs the mapped areas"),
+    ("areas", {"matrix", "sample", "wanted_error"}, "areas alone are not judged"),
+)
+
+
 def refuse_unfit(options: Options, *, judges_model: bool = False) -> None:
     """Refuses options that do not go together, before anything is read.
 
@@ -81,25 +92,20 @@ def refuse_unfit(options: Options, *, judges_model: bool = False) -> None:
             f"--draws: expected 0 for no bootstrap, or at least {FEWEST_DRAWS}; received {options.draws}. Give another."
         )
     given = {name for name in OF_TABLES if getattr(options, name) not in (None, False)}
-    if judges_model:
-        if given:
-            raise errors.InputError(
-                f"--model is judged on a split of a dataset; {_listed(given)} is for tables. Leave it out, or leave "
-                "out --model."
-            )
-        return
-    for option, needs, why in (
-        ("strata", {"sample"}, "counts alone do not tell which stratum a sample came from"),
-        ("strata_are_counts", {"strata"}, "it says what the sizes there count"),
-        ("printed_overall", {"matrix"}, "the linter reads a printed matrix"),
-        ("printed_kappa", {"matrix"}, "the linter reads a printed matrix"),
-        ("wanted_error", {"areas"}, "a sample size needs the mapped areas"),
-        ("areas", {"matrix", "sample", "wanted_error"}, "areas alone are not judged"),
-    ):
-        if option in given and not needs & given:
-            raise errors.InputError(
-                f"{_listed({option})} needs {' or '.join(_listed({n}) for n in sorted(needs))}: {why}."
-            )
+    if judges_model and given:
+        raise errors.InputError(
+            f"--model is judged on a split of a dataset; {_listed(given)} is for tables. Leave it out, or leave "
+            "out --model."
+        )
+    if not judges_model:
+        _refuse_unfit_tables(given)
+
+
+def _refuse_unfit_tables(given: set[str]) -> None:
+    for option, needed, why in NEEDS:
+        if option in given and not needed & given:
+            names = " or ".join(_listed({name}) for name in sorted(needed))
+            raise errors.InputError(f"{_listed({option})} needs {names}: {why}. Give it, or leave this out.")
     if {"strata", "areas"} <= given:
         raise errors.InputError(
             "--areas says that strata are the map's classes, --strata that they are not. Give one of them."

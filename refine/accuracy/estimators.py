@@ -180,7 +180,9 @@ def _stratified(
     area = np.array([sizes[name] for name in strata], np.float64)
     if not (np.isfinite(area) & (area >= 0)).all() or not area.sum() > 0:
         given = ", ".join(f"{name} {size:g}" for name, size in zip(strata, area, strict=True))
-        raise errors.InputError(f"expected stratum sizes of at least 0, one of them above 0; received {given}.")
+        raise errors.InputError(
+            f"expected stratum sizes of at least 0, one of them above 0; received {given}. Correct them."
+        )
     drawn = counts.sum(axis=(1, 2))
     used = (area > 0) | (drawn > 0)
     _refuse_lonely(np.asarray(strata)[used], drawn[used])
@@ -189,7 +191,10 @@ def _stratified(
         raise errors.InputError(f"{names}: samples were drawn from a stratum of size 0. Correct its size.")
     sampled = drawn[used] / area[used] if count_units else 0.0
     if np.max(sampled) > 1.0:
-        raise errors.InputError("more samples than units in a stratum. Give sizes in sampling units, or as areas.")
+        raise errors.InputError(
+            "expected no more samples than sampling units in a stratum; received more. Give sizes that count units, or "
+            "leave out --strata-are-counts."
+        )
     sample = designs.Stratified(counts[used], area[used] / area.sum(), sampled)
     return _assess(sample, confusion, design, float(area.sum()), level)
 

@@ -87,7 +87,8 @@ def lint_text(report: lint.Report, names: tuple[str, ...]) -> str:
         edits = "; ".join(lint.describe_edit(edit, names) for edit in proposal.repair.edits)
         missed = [label for label, agrees in proposal.agrees.items() if not agrees]
         gives = "gives all printed figures" if not missed else f"does not give the printed {', '.join(missed)}"
-        lines.append(f"Repair {number}, {len(proposal.repair.edits)} numbers: {edits}.")
+        count = len(proposal.repair.edits)
+        lines.append(f"Repair {number}, {count} number{'s' * (count > 1)}: {edits}.")
         verdict = f"; {gives}" if proposal.agrees else ""
         lines.append(f"  then overall accuracy {proposal.overall:.4f}, kappa {proposal.kappa:.4f}{verdict}")
     if report.more:
