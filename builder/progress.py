@@ -11,12 +11,17 @@ LINE_EVERY_S = 10.0
 
 
 class Progress:
-    """Counts finished units of `total`; prints rate and time left. Use as a context manager and call `advance`."""
+    """Counts finished units of `total`; prints rate and time left. Use as a context manager and call `advance`.
 
-    def __init__(self, what: str, total: int | None, *, unit: str = "", stream: TextIO | None = None) -> None:
+    `done` units were finished by a run before this one: they count as done, not as fast.
+    """
+
+    def __init__(
+        self, what: str, total: int | None, *, unit: str = "", stream: TextIO | None = None, done: int = 0
+    ) -> None:
         self._what, self._total, self._unit = what, total, unit
         self._stream = stream or sys.stderr
-        self._done = 0
+        self._done = self._done_before = done
         self._started = time.monotonic()
         self._printed = self._started
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
@@ -44,7 +49,7 @@ class Progress:
         now = time.monotonic()
         self._printed = now
         elapsed_s = max(now - self._started, 1e-9)
-        rate = self._done / elapsed_s
+        rate = (self._done - self._done_before) / elapsed_s
         text = f"{self._what}: {self._done}{'' if self._total is None else f'/{self._total}'} {self._unit}".rstrip()
         text += f", {rate:.1f}/s" if rate >= 1 else f", {rate * 60:.1f}/min"
         if final:

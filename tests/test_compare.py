@@ -14,7 +14,7 @@ import small_release
 from builder import errors
 from refine.accuracy import accuracy, estimators
 from refine.dataset import data
-from refine.models import compare, strategies
+from refine.models import compare, examples, export, features, stages, strategies, training
 
 SETTINGS = strategies.Settings(weights="none", size_px=75, batch_size=7, epochs=3, learning_rate=0.02)
 
@@ -33,7 +33,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         config: data.open_dataset(small_release.write(root / "data", config=config), data_dir=root / "data")
         for config in ("rough", "accurate")
     }
-    test = datasets["accurate"].split("test")
+    test = datasets["accurate"].split("test", columns=compare.test_columns(datasets["accurate"]))
     return Compared(root / "out", datasets, compare.compare(datasets, [SETTINGS], root / "out", test=test))
 
 
@@ -58,9 +58,36 @@ def test_the_table_the_page_and_the_summary_say_the_same(compared: Compared) -> 
         "split": "test",
         "examples": 14,
         "sha256": compared.comparison.test.digest,
+        "label_origins": {"consensus": 5, "review": 9},
+        "statement": compared.comparison.statement,
     }
     assert "logits / rough against logits / accurate" in (compared.out / compare.MARKDOWN).read_text()
     assert (compared.out / compare.FIGURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_says_what_the_test_is_and_who_labelled_it(compared: Compared) -> None:
+    page = (compared.out / compare.MARKDOWN).read_text()
+    assert "split test, 14 chips (labels: 5 by consensus, 9 by review)" in page
+    assert "It is not map accuracy" in page
+
+
+def test_the_summary_says_how_each_model_was_made(compared: Compared) -> None:
+    for entry in json.loads((compared.out / compare.SUMMARY).read_text())["strategies"]:
+        record = json.loads((compared.out / entry["model"] / "training.json").read_text())
+        assert entry["versions"]["keras"] and set(entry["dataset_sha256"]) == {"train", "validation"}
+        assert entry["stopped"] == record["stopped"] == "last epoch"
+
+
+def test_minutes_hold_the_features_whoever_computed_them(
+    compared: Compared, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same training beside features that are already there costs what it cost when they were made."""
+    root, given = compared.out / "features", examples.examples_of(compared.datasets["rough"], SETTINGS)
+    network = export.load_model(compared.comparison.entries[0].folder).network
+    monkeypatch.delattr(features, "_compute")
+    cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
+    folder = training.train(given, SETTINGS, tmp_path / "again", features_root=root)
+    assert stages.read_history(folder / "history.csv")[0]["seconds"] >= cost > 0
 
 
 def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
@@ -74,6 +101,51 @@ def test_models_of_other_settings_are_not_taken_for_these(compared: Compared) ->
     other = dataclasses.replace(SETTINGS, learning_rate=0.5)
     with pytest.raises(errors.InputError, match=r"learning_rate \(0\.02 then, 0\.5 now\)"):
         compare.compare(compared.datasets, [other], compared.out, test=compared.comparison.test)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
+    compared: Compared, tmp_path: pathlib.Path
+) -> None:
+    rough, test = compared.datasets["rough"], compared.comparison.test
+    newer = dataclasses.replace(compared.datasets["accurate"], version="1.1.0")
+    with pytest.raises(errors.InputError, match=r"one version; received .*rough:1\.0\.0, .*accurate:1\.1\.0"):
+        compare.compare({"rough": rough, "accurate": newer}, [SETTINGS], tmp_path, test=test)
+    with pytest.raises(errors.InputError, match=r"14 examples of .*, split validation, are also learnt from"):
+        compare.compare(compared.datasets, [SETTINGS], tmp_path, test=rough.split("validation"))
+    other = dataclasses.replace(rough, classes=(*rough.classes[1:], "lake"))
+    with pytest.raises(errors.InputError, match="the model knows the classes"):
+        compare.compare({"rough": rough, "accurate": other}, [SETTINGS], tmp_path, test=test)
+    cut_again = dataclasses.replace(test, columns={data.PARENT: np.array(["train003"] * len(test))})
+    with pytest.raises(errors.InputError, match=r"1 examples of .*train003"):
+        compare.compare(compared.datasets, [SETTINGS], tmp_path, test=cut_again)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_: object, **__: object) -> None:
+        raise AssertionError("was trained")
+
+    monkeypatch.setattr(training, "train", train)
+
+
+def test_a_training_that_broke_is_shown(compared: Compared) -> None:
+    entry = compared.comparison.entries[0]
+    broken = {"stage": "head", "epochs": 3, "stopped": stages.NOT_A_NUMBER}
+    fine = {"stage": "all layers", "epochs": 3, "stopped": stages.STABLE}
+    ends = (
+        ([broken], "loss is not a number"),
+        ([fine], "stable"),
+        ([broken, fine], "stable; head: loss is not a number"),
+    )
+    for parts, words in ends:
+        record = {**entry.record, "stopped": parts[-1]["stopped"], "stages": parts}
+        shown = dataclasses.replace(entry, record=record)
+        told = compare.Comparison(compared.comparison.test, (shown,))
+        assert f" {words} |" in compare.markdown(told)
+        assert compare.summary(told)["strategies"][0]["stopped"] == words
+        assert told.is_broken == (broken in parts)
 
 
 def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: pathlib.Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import small_release
 
 from builder import errors
-from refine.dataset import data, readers
+from refine.dataset import data, holding, readers
 
 CLASSES = small_release.CLASSES
 
@@ -141,11 +141,11 @@ def test_a_dataset_of_other_classes_or_another_major_version_does_not_fit_a_mode
 
 def test_held_out_examples_are_a_share_of_every_class_and_do_not_depend_on_the_order(tmp_path: pathlib.Path) -> None:
     split = data.open_dataset(str(small_release.write_folder(tmp_path, per_class=10)), data_dir=None).split("train")
-    rest, held = data.held_out(split, share=0.2, seed=3)
+    rest, held = holding.held_out(split, share=0.2, seed=3)
     assert np.bincount(held.labels).tolist() == [2] * 7
     assert set(rest.keys) | set(held.keys) == set(split.keys) and not set(rest.keys) & set(held.keys)
     fewer = split.where(split.labels > 2)
-    assert set(data.held_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
+    assert set(holding.held_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
 
 
 def test_the_digest_names_the_content(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import small_release
 
 from refine.dataset import batches, data
-from refine.models import features, model
+from refine.models import devices, features, model
 
 SIDE_PX = 75
 
@@ -43,10 +43,16 @@ def test_features_are_what_the_base_says_of_each_view(kept: Kept) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_subset_shares_what_is_kept(kept: Kept) -> None:
-    subset = kept.split.where(kept.split.labels == 4)
-    again = features.of_split(subset, kept.network, root=kept.root)
-    assert again.seconds == 0
+def _made(root: pathlib.Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in root.rglob("*.npy")}
+
+
+def test_a_subset_shares_what_is_kept_and_what_it_cost(kept: Kept) -> None:
+    before, subset = _made(kept.root), kept.split.where(kept.split.labels == 4)
+    again = features.of_split(subset, kept.network, root=kept.root, views=2)
+    assert _made(kept.root) == before
+    assert again.seconds == kept.features.seconds > 0
+    assert 0 < features.of_split(subset, kept.network, root=kept.root).seconds < again.seconds
     np.testing.assert_array_equal(again.plain(), kept.features.plain()[kept.split.labels == 4])
 
 
@@ -56,13 +62,35 @@ def test_a_missing_part_is_computed_again_and_alone(kept: Kept) -> None:
     made = turned.stat().st_mtime_ns
     plain.unlink()
     again = features.of_split(kept.split, kept.network, root=kept.root, views=2, batch_size=8)
-    assert again.seconds > 0 and turned.stat().st_mtime_ns == made
+    assert plain.is_file() and turned.stat().st_mtime_ns == made
     np.testing.assert_allclose(again.plain(), before, rtol=1e-3, atol=1e-5)
 
 
 def test_other_weights_have_features_of_their_own(kept: Kept) -> None:
     other = features.of_split(kept.split, kept.network, root=kept.root, batch_size=8, base_digest="another base")
-    assert other.folder != kept.features.folder and other.seconds > 0
+    assert other.folder != kept.features.folder and len(list(other.folder.rglob("*.npy"))) == 1
+
+
+def test_a_plain_feed_gives_every_example_in_stored_order(kept: Kept) -> None:
+    feed = features.Feed(kept.features, kept.split, batch_size=10, training=False)
+    feed.begin(3)
+    parts = [feed[i] for i in range(feed.num_batches)]
+    np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), kept.features.plain())
+    np.testing.assert_array_equal(np.concatenate([p[1] for p in parts]), kept.split.labels)
+
+
+def test_batches_for_several_devices_are_filled_up_with_examples_of_no_weight(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "sharing", lambda: 4)
+    feed = features.Feed(kept.features, kept.split, batch_size=10, weights=None, seed=1)
+    parts = [feed[i] for i in range(feed.num_batches)]
+    assert [len(p[0]) for p in parts] == [12, 12, 8]
+    weights = np.concatenate([p[2] for p in parts])
+    assert weights.sum() == 28 and sorted(set(weights.tolist())) == [0, 1]
+    plain = features.Feed(kept.features, kept.split, batch_size=10, training=False)
+    together = np.concatenate([plain[i][0] for i in range(plain.num_batches)])
+    np.testing.assert_array_equal(together[:28], kept.features.plain())
 
 
 def test_a_feed_gives_every_example_once_under_a_view_of_its_epoch(kept: Kept) -> None:

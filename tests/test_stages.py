@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
 
 import keras
 import numpy as np
 import pytest
 
-from builder import errors
+from builder import errors, progress
 from refine.models import stages
 
 
@@ -34,7 +35,7 @@ def test_the_best_epoch_is_the_most_accurate_and_among_equals_the_surest() -> No
 
 def _linear(learning_rate: float = 0.1) -> keras.Model:
     keras.utils.set_random_seed(0)
-    trained = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    trained = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5, seed=0), keras.layers.Dense(2)])
     trained.compile(
         keras.optimizers.Adam(learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -83,12 +84,15 @@ def _run(
     )
 
 
+def _as_a_kill_leaves_it(folder: pathlib.Path) -> None:
+    """The last epoch is kept; that it was the last is not yet written."""
+    stages.Stage("head", folder).finish(None)  # type: ignore[arg-type]
+
+
 def test_a_stage_taken_up_again_ends_as_if_it_had_never_stopped(tmp_path: pathlib.Path) -> None:
     straight = _run(tmp_path / "straight", epochs=6)
-    stage = stages.Stage("head", tmp_path / "resumed")
     _run(tmp_path / "resumed", epochs=3)
-    stage = stages.Stage("head", tmp_path / "resumed")
-    stage.finish(None)  # type: ignore[arg-type] - as a kill leaves it
+    _as_a_kill_leaves_it(tmp_path / "resumed")
     resumed = _run(tmp_path / "resumed", epochs=6)
     assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
     for before, after in zip(straight.history, resumed.history, strict=True):
@@ -118,6 +122,30 @@ def test_a_stage_that_breaks_at_once_is_an_error(tmp_path: pathlib.Path) -> None
 def test_a_stable_stage_stops_early(tmp_path: pathlib.Path) -> None:
     outcome = _run(tmp_path, epochs=2000, patience=3, learning_rate=3.0)
     assert outcome.stopped == stages.STABLE and len(outcome.history) < 2000
+
+
+def test_a_stage_that_was_stable_when_it_was_killed_trains_no_epoch_more(tmp_path: pathlib.Path) -> None:
+    outcome = _run(tmp_path, epochs=2000, patience=3, learning_rate=3.0)
+    _as_a_kill_leaves_it(tmp_path)
+    assert _run(tmp_path, epochs=2000, patience=3, learning_rate=3.0, breaks_at=0) == outcome
+
+
+def test_every_epoch_has_dropout_masks_of_its_own_that_follow_from_the_seed() -> None:
+    trained = _linear()
+
+    def masks(epoch: int) -> bytes:
+        stages.reseed_dropout(trained, seed=3, epoch=epoch)
+        return np.asarray(trained(np.ones((9, 3), np.float32), training=True)).tobytes()
+
+    assert masks(0) == masks(0) != masks(1)
+
+
+def test_progress_after_a_kill_counts_only_what_this_run_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    progress.Progress("all layers", 3000, unit="batches", stream=stream, done=2000).reach(2100)
+    assert stream.getvalue() == "all layers: 2100/3000 batches, 10.0/s, 1 min 30 s left\n"
 
 
 def test_at_most_two_epochs_of_weights_lie_on_disk(tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,16 +11,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
+import keras
 import numpy as np
 import pytest
 import small_release
 
 from builder import errors
 from refine.dataset import data
-from refine.models import examples, export, losses, model, noise, stages, strategies, training
+from refine.models import examples, export, losses, model, plans, stages, strategies, training
 
 SIDE_PX = 75
+TOO_FAST = 1e38  # a learning rate after whose first step nothing is a number
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -126,35 +130,6 @@ def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, con
             assert changed != ("batch_normalization" in name), name
 
 
-def test_examples_weigh_by_votes_and_purity(dataset: data.Dataset, home: pathlib.Path) -> None:
-    given = examples.examples_of(dataset, _settings(home, weigh_by=("votes", "purity")))
-    assert given.weights is not None
-    assert given.weights.mean() == pytest.approx(1)
-    product = (3 + np.arange(28) % 3) * (0.5 + np.arange(28) % 5 / 10)
-    np.testing.assert_allclose(given.weights, product / product.mean(), rtol=1e-5)
-
-
-def test_doubtful_examples_are_left_out_or_weigh_less(
-    dataset: data.Dataset, home: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    table = tmp_path / noise.DOUBTFUL
-    table.write_text("key,weight\ntrain003,0.25\ntrain010,0\n")
-    without = examples.examples_of(dataset, _settings(home), without_doubtful=table)
-    assert len(without.train) == 26 and "train003" not in without.train.keys
-    weighed = examples.examples_of(dataset, _settings(home), weight_by=table)
-    assert weighed.weights is not None
-    assert weighed.weights[[3, 10, 11]].tolist() == [0.25, 0, 1]
-
-
-def test_a_table_of_another_dataset_is_refused(
-    dataset: data.Dataset, home: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    table = tmp_path / noise.DOUBTFUL
-    table.write_text("key,weight\nr00001c000001,0.25\n")
-    with pytest.raises(errors.InputError, match="none of its keys"):
-        examples.examples_of(dataset, _settings(home), without_doubtful=table)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -163,6 +138,19 @@ def test_a_table_of_another_dataset_is_refused(
         ({"weights": "none", "batch_norm": "frozen"}, "a random network with frozen statistics does not learn"),
         ({"views": 4}, "--views: expected one of 1, 8"),
         ({"precision": "float8"}, "--precision"),
+        ({"batch_size": 0}, "--batch-size: expected 1 or more; received 0"),
+        ({"epochs": 0}, "--epochs: expected 1 or more; received 0"),
+        ({"epochs": -3}, "--epochs"),
+        ({"warmup_epochs": -1}, "--warmup-epochs: expected 0 or more"),
+        ({"patience": 0}, "--patience: expected 1 or more"),
+        ({"learning_rate": 0.0}, "--learning-rate: expected a number above 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate"),
+        ({"base_share": -5.0}, "--base-share: expected 0 or more"),
+        ({"devices": 0}, "--devices: expected 1 or more"),
+        ({"dropout": 1.0}, "dropout: expected a share"),
+        ({"weight_decay": -0.1}, "weight decay"),
+        ({"validation_share": 1.0}, "--validation-share"),
+        ({"seed": -1}, "--seed"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
@@ -173,52 +161,151 @@ def test_settings_that_make_no_sense_are_refused(changes: dict[str, object], mes
 def test_a_loss_that_is_not_a_number_stops_the_training_and_says_what_to_try(
     home: pathlib.Path, dataset: data.Dataset
 ) -> None:
-    settings = _settings(home, learning_rate=float("nan"))
+    settings = _settings(home, learning_rate=TOO_FAST)
     with pytest.raises(errors.InputError, match=r"not a number in the first epoch.*--learning-rate"):
         training.train(examples.examples_of(dataset, settings), settings, home / "broken")
     assert not (home / "broken").exists()
 
 
-def test_unfinished_work_of_other_settings_is_not_mixed_in(home: pathlib.Path, dataset: data.Dataset) -> None:
-    settings = _settings(home, learning_rate=float("nan"), seed=1)
-    with pytest.raises(errors.InputError):
-        training.train(examples.examples_of(dataset, settings), settings, home / "mixed")
-    other = _settings(home, learning_rate=0.5, seed=1)
-    with pytest.raises(errors.InputError, match=r"settings.learning_rate \(.* then, 0\.5 now\)"):
-        training.train(examples.examples_of(dataset, other), other, home / "mixed")
+def test_the_cure_that_a_broken_training_names_works_at_once(home: pathlib.Path, dataset: data.Dataset) -> None:
+    for rate in (TOO_FAST, 0.01):
+        settings = _settings(home, learning_rate=rate, epochs=2)
+        with contextlib.suppress(errors.InputError):
+            training.train(examples.examples_of(dataset, settings), settings, home / "cured")
+    assert len(stages.read_history(home / "cured" / export.HISTORY)) == 2
+
+
+def _kept(work: pathlib.Path, plan: dict[str, object], stage: str) -> None:
+    """Unfinished work of `plan` whose `stage` has kept an epoch."""
+    plans.claim(work, plan)
+    (work / stage).mkdir()
+    (work / stage / "state.json").write_text(json.dumps({"history": [{"epoch": 1}], "stopped": None}))
+
+
+def test_unfinished_work_of_other_settings_is_not_mixed_in(
+    home: pathlib.Path, dataset: data.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    given = examples.examples_of(dataset, settings)
+    _kept(tmp_path / "m.unfinished", plans.plan_of(given, settings), plans.HEAD)
+    other = _settings(home, learning_rate=0.5)
+    with pytest.raises(errors.InputError, match=r"settings.learning_rate \(0\.02 then, 0\.5 now\)"):
+        training.train(given, other, tmp_path / "m")
+
+
+def test_a_warm_up_alone_is_not_worth_keeping(
+    home: pathlib.Path, dataset: data.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home, strategy="first-layer")
+    given = examples.examples_of(dataset, settings)
+    _kept(tmp_path, plans.plan_of(given, settings), plans.HEAD)
+    plans.claim(tmp_path, plans.plan_of(given, dataclasses.replace(settings, batch_size=3)))
+    assert not (tmp_path / plans.HEAD).exists()
+
+
+def test_a_weights_file_is_known_by_what_it_holds(home: pathlib.Path, dataset: data.Dataset) -> None:
+    one, two = home / "one.h5", home / "two.h5"
+    one.write_bytes(b"a")
+    two.write_bytes(b"a")
+    given = examples.examples_of(dataset, _settings(home))
+    before, moved = (plans.plan_of(given, _settings(home, weights=str(file))) for file in (one, two))
+    one.write_bytes(b"b")
+    changed = plans.plan_of(given, _settings(home, weights=str(one)))
+    assert plans.differences(before, moved) == ""
+    assert plans.differences(before, changed).startswith("weights_sha256 (")
+    assert "settings.weights" in plans.differences(before, plans.plan_of(given, _settings(home, weights="imagenet")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", [strategies.BRAIN_HALF, strategies.HALF])
+def test_half_precision_trains_and_loads(
+    home: pathlib.Path, dataset: data.Dataset, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    run = stages.run
+
+    def spied(trained: keras.Model, *args: object, **more: object) -> stages.Outcome:
+        used.append(type(trained.optimizer))
+        return run(trained, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stages, "run", spied)
+    settings = _settings(
+        home, strategy="first-layer", precision=precision, epochs=1, warmup_epochs=0, learning_rate=1e-3
+    )
+    folder = training.train(examples.examples_of(dataset, settings), settings, home / precision)
+    scaled = keras.optimizers.LossScaleOptimizer if precision == strategies.HALF else model.LayeredAdam
+    assert used == [scaled]
+    logits = training.logits_of_model(
+        export.load_model(folder), dataset.split("validation"), features_root=home / "features"
+    )
+    assert logits.shape == (14, 7) and np.isfinite(logits).all()
+
+
+def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
+    home: pathlib.Path, dataset: data.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(model, "settle_statistics", lambda network, feed, steps: seen.extend(range_of(feed, steps)))
+
+    def range_of(feed: Iterator[tuple[np.ndarray, ...]], steps: int) -> list[int]:
+        return [len(labels) for _, (_, labels, _) in zip(range(steps), feed, strict=False)]
+
+    training.started(dataset.split("train"), _settings(home, weights="none"))
+    assert seen == [7] * training.STATISTICS_STEPS
+
+
+KILLED = """
+import pathlib, sys
+from refine.dataset import data
+from refine.models import examples, strategies, training
+home, out, changes = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), eval(sys.argv[3])
+settings = strategies.Settings(**changes)
+dataset = data.open_dataset("small_samples/rough:1.0.0", data_dir=home / "data")
+training.train(examples.examples_of(dataset, settings), settings, out, features_root=home / "features")
+"""
+
+
+def _killed_and_resumed(
+    home: pathlib.Path, tmp_path: pathlib.Path, stage: str, *, after: int, **changes: object
+) -> list[list[stages.Row]]:
+    """Histories of a training that was killed when `stage` had kept `after` epochs, and of one that was not."""
+    settings = {"weights": str(home / "base.weights.h5"), "size_px": SIDE_PX, "batch_size": 7, **changes}
+    state = tmp_path / "killed.unfinished" / stage / "state.json"
+
+    def command(out: str) -> list[str]:
+        return [sys.executable, "-c", KILLED, str(home), str(tmp_path / out), repr(settings)]
+
+    run = subprocess.Popen(command("killed"), cwd=ROOT, start_new_session=True)
+    _wait_for(lambda: state.is_file() and len(json.loads(state.read_text())["history"]) >= after)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert after <= len(json.loads(state.read_text())["history"]) < settings["epochs"]  # type: ignore[operator]
+    for out in ("killed", "straight"):
+        subprocess.run(command(out), cwd=ROOT, check=True)
+    return [stages.read_history(tmp_path / out / export.HISTORY) for out in ("killed", "straight")]
 
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_at_its_last_epoch(
-    home: pathlib.Path, trained: pathlib.Path, dataset: data.Dataset, tmp_path: pathlib.Path
+    home: pathlib.Path, trained: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    settings = _settings(home, epochs=60, patience=60)
-    code = (
-        "import pathlib, sys; sys.path.insert(0, 'tests')\n"
-        "from refine.dataset import data\nfrom refine.models import examples, strategies, training\n"
-        f"home, out = pathlib.Path({str(home)!r}), pathlib.Path({str(tmp_path / 'killed')!r})\n"
-        f"settings = strategies.Settings(weights={settings.weights!r}, size_px=75, batch_size=7, epochs=60,"
-        " patience=60, learning_rate=0.02, dropout=0.0)\n"
-        "dataset = data.open_dataset('small_samples/rough:1.0.0', data_dir=home / 'data')\n"
-        "training.train(examples.examples_of(dataset, settings), settings, out, features_root=home / 'features')\n"
+    resumed, straight = _killed_and_resumed(
+        home, tmp_path, plans.HEAD, after=5, epochs=60, patience=60, learning_rate=0.02, dropout=0.2
     )
-    state = tmp_path / "killed.unfinished" / "head" / "state.json"
-    run = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
-    _wait_for(lambda: state.is_file() and len(json.loads(state.read_text())["history"]) >= 5)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    done = len(json.loads(state.read_text())["history"])
-    assert 5 <= done < 60
-    given = examples.examples_of(dataset, settings)
-    resumed = training.train(given, settings, tmp_path / "killed", features_root=home / "features")
-    straight = training.train(given, settings, tmp_path / "straight", features_root=home / "features")
-    histories = [stages.read_history(folder / export.HISTORY) for folder in (resumed, straight)]
-    assert [len(h) for h in histories] == [60, 60]
-    assert [row["epoch"] for row in histories[0]] == list(range(1, 61))
+    assert [row["epoch"] for row in resumed] == [row["epoch"] for row in straight] == list(range(1, 61))
     for name in ("loss", "val_loss", "learning_rate"):
-        np.testing.assert_allclose(
-            [r[name] for r in histories[0]], [r[name] for r in histories[1]], rtol=1e-3, atol=1e-5
-        )
+        np.testing.assert_allclose([r[name] for r in resumed], [r[name] for r in straight], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_training_of_every_layer_goes_on_at_its_last_epoch(
+    home: pathlib.Path, trained: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    changes = {"strategy": "first-layer", "warmup_epochs": 2, "epochs": 4, "learning_rate": 1e-3, "dropout": 0.2}
+    resumed, straight = _killed_and_resumed(home, tmp_path, plans.ALL_LAYERS, after=1, **changes)
+    assert [row["stage"] for row in resumed] == ["head"] * 2 + ["all layers"] * 4
+    for name in ("loss", "val_loss", "learning_rate"):
+        np.testing.assert_allclose([r[name] for r in resumed], [r[name] for r in straight], rtol=0.02, atol=1e-4)
 
 
 def _wait_for(condition: object, limit_s: float = 240) -> None:

@@ -5,11 +5,12 @@ A batch is (pixels float32[n, y, x, rgb] in 0..255, labels int64[n], weights flo
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import functools
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -22,7 +23,9 @@ from refine.dataset import data, readers
 VIEWS = 8  # the dihedral group: four quarter turns, each plain or mirrored
 PLAIN = 0
 SHUFFLE_BUFFER = 4096  # encoded chips; the stored order is already shuffled by key
-_AHEAD = 4  # batches prepared while the model works
+THREADS = max(2, min(16, os.cpu_count() or 2))
+AHEAD_BYTES = 512 << 20  # of pictures prepared while the model works, at most
+_STREAMED_AHEAD = 4  # batches that tf.data keeps ready
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -47,6 +50,29 @@ def turned(pixels: np.ndarray, view: int) -> np.ndarray:
     return np.rot90(mirrored, view % 4)
 
 
+def decoded(encoded: Iterable[bytes], size_px: int) -> Iterator[np.ndarray]:
+    """uint8[size_px, size_px, rgb] of each encoded picture, in order, made ahead by threads."""
+    most = max(THREADS, AHEAD_BYTES // 2 // (size_px * size_px * 3))
+    waiting: collections.deque[concurrent.futures.Future[np.ndarray]] = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        for one in encoded:
+            waiting.append(pool.submit(picture, one, size_px))
+            if len(waiting) > most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def padded(batch: Batch, multiple: int) -> Batch:
+    """`batch` filled up with its last example, of weight 0, until `multiple` devices can share it evenly."""
+    values, labels, weights = batch
+    lacking = -len(labels) % multiple
+    if not lacking:
+        return batch
+    values, labels = (np.concatenate([a, np.repeat(a[-1:], lacking, axis=0)]) for a in (values, labels))
+    return values, labels, np.concatenate([weights, np.zeros(lacking, weights.dtype)])
+
+
 def views_of_epoch(keys: np.ndarray, *, seed: int, epoch: int, views: int = VIEWS) -> np.ndarray:
     """int64[n]: the view under which each example is seen in one epoch."""
     stream = hashing.stream(seed, f"view/{epoch}")
@@ -63,8 +89,42 @@ def key_bits(split: data.Split) -> np.ndarray:
     return np.array([hashing.text_bits(0, key) for key in split.keys], np.uint64)
 
 
-class RowFeed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches by row, made ahead by threads. `begin(epoch)` before each epoch: order and views follow from its number.
+class AheadFeed(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches by number, made ahead by threads: as many as there are threads, if `AHEAD_BYTES` hold them.
+
+    A subclass sets `num_batches` and `_make`. `begin(epoch)` comes before each epoch.
+    """
+
+    def __init__(self, *, size_px: int, batch_size: int) -> None:
+        super().__init__(workers=1)
+        self._size_px, self._batch_size = size_px, batch_size
+        batch_bytes = batch_size * size_px * size_px * 3 * 4
+        self._most_ahead = max(2, min(THREADS, AHEAD_BYTES // batch_bytes))
+        self._pool = concurrent.futures.ThreadPoolExecutor(THREADS)
+        self._ahead: dict[tuple[int, int], concurrent.futures.Future[Batch]] = {}
+        self._epoch = 0
+
+    def begin(self, epoch: int) -> None:
+        """Sets the epoch whose batches come next."""
+        self._epoch = epoch
+        self._ahead.clear()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[index] for index in range(self.num_batches))
+
+    def __getitem__(self, index: int) -> Batch:
+        epoch = self._epoch
+        for i in range(index, min(index + 1 + self._most_ahead, self.num_batches)):
+            if (epoch, i) not in self._ahead:
+                self._ahead[epoch, i] = self._pool.submit(self._make, epoch, i)
+        return self._ahead.pop((epoch, index)).result()
+
+    def _make(self, epoch: int, index: int) -> Batch:
+        raise NotImplementedError
+
+
+class RowFeed(AheadFeed):
+    """Batches by row; order and views follow from the epoch's number.
 
     While training an incomplete last batch is left out (other examples each epoch), so that every batch has one shape.
     """
@@ -79,16 +139,14 @@ class RowFeed(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         training: bool,
         augment: bool,
+        multiple: int = 1,
     ) -> None:
-        super().__init__(workers=1)
-        self._split, self._size_px, self._batch_size = split, size_px, batch_size
+        super().__init__(size_px=size_px, batch_size=batch_size)
+        self._split, self._multiple = split, multiple
         self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
         self._seed, self._training, self._augment = seed, training, augment
         self._keys = key_bits(split) if training else np.zeros(0, np.uint64)
-        self._pool = concurrent.futures.ThreadPoolExecutor(max(2, min(16, os.cpu_count() or 2)))
-        self._ahead: dict[tuple[int, int], concurrent.futures.Future[Batch]] = {}
         self._orders: dict[int, np.ndarray] = {}
-        self._epoch = 0
 
     @property
     def num_batches(self) -> int:
@@ -96,31 +154,18 @@ class RowFeed(keras.utils.PyDataset):  # type: ignore[misc]
         whole, rest = divmod(len(self._split), self._batch_size)
         return whole if self._training and whole else whole + (rest > 0)
 
-    def begin(self, epoch: int) -> None:
-        """Sets the epoch whose batches come next."""
-        self._epoch = epoch
-        self._ahead.clear()
-
     def for_fit(self, first: int, stop: int) -> RowFeed:
         """Itself: `fit` reads the batches of an epoch by number."""
         return self
 
-    def __iter__(self) -> Iterator[Batch]:
-        return (self[index] for index in range(self.num_batches))
-
-    def __getitem__(self, index: int) -> Batch:
-        epoch = self._epoch
-        for i in range(index, min(index + _AHEAD, self.num_batches)):
-            if (epoch, i) not in self._ahead:
-                self._ahead[epoch, i] = self._pool.submit(self._make, epoch, i)
-        return self._ahead.pop((epoch, index)).result()
-
     def _order(self, epoch: int) -> np.ndarray:
         if not self._training:
             return np.arange(len(self._split))
-        if epoch not in self._orders:
-            self._orders = {epoch: order_of_epoch(self._keys, seed=self._seed, epoch=epoch)}
-        return self._orders[epoch]
+        order = self._orders.get(epoch)  # read once: another thread may be at another epoch
+        if order is None:
+            order = order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
+            self._orders = {epoch: order}
+        return order
 
     def _make(self, epoch: int, index: int) -> Batch:
         chosen = self._order(epoch)[index * self._batch_size : (index + 1) * self._batch_size]
@@ -130,7 +175,7 @@ class RowFeed(keras.utils.PyDataset):  # type: ignore[misc]
         pixels = np.empty((len(chosen), self._size_px, self._size_px, 3), np.float32)
         for i, (row, view) in enumerate(zip(self._split.rows[chosen], views, strict=True)):
             pixels[i] = turned(picture(self._split.reader.encoded(int(row)), self._size_px), int(view))
-        return pixels, self._split.labels[chosen], self._weights[chosen]
+        return padded((pixels, self._split.labels[chosen], self._weights[chosen]), self._multiple)
 
 
 class StreamFeed:
@@ -146,8 +191,9 @@ class StreamFeed:
         seed: int,
         training: bool,
         augment: bool,
+        multiple: int = 1,
     ) -> None:
-        self._split, self._size_px, self._batch_size = split, size_px, batch_size
+        self._split, self._size_px, self._batch_size, self._multiple = split, size_px, batch_size, multiple
         self._seed, self._training, self._augment = seed, training, augment
         self._keys = key_bits(split)
         stored = int(split.rows.max(initial=-1)) + 1
@@ -168,7 +214,7 @@ class StreamFeed:
     def for_fit(self, first: int, stop: int) -> Any:
         """`tf.data.Dataset` of the batches of the epochs first..stop-1."""
         epochs = functools.reduce(lambda one, two: one.concatenate(two), map(self._epoch, range(first, stop)))
-        return epochs.prefetch(_AHEAD)
+        return epochs.prefetch(_STREAMED_AHEAD)
 
     def _epoch(self, epoch: int) -> Any:
         import tensorflow as tf
@@ -188,7 +234,16 @@ class StreamFeed:
             return self._pixels(encoded, views[at]), labels[at], weights[at]
 
         decoded = examples.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return decoded.batch(self._batch_size).take(self.num_batches)
+        grouped = decoded.batch(self._batch_size).take(self.num_batches)
+        return grouped if self._multiple == 1 else grouped.map(self._padded)
+
+    def _padded(self, pixels: Any, labels: Any, weights: Any) -> Any:
+        """What `padded` does."""
+        import tensorflow as tf
+
+        lacking = -tf.shape(labels)[0] % self._multiple
+        pixels, labels = (tf.concat([a, tf.repeat(a[-1:], lacking, axis=0)], 0) for a in (pixels, labels))
+        return pixels, labels, tf.concat([weights, tf.zeros(lacking, weights.dtype)], 0)
 
     def _pixels(self, encoded: Any, view: Any) -> Any:
         import tensorflow as tf
@@ -207,20 +262,55 @@ class StreamFeed:
 
 
 def training_feed(
-    split: data.Split, *, size_px: int, batch_size: int, weights: np.ndarray | None, seed: int, augment: bool
+    split: data.Split,
+    *,
+    size_px: int,
+    batch_size: int,
+    weights: np.ndarray | None,
+    seed: int,
+    augment: bool,
+    multiple: int = 1,
 ) -> RowFeed | StreamFeed:
-    """Shuffled batches for `fit`; `weights` float[n] go with the examples."""
+    """Shuffled batches for `fit`; `weights` float[n] go with the examples.
+
+    Batches that `multiple` devices cannot share evenly are `padded`.
+    """
     kind = RowFeed if split.reader.is_random_access else StreamFeed
     return kind(
-        split, size_px=size_px, batch_size=batch_size, weights=weights, seed=seed, training=True, augment=augment
+        split,
+        size_px=size_px,
+        batch_size=batch_size,
+        weights=weights,
+        seed=seed,
+        training=True,
+        augment=augment,
+        multiple=multiple,
     )
 
 
-def plain(split: data.Split, *, size_px: int, batch_size: int) -> Any:
-    """Batches in stored order, not turned: what `evaluate` and `predict` take."""
+def plain(split: data.Split, *, size_px: int, batch_size: int, multiple: int = 1) -> Any:
+    """Batches in stored order, not turned: what `evaluate` and `predict` take.
+
+    For `multiple` devices batches are a little larger and the last one is `padded`: the first `len(split)` results
+    are those of the examples.
+    """
     kind = RowFeed if split.reader.is_random_access else StreamFeed
-    feed = kind(split, size_px=size_px, batch_size=batch_size, weights=None, seed=0, training=False, augment=False)
+    feed = kind(
+        split,
+        size_px=size_px,
+        batch_size=rounded_up(batch_size, multiple),
+        weights=None,
+        seed=0,
+        training=False,
+        augment=False,
+        multiple=multiple,
+    )
     return feed.for_fit(0, 1)
+
+
+def rounded_up(batch_size: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is not below `batch_size`."""
+    return -(-batch_size // multiple) * multiple
 
 
 def pictures(split: data.Split, rows: Sequence[int], size_px: int) -> list[np.ndarray]:

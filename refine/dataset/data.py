@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from builder import errors, hashing
+from builder import errors
 from builder.legend import legend
 from refine.dataset import readers
 
@@ -20,6 +20,21 @@ REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^:/]+))?(?::(?P<version>\d
 VERSION_FOLDER = re.compile(r"\d+\.\d+\.\d+$")
 DROPPED = -1  # label of examples whose class the labels file leaves out
 KEY_FEATURES = ("key", "id", "filename", "image/filename", "tfds_id")
+IDENTITIES = ("key", "id")  # those that name one example among all splits and configs
+PARENT = "parent"
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceFile:
+    """A table that a user gave: where it lay, the sha256 of its content, and how many rows it holds."""
+
+    path: str
+    sha256: str
+    rows: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +52,7 @@ class Dataset:
     class_of_label: tuple[int, ...]
     label_names: tuple[str, ...]
     source: Any = dataclasses.field(repr=False, compare=False)
+    labels_file: SourceFile | None = None
 
     @property
     def full_name(self) -> str:
@@ -47,6 +63,15 @@ class Dataset:
     def metadata(self) -> Mapping[str, Any]:
         """What the dataset's builder wrote of how it was made; empty where it wrote nothing."""
         return {} if isinstance(self.source, pathlib.Path) else dict(self.source.info.metadata or {})
+
+    @property
+    def key_feature(self) -> str | None:
+        """The feature that tells the examples of a split apart; None where there is none."""
+        return next((k for k in KEY_FEATURES if k in self.scalars), None)
+
+    def has(self, *names: str) -> tuple[str, ...]:
+        """Those of `names` that are scalar features of the dataset."""
+        return tuple(name for name in names if name in self.scalars)
 
     def split(self, name: str, *, columns: Sequence[str] = ()) -> Split:
         """One split: keys, labels and the scalar features `columns` of its examples.
@@ -65,7 +90,7 @@ class Dataset:
                 f"{self.full_name} has no scalar feature {_listed(absent)}; there are {_listed(self.scalars)}."
             )
         reader = self._reader(name)
-        key_feature = next((k for k in KEY_FEATURES if k in self.scalars), None)
+        key_feature = self.key_feature
         wanted = [readers.LABEL, *columns, *([key_feature] if key_feature else [])]
         table = reader.columns(list(dict.fromkeys(wanted)))
         own = table[readers.LABEL].astype(np.int64)
@@ -76,7 +101,8 @@ class Dataset:
             reader=reader,
             rows=np.arange(len(own)),
             keys=keys.astype(str),
-            labels=np.array(self.class_of_label, np.int64)[own],
+            # TFDS writes -1 where the label is not known.
+            labels=np.where(own >= 0, np.array(self.class_of_label, np.int64)[own], DROPPED),
             columns={c: table[c] for c in columns},
         )
         return whole.where(whole.labels != DROPPED)
@@ -122,17 +148,17 @@ class Split:
         return dataclasses.replace(self, labels=np.asarray(labels, np.int64))
 
 
-def held_out(split: Split, *, share: float, seed: int) -> tuple[Split, Split]:
-    """(rest, held out): of every class, the `share` of its examples whose hashed keys rank lowest."""
-    if not 0 < share < 1:
-        raise errors.InputError(f"--validation-share: expected a share between 0 and 1; received {share}.")
-    stream = hashing.stream(seed, "validation")
-    ranks = np.array([hashing.text_bits(stream, key) for key in split.keys], np.uint64)
-    chosen = np.zeros(len(split), bool)
-    for label in np.unique(split.labels):
-        members = np.flatnonzero(split.labels == label)
-        chosen[members[np.argsort(ranks[members], kind="stable")][: max(1, round(share * len(members)))]] = True
-    return split.where(~chosen), split.where(chosen)
+def identities(split: Split) -> np.ndarray:
+    """str[n]: the key of each example; of a chip that was cut again (`parent` among the columns) that of the first."""
+    if PARENT not in split.columns:
+        return split.keys
+    parents = split.columns[PARENT].astype(str)
+    return np.where(parents == "", split.keys, parents)
+
+
+def source_file(path: pathlib.Path, rows: int) -> SourceFile:
+    """What is recorded of a table that was read."""
+    return SourceFile(str(path), readers.sha256(path), rows)
 
 
 def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathlib.Path | None = None) -> Dataset:
@@ -145,7 +171,9 @@ def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathl
       errors.InputError: if it is not there (lists what is), or is not a dataset of labelled images.
     """
     folder = pathlib.Path(reference)
-    opened = _open_folder(folder) if folder.is_dir() else _open_release(reference, data_dir)
+    # Inside DATA the name of a release is a folder too.
+    is_folder = folder.is_dir() and not _is_released(reference, data_dir)
+    opened = _open_folder(folder) if is_folder else _open_release(reference, data_dir)
     return opened if labels is None else _mapped(opened, labels)
 
 
@@ -190,10 +218,21 @@ def _open_folder(root: pathlib.Path) -> Dataset:
     return _dataset(root.as_posix(), splits, scalars=("key",), names=names, source=root)
 
 
+def _is_released(reference: str, data_dir: pathlib.Path | None) -> bool:
+    parts = REFERENCE.match(reference)
+    return parts is not None and any(_is_meant(d, parts) for d in available(_root(data_dir)))
+
+
+def _root(data_dir: pathlib.Path | None) -> pathlib.Path:
+    import tensorflow_datasets as tfds
+
+    return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+
+
 def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     import tensorflow_datasets as tfds
 
-    root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    root = _root(data_dir)
     parts = REFERENCE.match(reference)
     if parts is None:
         raise errors.InputError(
@@ -254,7 +293,8 @@ def _mapped(dataset: Dataset, labels: pathlib.Path) -> Dataset:
     if wrong:
         raise errors.InputError(f"{labels}: expected classes among {_listed(classes)}; received {_listed(wrong)}.")
     indexes = tuple(classes.index(target[n]) if target[n] else DROPPED for n in dataset.label_names)
-    return dataclasses.replace(dataset, classes=classes, class_of_label=indexes)
+    read = source_file(labels, len(target))
+    return dataclasses.replace(dataset, classes=classes, class_of_label=indexes, labels_file=read)
 
 
 def _read_labels(path: pathlib.Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import dataclasses
 import json
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from builder import atomic, errors
-from refine.accuracy import accuracy, estimators, intervals, paired, seasonal
+from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
 from refine.dataset import data, seasons
-from refine.models import examples, export, features, strategies, training
+from refine.models import examples, export, plans, stages, strategies, training
 
+ORIGIN = "label_origin"
+KEYS_NAMED = 3  # of those that are in test and in train
 TABLE, MARKDOWN, SUMMARY, FIGURE = "compare.csv", "compare.md", "compare.json", "compare.png"
 FORMAT = 1
 
@@ -38,6 +41,13 @@ class Entry:
         """Training time, features included."""
         return float(self.record["seconds"]) / 60
 
+    @property
+    def stopped(self) -> str:
+        """Why the training ended, and whether a warm-up before it broke."""
+        warm_up = self.record.get("stages", [])[:-1]
+        broken = [f"{s['stage']}: {s['stopped']}" for s in warm_up if s["stopped"] == stages.NOT_A_NUMBER]
+        return "; ".join([str(self.record["stopped"]), *broken])
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -45,6 +55,22 @@ class Comparison:
 
     test: data.Split
     entries: tuple[Entry, ...]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a training ended because its loss was no longer a number."""
+        return any(training.is_broken(entry.record) for entry in self.entries)
+
+    @property
+    def origins(self) -> dict[str, int]:
+        """How many labels of the test come from review, how many from consensus; empty where that is not known."""
+        return dict(sorted(collections.Counter(map(str, self.test.columns.get(ORIGIN, ()))).items()))
+
+    @property
+    def statement(self) -> str:
+        """What the test split supports."""
+        population = support.population_of(self.test.dataset.full_name, self.test.name)
+        return support.of(self.entries[0].assessment, population=population).statement
 
     @property
     def pairs(self) -> list[tuple[Entry, Entry, paired.McNemar]]:
@@ -65,23 +91,85 @@ def compare(
 ) -> Comparison:
     """Trains every one of `settings` on every one of `datasets` (by name), and judges all on `test`.
 
-    A training that is finished under `out` is not repeated, an unfinished one is taken up again. Writes compare.csv,
-    compare.md, compare.json and compare.png into `out`.
+    A training that is finished under `out` is not repeated, an unfinished one is taken up again. Whatever can be
+    refused is refused before the first training. Writes compare.csv, compare.md, compare.json and compare.png into
+    `out`.
 
     Raises:
-      errors.InputError: if `out` holds a model of other settings, or `test` has other classes.
+      errors.InputError: if `out` holds a model of other settings, the datasets are of different versions, or `test`
+        has other classes or shares examples with train.
     """
+    check_versions(datasets)
+    for dataset in datasets.values():
+        data.check_fits(test.dataset, classes=dataset.classes, trained_on=dataset.full_name)
+    given = _given(datasets, settings)
+    for (chosen, name), learnt in given.items():
+        check_apart(learnt, test)
+        _is_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
     out.mkdir(parents=True, exist_ok=True)
     entries = []
-    for chosen in settings:
-        for name, dataset in datasets.items():
-            folder = out / f"{chosen.strategy}-{name}"
-            given = examples.examples_of(dataset, chosen)
-            train_once(given, chosen, folder, features_root=out / "features")
-            entries.append(judge(f"{chosen.strategy} / {name}", folder, test, features_root=out / "features"))
+    for (chosen, name), learnt in given.items():
+        folder = out / f"{chosen.strategy}-{name}"
+        train_once(learnt, chosen, folder, features_root=out / "features")
+        entries.append(judge(f"{chosen.strategy} / {name}", folder, test, features_root=out / "features"))
     comparison = Comparison(test, tuple(entries))
     write(comparison, out)
     return comparison
+
+
+def _given(
+    datasets: Mapping[str, data.Dataset], settings: Sequence[strategies.Settings]
+) -> dict[tuple[strategies.Settings, str], examples.Examples]:
+    """What each training learns from; a dataset is read once for all strategies."""
+    known: dict[Any, examples.Examples] = {}
+    given = {}
+    for chosen in settings:
+        for name, dataset in datasets.items():
+            what = name, chosen.weigh_by, chosen.validation_share, chosen.seed
+            if what not in known:
+                known[what] = examples.examples_of(dataset, chosen)
+            given[chosen, name] = known[what]
+    return given
+
+
+def test_columns(dataset: data.Dataset) -> tuple[str, ...]:
+    """The features of a test split that the comparison tells about, as far as the dataset has them."""
+    return (*seasons.columns(dataset), *dataset.has(ORIGIN))
+
+
+def check_versions(datasets: Mapping[str, data.Dataset]) -> None:
+    """Refuses configs of different versions, which hold different examples.
+
+    Raises:
+      errors.InputError: if they differ.
+    """
+    if len({dataset.version for dataset in datasets.values()}) > 1:
+        raise errors.InputError(
+            f"expected datasets of one version; received {', '.join(d.full_name for d in datasets.values())}. Give "
+            "--version X.Y.Z, one that all of them have."
+        )
+
+
+def check_apart(given: examples.Examples, test: data.Split) -> None:
+    """Refuses a test that shares examples with what is learnt from, by their keys or those they were cut again from.
+
+    Names of files tell examples apart within one split only; they are not looked at.
+
+    Raises:
+      errors.InputError: if it does.
+    """
+    if test.dataset.key_feature not in data.IDENTITIES or given.dataset.key_feature not in data.IDENTITIES:
+        return
+    if test.dataset.name.partition("/")[0] != given.dataset.name.partition("/")[0]:
+        return
+    learnt = np.concatenate([data.identities(split) for split in (given.train, given.validation)])
+    shared = np.intersect1d(data.identities(test), learnt)
+    if len(shared):
+        raise errors.InputError(
+            f"{len(shared)} examples of {test.dataset.full_name}, split {test.name}, are also learnt from in "
+            f"{given.dataset.full_name}: {', '.join(shared[:KEYS_NAMED])}. Give another --split, or build the dataset "
+            "again from one frame."
+        )
 
 
 def train_once(
@@ -92,17 +180,22 @@ def train_once(
     Raises:
       errors.InputError: if it holds something else.
     """
-    if not folder.exists():
+    if not _is_trained(given, settings, folder):
         training.train(given, settings, folder, features_root=features_root)
-        return
+
+
+def _is_trained(given: examples.Examples, settings: strategies.Settings, folder: pathlib.Path) -> bool:
+    if not folder.exists():
+        return False
     record = export.read_record(folder)
-    wanted = json.loads(json.dumps(training.plan_of(given, settings)))
-    found = {key: record.get(key) for key in wanted}
-    if found != wanted:
+    wanted = plans.plan_of(given, settings)
+    differing = plans.differences({key: record.get(key) for key in wanted}, wanted)
+    if differing:
         raise errors.InputError(
-            f"{folder} holds a model that differs in {training.differences(found, wanted)}. Give another --out, or "
-            "remove the folder to train anew."
+            f"{folder} holds a model that differs in {differing}. Give another --out, or remove the folder to train "
+            "anew."
         )
+    return True
 
 
 def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: pathlib.Path) -> Entry:
@@ -113,7 +206,7 @@ def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: p
     """
     loaded = export.load_model(folder)
     loaded.check_fits(test.dataset)
-    predicted = test_logits(loaded, test, features_root=features_root).argmax(axis=1)
+    predicted = training.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
     confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels)
     in_season = seasons.in_every_season(test)
     return Entry(
@@ -126,14 +219,6 @@ def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: p
         assessment=estimators.simple_random(confusion),
         by_season=None if in_season is None else seasonal.by_season(predicted == test.labels, in_season),
     )
-
-
-def test_logits(loaded: export.Loaded, test: data.Split, *, features_root: pathlib.Path) -> np.ndarray:
-    """float32[n, class]; where only the head was trained, from features that are kept and shared."""
-    if loaded.record["settings"]["strategy"] != strategies.LOGITS:
-        return training.logits_of(loaded.network, test)
-    kept = features.of_split(test, loaded.network, root=features_root)
-    return np.asarray(loaded.network.head.predict(kept.plain(), batch_size=1024, verbose=0), np.float32)
 
 
 def write(comparison: Comparison, out: pathlib.Path) -> None:
@@ -172,23 +257,28 @@ def _cost(entry: Entry) -> dict[str, Any]:
         "images_per_s": entry.record["images_per_s"],
         "epochs": entry.record["epochs_done"],
         "train_examples": entry.record["examples"]["train"],
+        "stopped": entry.stopped,
     }
 
 
 def markdown(comparison: Comparison) -> str:
     """The table and the tests as Markdown."""
     test = comparison.test
+    origins = ", ".join(f"{count} by {origin}" for origin, count in comparison.origins.items())
     lines = [
-        f"Test: {test.dataset.full_name}, split {test.name}, {len(test)} chips. 95 % intervals.",
+        f"Test: {test.dataset.full_name}, split {test.name}, {len(test)} chips"
+        f"{f' (labels: {origins})' * bool(origins)}. 95 % intervals.",
         "",
-        "| strategy / labels | overall accuracy | kappa | minutes | images/s | epochs |",
-        "|---|---|---|---|---|---|",
+        comparison.statement,
+        "",
+        "| strategy / labels | overall accuracy | kappa | minutes | images/s | epochs | ended |",
+        "|---|---|---|---|---|---|---|",
     ]
     for entry in comparison.entries:
         judged, cost = entry.assessment, _cost(entry)
         lines.append(
             f"| {entry.name} | {_shown(judged.overall)} | {_shown(judged.kappa)} | {cost['minutes']:.1f} | "
-            f"{cost['images_per_s']:.0f} | {cost['epochs']} |"
+            f"{cost['images_per_s']:.0f} | {cost['epochs']} | {cost['stopped']} |"
         )
     lines += _season_lines(comparison.entries)
     names = comparison.entries[0].assessment.names
@@ -221,7 +311,14 @@ def summary(comparison: Comparison) -> dict[str, Any]:
     test = comparison.test
     return {
         "format": FORMAT,
-        "test": {"dataset": test.dataset.full_name, "split": test.name, "examples": len(test), "sha256": test.digest},
+        "test": {
+            "dataset": test.dataset.full_name,
+            "split": test.name,
+            "examples": len(test),
+            "sha256": test.digest,
+            "label_origins": comparison.origins,
+            "statement": comparison.statement,
+        },
         "classes": list(test.dataset.classes),
         "level": intervals.LEVEL,
         "strategies": [_entry_json(entry) for entry in comparison.entries],
@@ -252,6 +349,9 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "design": judged.design.value,
         **_cost(entry),
         "settings": entry.record["settings"],
+        "sources": entry.record.get("sources", {}),
+        "versions": entry.record["versions"],
+        "dataset_sha256": entry.record["dataset_sha256"],
     }
 
 

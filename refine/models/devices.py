@@ -40,6 +40,16 @@ def scope(wanted: int | None) -> Iterator[None]:
             keras.distribution.set_distribution(before)
 
 
+def sharing() -> int:
+    """How many devices share each batch inside the present `scope`."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return int(tf.distribute.get_strategy().num_replicas_in_sync)
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(distribution.device_mesh.devices.size)
+
+
 def available() -> list[str]:
     """Accelerators; without any, the (logical) processors."""
     return accelerators() or list(keras.distribution.list_devices("cpu"))
@@ -56,5 +66,5 @@ def accelerators() -> list[str]:
 
 
 def compiles() -> bool:
-    """Whether `fit` compiles with XLA: JAX always; TensorFlow only on accelerators, where it pays."""
-    return keras.backend.backend() != "tensorflow" or bool(accelerators())
+    """Whether `fit` compiles with XLA: JAX always; TensorFlow only on a single accelerator, where it pays and works."""
+    return keras.backend.backend() != "tensorflow" or (bool(accelerators()) and sharing() == 1)

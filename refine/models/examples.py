@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from builder import errors
-from refine.dataset import data
+from refine.dataset import data, holding
 from refine.models import strategies
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """What is learnt from, and on what the training is watched. `weights` float32[n] go with `train`."""
+    """What is learnt from, and on what the training is watched.
+
+    `weights` float32[n] go with `train`; `sources` are the tables that had a part in it, by option.
+    """
 
     train: data.Split
     validation: data.Split
     weights: np.ndarray | None
+    sources: Mapping[str, data.SourceFile] = dataclasses.field(default_factory=dict)
 
     @property
     def dataset(self) -> data.Dataset:
@@ -43,21 +48,34 @@ def examples_of(
     Raises:
       errors.InputError: if a split or feature is missing, or a table lists examples that are not there.
     """
-    train = dataset.split("train", columns=settings.weigh_by)
-    if settings.validation_share is None:
-        validation = dataset.split("validation")
-    else:
-        train, validation = data.held_out(train, share=settings.validation_share, seed=settings.seed)
+    train, validation = _splits(dataset, settings)
+    sources = {} if dataset.labels_file is None else {"labels": dataset.labels_file}
     if without_doubtful is not None:
         doubtful = list(_weight_of_key(without_doubtful, (train, validation)))
+        sources["without_doubtful"] = data.source_file(without_doubtful, len(doubtful))
         train, validation = (split.where(~np.isin(split.keys, doubtful)) for split in (train, validation))
     weights = _weights(train, settings.weigh_by)
     if weight_by is not None:
         table = _weight_of_key(weight_by, (train, validation))
+        sources["weight_by"] = data.source_file(weight_by, len(table))
         listed = np.array([table.get(key, 1.0) for key in train.keys], np.float32)
         weights = listed if weights is None else weights * listed
-    _check_enough(train, validation)
-    return Examples(train, validation, weights)
+    _check_enough(train, validation, weights)
+    return Examples(train, validation, weights, sources)
+
+
+def _splits(dataset: data.Dataset, settings: strategies.Settings) -> tuple[data.Split, data.Split]:
+    """Train and validation, the latter out of train where the dataset has none and a share is given."""
+    if settings.validation_share is None:
+        train = dataset.split("train", columns=(*settings.weigh_by, *dataset.has(data.PARENT)))
+        return train, dataset.split("validation")
+    if "validation" in dataset.splits:
+        raise errors.InputError(
+            f"--validation-share: {dataset.full_name} has a validation split of {dataset.splits['validation']} "
+            "examples. Leave the option out: it is for datasets without one."
+        )
+    train = dataset.split("train", columns=tuple(dict.fromkeys((*settings.weigh_by, *holding.columns(dataset)))))
+    return holding.held_out(train, share=settings.validation_share, seed=settings.seed)
 
 
 def _weights(split: data.Split, names: Sequence[str]) -> np.ndarray | None:
@@ -79,6 +97,7 @@ def _weights(split: data.Split, names: Sequence[str]) -> np.ndarray | None:
 
 
 def _weight_of_key(path: pathlib.Path, splits: Sequence[data.Split]) -> dict[str, float]:
+    """The weight of each key that a table lists, all of them in `splits`."""
     if not path.is_file():
         raise errors.InputError(
             f"{path} is not a file; expected a table of doubtful examples that `refine noise` writes."
@@ -87,18 +106,31 @@ def _weight_of_key(path: pathlib.Path, splits: Sequence[data.Split]) -> dict[str
         rows = csv.DictReader(stream)
         if not {"key", "weight"} <= set(rows.fieldnames or ()):
             raise errors.InputError(f"{path}: expected the columns key and weight, as `refine noise` writes them.")
-        table = {row["key"]: float(row["weight"]) for row in rows}
-    known = {key for split in splits for key in split.keys.tolist()}
-    if table and not known & table.keys():
+        table = {row["key"]: _weight(row["weight"], f"{path}, line {rows.line_num}") for row in rows}
+    unknown = sorted(table.keys() - {key for split in splits for key in split.keys.tolist()})
+    if unknown:
         raise errors.InputError(
-            f"{path}: none of its keys is in {splits[0].dataset.full_name}. Give the table made of it."
+            f"{path}: {len(unknown)} of its {len(table)} keys are not in {splits[0].dataset.full_name}, for example "
+            f"{', '.join(unknown[:3])}. Give the table that `refine noise` made of this version of train."
         )
     return table
 
 
-def _check_enough(train: data.Split, validation: data.Split) -> None:
+def _weight(text: str | None, place: str) -> float:
+    try:
+        weight = float(text or "")
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise errors.InputError(f"{place}: expected a weight of 0 or more; received {text!r}.")
+    return weight
+
+
+def _check_enough(train: data.Split, validation: data.Split, weights: np.ndarray | None) -> None:
     for split in (train, validation):
         if len(split) == 0:
             raise errors.InputError(f"{split.dataset.full_name}: no example is left in {split.name}.")
     if len(np.unique(train.labels)) < 2:
         raise errors.InputError(f"{train.dataset.full_name}: train holds one class only; nothing can be learnt.")
+    if weights is not None and not (weights > 0).any():
+        raise errors.InputError(f"{train.dataset.full_name}: every example of train weighs 0; nothing can be learnt.")

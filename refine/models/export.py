@@ -13,7 +13,7 @@ import json
 import os
 import pathlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,11 +27,15 @@ FORMAT = 1
 MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
     "model.keras", "training.json", "history.csv", "labels.json", "calibration.json",
 )  # fmt: skip
-ONNX = "model.onnx"
+ONNX, SAVED_MODEL = "model.onnx", "saved_model"
+EXPORTS = {"saved_model": "a SavedModel", "onnx": "ONNX"}
 ONNX_FORMAT = 1  # raise it when the same model is exported otherwise
 PARITY = 1e-4  # largest difference of logits between engines
 OPSET = 17
 _PACKAGES = ("globeland", "keras", "tensorflow", "tensorflow-cpu", "jax", "tensorflow-datasets", "numpy")
+
+
+Run = Callable[[np.ndarray], tuple[np.ndarray, ...]]  # chips to logits and probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +140,11 @@ def _checked_record(folder: pathlib.Path) -> dict[str, Any]:
         raise _half_written(folder) from error
     if missing or not {"dataset", "settings"} <= record.keys():
         raise _half_written(folder)
+    if record.get("format") != FORMAT:
+        raise errors.InputError(
+            f"{folder / TRAINING}: expected format {FORMAT}; received {record.get('format')}. Use the version of this "
+            "project that wrote it, or train again."
+        )
     return record
 
 
@@ -143,6 +152,32 @@ def _half_written(folder: pathlib.Path) -> errors.InputError:
     return errors.InputError(
         f"{folder / TRAINING} is half written or not ours. Copy the whole model folder again, or train again."
     )
+
+
+def check_exports(formats: Sequence[str]) -> None:
+    """Refuses formats that cannot be written here.
+
+    Raises:
+      errors.InputError: for a format that is not known, and under another backend than TensorFlow.
+    """
+    for name in formats:
+        if name not in EXPORTS:
+            raise errors.InputError(f"--export: expected formats among {', '.join(EXPORTS)}; received {name!r}.")
+        _needs_tensorflow(EXPORTS[name])
+
+
+def export_all(folder: pathlib.Path, formats: Sequence[str]) -> list[pathlib.Path]:
+    """Writes the model of `folder` in other formats into it, for chips of the network's size; returns what is there.
+
+    Raises:
+      errors.InputError: see `check_exports`, `export_onnx` and `export_saved_model`.
+    """
+    check_exports(formats)
+    made = {
+        "saved_model": lambda: export_saved_model(folder, folder / SAVED_MODEL, overwrite=True),
+        "onnx": lambda: export_onnx(folder),
+    }
+    return [made[name]() for name in dict.fromkeys(formats)]
 
 
 def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:
@@ -177,7 +212,7 @@ def export_onnx(folder: pathlib.Path, *, chip_px: int | None = None) -> pathlib.
         graph.metadata_props.add(key=key, value=value)
     with atomic.file(path) as temporary:
         onnx.save(graph, str(temporary))
-        _check_parity(temporary, served, side)
+        _check_parity("ONNX", _run_onnx(temporary), loaded, served, side)
     return path
 
 
@@ -204,16 +239,22 @@ def _onnx_identity(record: Mapping[str, Any], side: int, temperature: float) -> 
     }
 
 
-def export_saved_model(folder: pathlib.Path, out: pathlib.Path, *, chip_px: int | None = None) -> pathlib.Path:
+def export_saved_model(
+    folder: pathlib.Path, out: pathlib.Path, *, chip_px: int | None = None, overwrite: bool = False
+) -> pathlib.Path:
     """`out`: a TensorFlow SavedModel with the same input and outputs as the ONNX file.
 
     Raises:
-      errors.InputError: under another backend than TensorFlow, or if `out` exists.
+      errors.InputError: under another backend than TensorFlow, if `out` exists and `overwrite` is false, or if the
+        SavedModel disagrees with Keras.
     """
-    _needs_tensorflow("a SavedModel")
+    _needs_tensorflow(EXPORTS["saved_model"])
     loaded = load_model(folder)
-    with atomic.folder(out) as temporary:
-        served_model(loaded, chip_px=chip_px or loaded.size_px).export(str(temporary), verbose=False)
+    side = chip_px or loaded.size_px
+    served = served_model(loaded, chip_px=side)
+    with atomic.folder(out, overwrite=overwrite) as temporary:
+        served.export(str(temporary), verbose=False)
+        _check_parity("SavedModel", _run_saved_model(temporary), loaded, served, side)
     return out
 
 
@@ -278,18 +319,35 @@ def _name_outputs(graph: Any) -> None:
         output.name = public
 
 
-def _check_parity(path: pathlib.Path, served: keras.Model, side: int) -> None:
+def _run_onnx(path: pathlib.Path) -> Run:
     import onnxruntime
 
-    chips = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (logits,) = session.run(["logits"], {"chips": chips})
-    difference = float(np.abs(logits - np.asarray(served.predict(chips, verbose=0)["logits"])).max())
-    if not difference < PARITY:
-        raise errors.InputError(
-            f"the ONNX model differs from Keras by {difference:.2g} in a logit; expected less than {PARITY}. "
-            "Use --engine keras."
-        )
+    return lambda chips: tuple(session.run(["logits", "probabilities"], {"chips": chips}))
+
+
+def _run_saved_model(path: pathlib.Path) -> Run:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).serve
+    return lambda chips: tuple(serve(tf.constant(chips))[name].numpy() for name in ("logits", "probabilities"))
+
+
+def _check_parity(what: str, run: Run, loaded: Loaded, served: keras.Model, side: int) -> None:
+    """Raises errors.InputError if what was exported says something else than Keras."""
+    chips = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8)
+    # Where nothing is resized the model itself is the measure; else the same resizing without the engine.
+    native = side == loaded.size_px
+    logits = loaded.logits(chips) if native else np.asarray(served.predict(chips, verbose=0)["logits"])
+    for name, found, expected in zip(
+        ("logit", "probability"), run(chips), (logits, loaded.probabilities(logits)), strict=True
+    ):
+        difference = float(np.abs(found - expected).max())
+        if not difference < PARITY:
+            raise errors.InputError(
+                f"the {what} model differs from Keras by {difference:.2g} in a {name}; expected less than {PARITY}. "
+                "Use the model with Keras (`map --engine keras`)."
+            )
 
 
 def _onnx_properties(path: pathlib.Path) -> dict[str, str]:

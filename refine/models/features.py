@@ -1,7 +1,8 @@
 """What the base sees in each chip, computed once and kept on disk.
 
-ROOT/<digest>/view-<v>/part-<first row>.npy: float32[rows, 2048]. The digest names the pictures (dataset, split, digest
-of its files), the weights of the base, the input size and the precision, so features are never taken for others.
+ROOT/<digest>/view-<v>/part-<first row>.npy: float32[rows, 2048], and beside each a JSON file that says how long it
+took. The digest names the pictures (dataset, split, digest of its files), the weights of the base, the input size and
+the precision, so features are never taken for others.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ import numpy as np
 
 from builder import atomic, progress
 from refine.dataset import batches, data, readers
-from refine.models import model
+from refine.models import devices, model
 
-FORMAT = 1
+FORMAT = 2
 PART_ROWS = 1024  # what a killed run loses at most
 IN_MEMORY_ROWS = 200_000  # 1.6 GB of plain features; more are read from the maps
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Features of a split under `views`; `seconds` is how long this call computed, 0 when all was kept."""
+    """Features of a split under `views`; `seconds` is how long computing them took, now or when they were kept."""
 
     folder: pathlib.Path
     rows: np.ndarray  # int64[n]: positions in the stored order
@@ -74,7 +75,6 @@ def of_split(
 
     All stored rows up to the last of the split are computed, so a subset of a split shares its features.
     """
-    started = time.monotonic()
     identity = _identity(split, network, base_digest or model.digest(network.base))
     folder = root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     stored = int(split.rows.max(initial=-1)) + 1
@@ -83,7 +83,7 @@ def of_split(
         with atomic.file(folder / "identity.json") as temporary:
             temporary.write_text(json.dumps(identity, indent=1, sort_keys=True))
         _compute(split, network, folder=folder, missing=missing, batch_size=batch_size)
-    return Features(folder, split.rows, views, time.monotonic() - started if missing else 0.0)
+    return Features(folder, split.rows, views, _seconds(folder, views, stored))
 
 
 def _identity(split: data.Split, network: model.Network, base_digest: str) -> dict[str, Any]:
@@ -102,6 +102,12 @@ def _part_files(folder: pathlib.Path, view: int, stored: int) -> list[pathlib.Pa
     return [folder / f"view-{view}" / f"part-{first:08d}.npy" for first in range(0, stored, PART_ROWS)]
 
 
+def _seconds(folder: pathlib.Path, views: int, stored: int) -> float:
+    """How long the parts took when they were made."""
+    parts = itertools.chain(*(_part_files(folder, view, stored) for view in range(views)))
+    return sum(float(json.loads(part.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]) for part in parts)
+
+
 def _compute(
     split: data.Split,
     network: model.Network,
@@ -117,43 +123,90 @@ def _compute(
         views_of_part.setdefault(int(path.stem.removeprefix("part-")), []).append((view, path))
     ranges = {first: range(first, min(stored, first + PART_ROWS)) for first in sorted(views_of_part)}
     encoded = readers.rows_of(split.reader, list(itertools.chain(*ranges.values())))
-    predict = network.features()
+    pictures = batches.decoded(encoded, network.size_px)
     total = sum(len(ranges[first]) * len(views) for first, views in views_of_part.items())
+    predict, began = network.features(), time.monotonic()
     with progress.Progress(f"features of {split.name}", total, unit="chips") as bar:
         for first, rows in ranges.items():
-            pixels = [batches.picture(e, network.size_px) for e in itertools.islice(encoded, len(rows))]
+            pixels = list(itertools.islice(pictures, len(rows)))
             for view, path in views_of_part[first]:
-                values = []
-                for at in range(0, len(pixels), batch_size):
-                    turned = np.stack([batches.turned(p, view) for p in pixels[at : at + batch_size]])
-                    full = _padded(turned.astype(np.float32), batch_size)
-                    values.append(np.asarray(predict.predict_on_batch(full))[: len(turned)])
-                    bar.advance(len(turned))
-                with atomic.file(path) as temporary:
-                    np.save(temporary, np.concatenate(values).astype(np.float32))
+                values = _predicted(predict, _Turned(pixels, view, batch_size=batch_size), bar)
+                began = _keep(path, values, began)
 
 
-def _padded(pixels: np.ndarray, size: int) -> np.ndarray:
-    """`pixels` filled up to `size` pictures: one shape, one compilation."""
-    lacking = size - len(pixels)
-    return np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)]) if lacking else pixels
+def _predicted(predict: keras.Model, turned: _Turned, bar: progress.Progress) -> np.ndarray:
+    shown = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: bar.advance(turned.real(batch)))
+    values = predict.predict(turned, callbacks=[shown], verbose=0)
+    return np.asarray(values, np.float32)[: len(turned.pictures)]
+
+
+def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
+    """Writes a part, and before it how long it took since `began`; returns the time of now."""
+    now = time.monotonic()
+    with atomic.file(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps({"seconds": round(now - began, 3)}))
+    with atomic.file(path) as temporary:
+        np.save(temporary, values)
+    return now
+
+
+class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of pictures under one view, each filled up to one size: one shape, one compilation, any devices."""
+
+    def __init__(self, pictures: Sequence[np.ndarray], view: int, *, batch_size: int) -> None:
+        super().__init__(workers=1)
+        self.pictures, self._view = pictures, view
+        self._batch_size = batches.rounded_up(batch_size, devices.sharing())
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of all pictures."""
+        return -(-len(self.pictures) // self._batch_size)
+
+    def real(self, index: int) -> int:
+        """How many pictures the batch holds beside those that fill it up."""
+        return min(self._batch_size, len(self.pictures) - index * self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        chosen = self.pictures[index * self._batch_size :][: self._batch_size]
+        full = np.empty((self._batch_size, *chosen[0].shape), np.float32)
+        for i in range(self._batch_size):
+            full[i] = batches.turned(chosen[min(i, len(chosen) - 1)], self._view)
+        return (full,)
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled batches (features, labels, weights) for `fit`; `begin(epoch)` before each epoch."""
+    """Batches (features, labels, weights): shuffled anew after each `begin(epoch)`, or plain and in stored order.
+
+    Batches that the devices cannot share evenly are `batches.padded`.
+    """
 
     def __init__(
-        self, kept: Features, split: data.Split, *, batch_size: int, weights: np.ndarray | None, seed: int
+        self,
+        kept: Features,
+        split: data.Split,
+        *,
+        batch_size: int,
+        weights: np.ndarray | None = None,
+        seed: int = 0,
+        training: bool = True,
     ) -> None:
         super().__init__(workers=1)
-        self._kept, self._split, self._batch_size, self._seed = kept, split, batch_size, seed
+        self._kept, self._split, self._seed, self._training = kept, split, seed, training
+        self._multiple = devices.sharing()
+        self._batch_size = batch_size if training else batches.rounded_up(batch_size, self._multiple)
         self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
-        self._keys = batches.key_bits(split)
-        self._plain = kept.plain() if kept.views == 1 and len(split) <= IN_MEMORY_ROWS else None
+        self._keys = batches.key_bits(split) if training else np.zeros(0, np.uint64)
+        views = kept.views if training else 1
+        self._plain = kept.plain() if views == 1 and len(split) <= IN_MEMORY_ROWS else None
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
         """Sets the epoch whose batches come next."""
+        if not self._training:
+            self._order = np.arange(len(self._split))
+            self._views = np.full(len(self._split), batches.PLAIN)
+            return
         self._order = batches.order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
         self._views = batches.views_of_epoch(self._keys, seed=self._seed, epoch=epoch, views=self._kept.views)
 
@@ -165,4 +218,4 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> batches.Batch:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         seen = self._plain[chosen] if self._plain is not None else self._kept.take(chosen, self._views[chosen])
-        return seen, self._split.labels[chosen], self._weights[chosen]
+        return batches.padded((seen, self._split.labels[chosen], self._weights[chosen]), self._multiple)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -163,10 +164,20 @@ def settle_statistics(network: Network, batches: Any, *, steps: int) -> None:
 
     For a random base that stays as it is: with the statistics it is born with, its features tell nothing apart.
     """
-    scale = network.classifier.get_layer("scale")
     learn(network, base=True, batch_norm="train")
-    for _, (pixels, *_) in zip(range(steps), batches, strict=False):
-        network.base(scale(pixels), training=True)
+    pixels = ((batch[0],) for batch in itertools.islice(batches, steps))
+    _Settling(network).predict(pixels, steps=steps, verbose=0)
+
+
+class _Settling(keras.Model):  # type: ignore[misc]
+    """Features as in training: `predict` compiles the step and keeps the statistics that it updates."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(name="settling")
+        self._base, self._scale = network.base, network.classifier.get_layer("scale")
+
+    def call(self, pixels: Any) -> Any:
+        return self._base(self._scale(pixels), training=True)
 
 
 def digest(model: keras.Model) -> str:

@@ -10,17 +10,20 @@ import logging
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-from builder import atomic, errors, progress
+from builder import atomic, errors, hashing, progress
 
 STABLE, LAST_EPOCH, NOT_A_NUMBER = "stable", "last epoch", "loss is not a number"
 HISTORY_COLUMNS = (
     "stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "images_per_s",
 )  # fmt: skip
+# Keras's own mean counts the examples that fill up a batch; this weighted metric does not.
+MEAN_LOSS = "mean_loss"
 # Smaller changes than these are not progress.
 LOSS_FALL, LOSS_FALL_SHARE, ACCURACY_RISE = 0.001, 0.01, 0.002
 
@@ -34,6 +37,10 @@ class Outcome:
 
     history: tuple[Row, ...]
     stopped: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: how long the stage was, and why it ended."""
+        return {"stage": self.history[0]["stage"], "epochs": len(self.history), "stopped": self.stopped}
 
     @property
     def best(self) -> Row:
@@ -96,14 +103,23 @@ class Stage:
     def restore_last(self, model: keras.Model) -> int:
         """Puts weights and optimizer of the last kept epoch into `model`; returns how many epochs were kept."""
         if self.history:
-            model.optimizer.build(model.trainable_variables)
-            model.load_weights(self._weights(self.history[-1]["epoch"]))
+            self._restore(model, self.history[-1]["epoch"])
         return len(self.history)
 
     def restore_best(self, model: keras.Model) -> None:
         """Puts the weights of the best epoch into `model`."""
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(self._weights(self.history[best_epoch(self.history)]["epoch"]))
+        self._restore(model, self.history[best_epoch(self.history)]["epoch"])
+
+    def _restore(self, model: keras.Model, epoch: int) -> None:
+        if not model.optimizer.built:  # the loss scaling of half precision would be built twice
+            model.optimizer.build(model.trainable_variables)
+        model.load_weights(self._weights(epoch))
+
+
+def epochs_kept(folder: pathlib.Path) -> int:
+    """How many epochs the stage in `folder` has kept."""
+    state = folder / "state.json"
+    return len(json.loads(state.read_text(encoding="utf-8"))["history"]) if state.is_file() else 0
 
 
 def run(
@@ -117,6 +133,7 @@ def run(
     epochs: int,
     patience: int,
     batch_size: int,
+    seed: int = 0,
     seconds_before: float = 0.0,
     on_epoch_begin: Callable[[int], None] = lambda epoch: None,
 ) -> Outcome:
@@ -125,6 +142,7 @@ def run(
     Args:
       feed: called with the first epoch to come; what `fit` takes.
       steps: batches of an epoch, of `images` chips.
+      seed: dropout follows from it and the epoch's number, so that an epoch is the same after a kill.
       seconds_before: time already spent for the first epoch (features), counted into it.
       on_epoch_begin: called with the epoch's number, from 0.
 
@@ -132,10 +150,15 @@ def run(
       errors.InputError: if the first epoch breaks, or memory does not suffice.
     """
     done = stage.restore_last(model)
-    if stage.stopped is None and done < epochs:
-        watch = _Watch(stage, images=images, steps=steps, epochs=epochs, patience=patience, first_s=seconds_before)
+    # A kill may come between the last epoch and the note that it was the last.
+    ended = stage.stopped or (STABLE if is_stable(stage.history, patience) else LAST_EPOCH if done >= epochs else None)
+    if ended is None:
+        watch = _Watch(
+            stage, images=images, steps=steps, epochs=epochs, patience=patience, seed=seed, first_s=seconds_before
+        )
         begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: on_epoch_begin(epoch))
-        with memory_errors(batch_size), progress.Progress(stage.name, steps * epochs, unit="batches") as bar:
+        bar = progress.Progress(stage.name, steps * epochs, unit="batches", done=steps * done)
+        with memory_errors(batch_size), bar:
             watch.bar = bar
             batches = feed(done)
             model.fit(
@@ -148,20 +171,22 @@ def run(
                 shuffle=False,  # the feeds shuffle, by hashes
                 verbose=0,
             )
-        if watch.broken and not stage.history:
-            raise errors.InputError(f"{stage.name}: the loss is not a number in the first epoch. {WHAT_TO_TRY}")
-        if watch.broken:
-            good = len(stage.history)
-            LOG.warning(
-                "%s: the loss is not a number in epoch %d; epoch %d is kept. %s",
-                stage.name,
-                good + 1,
-                good,
-                WHAT_TO_TRY,
-            )
-        stage.finish(watch.stopped)
+        ended = watch.stopped
+        if ended == NOT_A_NUMBER:
+            _tell_broken(stage)
+    if ended != stage.stopped:
+        stage.finish(ended)
     stage.restore_best(model)
-    return Outcome(tuple(stage.history), stage.stopped or LAST_EPOCH)
+    return Outcome(tuple(stage.history), ended)
+
+
+def _tell_broken(stage: Stage) -> None:
+    good = len(stage.history)
+    if not good:
+        raise errors.InputError(f"{stage.name}: the loss is not a number in the first epoch. {WHAT_TO_TRY}")
+    LOG.warning(
+        "%s: the loss is not a number in epoch %d; epoch %d is kept. %s", stage.name, good + 1, good, WHAT_TO_TRY
+    )
 
 
 WHAT_TO_TRY = (
@@ -174,28 +199,32 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     bar: progress.Progress
 
-    def __init__(self, stage: Stage, *, images: int, steps: int, epochs: int, patience: int, first_s: float) -> None:
+    def __init__(
+        self, stage: Stage, *, images: int, steps: int, epochs: int, patience: int, seed: int, first_s: float
+    ) -> None:
         super().__init__()
         self._stage, self._images, self._steps = stage, images, steps
-        self._epochs, self._patience, self._first_s = epochs, patience, first_s
-        self.broken = False
+        self._epochs, self._patience, self._seed, self._first_s = epochs, patience, seed, first_s
         self.stopped = LAST_EPOCH
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.monotonic()
         self._epoch = epoch
+        reseed_dropout(self.model, seed=self._seed, epoch=epoch)
+
+    def _break(self) -> None:
+        self.stopped = NOT_A_NUMBER
+        self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.bar.reach(self._epoch * self._steps + batch + 1)
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-            self.broken, self.stopped = True, NOT_A_NUMBER
-            self.model.stop_training = True
+            self._break()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = {name: float(value) for name, value in (logs or {}).items()}
-        if self.broken or not math.isfinite(logs.get("val_loss", 0.0)):
-            self.broken, self.stopped = True, NOT_A_NUMBER
-            self.model.stop_training = True
+        logs = _measured(logs or {})
+        if self.stopped == NOT_A_NUMBER or not math.isfinite(logs["val_loss"]):
+            self._break()
             return
         seconds = time.monotonic() - self._began + (self._first_s if epoch == 0 else 0.0)
         self._stage.keep(self.model, self._row(epoch, logs, seconds))
@@ -210,6 +239,28 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             "stage": self._stage.name, "epoch": epoch + 1, **shown, "learning_rate": rate,
             "seconds": round(seconds, 3), "images_per_s": round(self._images / seconds, 1),
         }  # fmt: skip
+
+
+def _measured(logs: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics of an epoch, MEAN_LOSS in the place of Keras's own mean where it was measured."""
+    values = {name: float(value) for name, value in logs.items()}
+    better = {name.replace(MEAN_LOSS, "loss"): value for name, value in values.items() if MEAN_LOSS in name}
+    return values | better
+
+
+def reseed_dropout(model: keras.Model, *, seed: int, epoch: int) -> None:
+    """Lets every Dropout of `model` draw the masks of one epoch: Keras does not save which ones would come next."""
+    for number, layer in enumerate(_dropouts(model)):
+        bits = hashing.stream(seed, f"dropout/{number}/{epoch}")
+        layer.seed_generator.state.assign(np.array([bits % 2**32, bits >> 32], np.uint32))
+
+
+def _dropouts(model: keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _dropouts(layer)
+        elif isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            yield layer
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from refine.models import losses
 
 STRATEGIES = LOGITS, FIRST_LAYER = "logits", "first-layer"
 BATCH_NORMS = FROZEN, TRAIN = "frozen", "train"
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-NO_WEIGHTS = "none"
+PRECISIONS = FULL, BRAIN_HALF, HALF = "float32", "mixed_bfloat16", "mixed_float16"
+WORDS = IMAGENET, NO_WEIGHTS = "imagenet", "none"  # what --weights names beside files
 VIEWS = (1, 8)
+SEEDS = 2**32  # what NumPy and Keras take
 SMALLEST_PX = 75  # below, the last layers of InceptionV3 have no pixels
 
 
@@ -34,7 +36,7 @@ class Settings:
       augment: `first-layer` sees each chip under a view of its own in every epoch.
       weigh_by: scalar features of the dataset (votes, purity) whose product weighs the examples; where one is unknown
         (NaN, or 0 votes) the example counts as the average.
-      validation_share: held out of train, instead of the dataset's validation split.
+      validation_share: held out of train, where the dataset has no validation split.
       devices: how many; None takes all accelerators.
     """
 
@@ -61,6 +63,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_size(self.size_px)
+        self._check_counts()
+        self._check_numbers()
         _among("--strategy", self.strategy, STRATEGIES)
         _among("--views", self.views, VIEWS)
         _among("--precision", self.precision, PRECISIONS)
@@ -68,6 +72,31 @@ class Settings:
         if self.weights == NO_WEIGHTS and self.batch_norm == FROZEN:
             raise errors.InputError(
                 "--weights none needs --batch-norm train: a random network with frozen statistics does not learn."
+            )
+
+    def _check_counts(self) -> None:
+        _at_least("--batch-size", self.batch_size, 1)
+        _at_least("--warmup-epochs", self.warmup_epochs, 0)
+        _at_least("--patience", self.patience, 1)
+        if self.epochs is not None:
+            _at_least("--epochs", self.epochs, 1)
+        if self.devices is not None:
+            _at_least("--devices", self.devices, 1)
+        if not 0 <= self.seed < SEEDS:
+            raise errors.InputError(f"--seed: expected a whole number from 0 to {SEEDS - 1}; received {self.seed}.")
+
+    def _check_numbers(self) -> None:
+        _at_least("--base-share", self.base_share, 0)
+        _at_least("weight decay", self.weight_decay, 0)
+        if not 0 < self.learning_rate < math.inf:
+            raise errors.InputError(
+                f"--learning-rate: expected a number above 0, for example 0.001; received {self.learning_rate}."
+            )
+        if not 0 <= self.dropout < 1:
+            raise errors.InputError(f"dropout: expected a share from 0 to below 1; received {self.dropout}.")
+        if self.validation_share is not None and not 0 < self.validation_share < 1:
+            raise errors.InputError(
+                f"--validation-share: expected a share between 0 and 1; received {self.validation_share}."
             )
 
     @property
@@ -78,7 +107,9 @@ class Settings:
     @property
     def most_epochs(self) -> int:
         """Epochs of the main stage, at most."""
-        return self.epochs or (200 if self.strategy == LOGITS else 30)
+        if self.epochs is not None:
+            return self.epochs
+        return 200 if self.strategy == LOGITS else 30
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, with what the defaults came to."""
@@ -95,6 +126,11 @@ def check_size(size_px: int) -> None:
         raise errors.InputError(
             f"--size: InceptionV3 takes pictures of {SMALLEST_PX} pixels a side or more; received {size_px}."
         )
+
+
+def _at_least(option: str, value: float, least: int) -> None:
+    if not least <= value < math.inf:
+        raise errors.InputError(f"{option}: expected {least} or more; received {value}.")
 
 
 def _among(option: str, value: object, allowed: Sequence[object]) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from builder import atomic, errors
+from builder import errors
 from refine.dataset import batches, data
-from refine.models import calibration, devices, examples, export, features, model, stages, strategies
+from refine.models import calibration, devices, examples, export, features, model, plans, stages, strategies
 
 STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
+HEAD_BATCH = 1024  # features at once where nothing is learnt
 
 
 def train(
@@ -39,38 +39,69 @@ def train(
     if out.exists() and not overwrite:
         raise errors.RefusedOverwrite(out)
     work = out.with_name(out.name + ".unfinished")
-    plan = plan_of(given, settings)
-    _claim(work, plan)
+    plan = plans.plan_of(given, settings)
+    plans.claim(work, plan)
     root = features_root or out.parent / "features"
     began = time.monotonic()
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
         network = started(given.train, settings)
         outcomes = _learn(network, given, settings, work=work, root=root)
-        validation_logits = logits_of(network, given.validation, settings.batch_size)
+        kept_under = root if settings.strategy == strategies.LOGITS else None
+        logits = logits_of(network, given.validation, settings.batch_size, kept_under=kept_under)
     history = [row for outcome in outcomes for row in outcome.history]
     record = plan | {
         "base_sha256": model.digest(network.base),
         "epochs_done": len(history),
         "stopped": outcomes[-1].stopped,
+        "stages": [outcome.as_json() for outcome in outcomes],
         "best": outcomes[-1].best,
         "seconds": round(sum(row["seconds"] for row in history), 3),
         "seconds_this_run": round(time.monotonic() - began, 3),
         "images_per_s": round(_images_per_s(outcomes[-1].history), 2),
         "versions": export.versions(),
     }
-    fitted = calibration.fit(validation_logits, given.validation.labels)
     export.write_model(
-        out, network.classifier, labels=given.dataset.classes, record=record, history=history, fitted=fitted,
-        overwrite=overwrite,
+        out, network.classifier, labels=given.dataset.classes, record=record, history=history,
+        fitted=calibration.fit(logits, given.validation.labels), overwrite=overwrite,
     )  # fmt: skip
     shutil.rmtree(work)
     return out
 
 
-def logits_of(network: model.Network, split: data.Split, batch_size: int = 32) -> np.ndarray:
-    """float32[n, class] of every example of `split`, in its order."""
-    pixels = batches.plain(split, size_px=network.size_px, batch_size=batch_size)
-    return np.asarray(network.logits.predict(pixels, verbose=0), np.float32)
+def is_broken(record: Mapping[str, Any]) -> bool:
+    """Whether a stage of a finished training ended because its loss was no longer a number."""
+    return any(stage["stopped"] == stages.NOT_A_NUMBER for stage in record.get("stages", ()))
+
+
+def logits_of(
+    network: model.Network, split: data.Split, batch_size: int = 32, *, kept_under: pathlib.Path | None = None
+) -> np.ndarray:
+    """float32[n, class] of every example of `split`, in its order.
+
+    With `kept_under` from the features that are kept there (see `features.of_split`): for a base that other models
+    share, because only heads were trained on it.
+    """
+    if kept_under is None:
+        predictor = network.logits
+        feed = batches.plain(split, size_px=network.size_px, batch_size=batch_size, multiple=devices.sharing())
+    else:
+        predictor = network.head
+        kept = features.of_split(split, network, root=kept_under, batch_size=batch_size)
+        feed = features.Feed(kept, split, batch_size=HEAD_BATCH, training=False)
+    return np.asarray(predictor.predict(feed, verbose=0), np.float32)[: len(split)]
+
+
+def logits_of_model(loaded: export.Loaded, split: data.Split, *, features_root: pathlib.Path) -> np.ndarray:
+    """float32[n, class] of a trained model, in batches as large as it was trained with.
+
+    Raises:
+      errors.InputError: if memory does not suffice.
+    """
+    settings = loaded.record["settings"]
+    batch_size = int(settings["batch_size"])
+    kept_under = features_root if settings["strategy"] == strategies.LOGITS else None
+    with stages.memory_errors(batch_size):
+        return logits_of(loaded.network, split, batch_size, kept_under=kept_under)
 
 
 def started(train: data.Split, settings: strategies.Settings) -> model.Network:
@@ -84,9 +115,18 @@ def started(train: data.Split, settings: strategies.Settings) -> model.Network:
     )
     model.start(network.base, settings.weights)
     if settings.weights == strategies.NO_WEIGHTS:
-        pictures = _pixel_feed(train, None, settings).for_fit(0, 1)
-        model.settle_statistics(network, pictures, steps=STATISTICS_STEPS)
+        model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
     return network
+
+
+def _pictures(train: data.Split, settings: strategies.Settings) -> Iterator[batches.Batch]:
+    """Batches of pictures, epoch after epoch."""
+    feed = _pixel_feed(train, None, settings)
+    epoch = 0
+    while True:
+        feed.begin(epoch)
+        yield from feed.for_fit(epoch, epoch + 1)
+        epoch += 1
 
 
 def fitted_head(
@@ -97,7 +137,7 @@ def fitted_head(
     seen = keras.Input((model.FEATURES,))
     dropped = keras.layers.Dropout(settings.dropout, seed=settings.seed)(seen)
     head = keras.Model(seen, keras.layers.Dense(classes, name=model.LOGITS)(dropped))
-    _compile(head, settings, steps=-(-len(labels) // settings.batch_size), epochs=epochs, base_share=1.0)
+    _compile(head, settings, steps=-(-len(labels) // settings.batch_size), epochs=epochs)
     head.fit(inputs, labels, batch_size=settings.batch_size, epochs=epochs, verbose=0)
     return head
 
@@ -140,18 +180,22 @@ def _learn_head(
     feed = features.Feed(
         kept[0], given.train, batch_size=settings.batch_size, weights=given.weights, seed=settings.seed
     )
-    _compile(network.head, settings, steps=feed.num_batches, epochs=epochs, base_share=1.0)
+    watched = features.Feed(kept[1], given.validation, batch_size=HEAD_BATCH, training=False)
+    # Where validation was held out of train, both lie in one folder.
+    seconds = {k.folder: k.seconds for k in sorted(kept, key=lambda k: k.seconds)}
+    _compile(network.head, settings, steps=feed.num_batches, epochs=epochs)
     return stages.run(
         network.head,
-        stages.Stage("head", work / "head"),
+        stages.Stage("head", work / plans.HEAD),
         feed=lambda first: feed,
-        validation=(kept[1].plain(), given.validation.labels),
+        validation=watched,
         steps=feed.num_batches,
         images=len(given.train),
         epochs=epochs,
         patience=settings.patience,
         batch_size=settings.batch_size,
-        seconds_before=sum(k.seconds for k in kept),
+        seed=settings.seed,
+        seconds_before=sum(seconds.values()),
         on_epoch_begin=feed.begin,
     )
 
@@ -164,17 +208,30 @@ def _learn_all(
     feed = _pixel_feed(given.train, given.weights, settings)
     share = 1.0 if settings.weights == strategies.NO_WEIGHTS else settings.base_share
     epochs = settings.most_epochs
-    _compile(network.logits, settings, steps=feed.num_batches, epochs=epochs, base_share=share)
+    _compile(
+        network.logits,
+        settings,
+        steps=feed.num_batches,
+        epochs=epochs,
+        base_share=share,
+        scales_loss=settings.precision == strategies.HALF,
+    )
     return stages.run(
         network.logits,
-        stages.Stage("all layers", work / "all-layers"),
+        stages.Stage("all layers", work / plans.ALL_LAYERS),
         feed=lambda first: feed.for_fit(first, epochs),
-        validation=batches.plain(given.validation, size_px=settings.size_px, batch_size=settings.batch_size),
+        validation=batches.plain(
+            given.validation,
+            size_px=settings.size_px,
+            batch_size=settings.batch_size,
+            multiple=devices.sharing(),
+        ),
         steps=feed.num_batches,
         images=len(given.train),
         epochs=epochs,
         patience=settings.patience,
         batch_size=settings.batch_size,
+        seed=settings.seed,
         on_epoch_begin=feed.begin,
     )
 
@@ -189,11 +246,18 @@ def _pixel_feed(
         weights=weights,
         seed=settings.seed,
         augment=settings.augment,
+        multiple=devices.sharing(),
     )
 
 
 def _compile(
-    trained: keras.Model, settings: strategies.Settings, *, steps: int, epochs: int, base_share: float
+    trained: keras.Model,
+    settings: strategies.Settings,
+    *,
+    steps: int,
+    epochs: int,
+    base_share: float = 1.0,
+    scales_loss: bool = False,
 ) -> None:
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=settings.learning_rate * 0.1,
@@ -206,9 +270,13 @@ def _compile(
         schedule, weight_decay=settings.weight_decay, global_clipnorm=1.0, base_share=base_share
     )
     trained.compile(
-        optimizer=optimizer,
+        # Gradients of half precision vanish below 6e-8; Keras scales by itself only models built under the policy.
+        optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scales_loss else optimizer,
         loss=settings.loss,
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            keras.metrics.MeanMetricWrapper(settings.loss, name=stages.MEAN_LOSS),
+        ],
         jit_compile=devices.compiles(),
     )
 
@@ -217,41 +285,3 @@ def _images_per_s(history: Sequence[Mapping[str, Any]]) -> float:
     """The median rate of the epochs after the first, which also compiles or computes features."""
     later = [row["images_per_s"] for row in history[1:]] or [row["images_per_s"] for row in history]
     return float(np.median(later))
-
-
-def plan_of(given: examples.Examples, settings: strategies.Settings) -> dict[str, Any]:
-    """What is trained on what: the part of training.json that is known before, and that unfinished work must share."""
-    return {
-        "format": export.FORMAT,
-        "dataset": given.dataset.full_name,
-        "dataset_sha256": {s.name: s.digest for s in (given.train, given.validation)},
-        "examples": {"train": len(given.train), "validation": len(given.validation)},
-        "labels_sha256": export.sha256_of_arrays(given.train.rows, given.train.labels, given.weights),
-        "settings": settings.as_json(),
-        "backend": keras.backend.backend(),
-    }
-
-
-def _claim(work: pathlib.Path, plan: dict[str, Any]) -> None:
-    """Starts or takes up the unfinished work of exactly this plan."""
-    file = work / "plan.json"
-    plan = json.loads(json.dumps(plan))
-    if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        if before != plan:
-            raise errors.InputError(
-                f"{work} holds an unfinished training that differs in {differences(before, plan)}. Give the same "
-                "settings to go on with it, another --out, or remove the folder to start anew."
-            )
-        return
-    with atomic.file(file) as temporary:
-        temporary.write_text(json.dumps(plan, indent=1))
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two plans, in words."""
-    flat = [{**p, **{f"settings.{k}": v for k, v in p["settings"].items()}} for p in (before, now)]
-    names = sorted(k for k in flat[0].keys() | flat[1].keys() if k != "settings")
-    return ", ".join(
-        f"{k} ({flat[0].get(k)} then, {flat[1].get(k)} now)" for k in names if flat[0].get(k) != flat[1].get(k)
-    )
