@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    # TensorFlow tells of every accelerator that it does not find; its errors that matter are raised.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return command_line.run(_parser(), argv)
 
 
@@ -55,19 +58,23 @@ def _add_demo(commands: Commands) -> None:
     p.set_defaults(run=_demo)
 
 
-def _add_dataset(p: argparse.ArgumentParser, *, dataset: str | None = None) -> None:
+def _add_dataset(p: argparse.ArgumentParser, *, both_of: str | None = None) -> None:
+    """Which dataset; with `both_of` the default name of one whose configs are compared."""
     p.add_argument(
         "--dataset",
-        required=dataset is None,
-        default=dataset,
-        metavar="NAME/CONFIG:VERSION",
-        help="a TFDS dataset with image and label, or a folder of images by class",
+        required=both_of is None,
+        default=both_of,
+        metavar="NAME/CONFIG:VERSION" if both_of is None else "NAME",
+        help="a TFDS dataset with image and label, or a folder of images by class"
+        if both_of is None
+        else "a TFDS dataset with image and label; its configs rough and accurate are compared (%(default)s)",
     )
     p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where `tfds build --data_dir` wrote it")
     p.add_argument("--labels", type=pathlib.Path, metavar="FILE", help="CSV label,class that maps labels to classes")
 
 
-def _add_learning(p: argparse.ArgumentParser, *, epochs: str = "at most (200 for logits, 30 for first-layer)") -> None:
+def _add_network(p: argparse.ArgumentParser, *, seed: str = "of order, views and dropout (%(default)s)") -> None:
+    """The network, and how a head is fitted to its features."""
     p.add_argument(
         "--weights",
         default="imagenet",
@@ -83,12 +90,19 @@ def _add_learning(p: argparse.ArgumentParser, *, epochs: str = "at most (200 for
         help="side of the input, 75 or more (%(default)s)",
     )
     p.add_argument("--batch-size", type=int, default=32, metavar="N", help="chips per step (%(default)s)")
+    p.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="of the head (%(default)s)")
+    p.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
+    p.add_argument("--devices", type=int, metavar="N", help="accelerators to use (all)")
+    p.add_argument("--seed", type=int, default=0, help=seed)
+
+
+def _add_learning(p: argparse.ArgumentParser, *, epochs: str = "at most (200 for logits, 30 for first-layer)") -> None:
+    _add_network(p)
     p.add_argument("--batch-norm", choices=("frozen", "train"), help="frozen with pretrained weights, train with none")
     p.add_argument("--epochs", type=int, metavar="N", help=epochs)
     p.add_argument(
         "--warmup-epochs", type=int, default=20, metavar="N", help="of the head before first-layer (%(default)s)"
     )
-    p.add_argument("--learning-rate", type=float, default=1e-3, metavar="R", help="of the head (%(default)s)")
     p.add_argument(
         "--base-share", type=float, default=0.1, metavar="S", help="rate of the base, as a share (%(default)s)"
     )
@@ -103,9 +117,6 @@ def _add_learning(p: argparse.ArgumentParser, *, epochs: str = "at most (200 for
     p.add_argument("--q", type=float, default=0.7, help="of --loss generalized (%(default)s)")
     p.add_argument("--weigh-by", default="", metavar="votes,purity", help="features whose product weighs the examples")
     p.add_argument("--validation-share", type=float, metavar="S", help="of train, where there is no validation split")
-    p.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
-    p.add_argument("--devices", type=int, metavar="N", help="accelerators to use (all)")
-    p.add_argument("--seed", type=int, default=0, help="of order, views and dropout (%(default)s)")
 
 
 def _add_train(commands: Commands) -> None:
@@ -116,6 +127,13 @@ def _add_train(commands: Commands) -> None:
     doubtful = p.add_mutually_exclusive_group()
     doubtful.add_argument("--without-doubtful", type=pathlib.Path, metavar="FILE", help="leave out what `noise` lists")
     doubtful.add_argument("--weight-by", type=pathlib.Path, metavar="FILE", help="weigh by the table of `noise`")
+    p.add_argument(
+        "--export",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="saved_model,onnx",
+        help="also write MODEL/saved_model and MODEL/model.onnx, with the preprocessing inside",
+    )
     p.add_argument("--out", type=pathlib.Path, required=True, metavar="MODEL", help="model folder to write")
     p.add_argument("--overwrite", action="store_true", help="replace MODEL")
     p.set_defaults(run=_train)
@@ -123,7 +141,7 @@ def _add_train(commands: Commands) -> None:
 
 def _add_compare(commands: Commands) -> None:
     p = commands.add_parser("compare", help="the four strategies on one test split", allow_abbrev=False)
-    _add_dataset(p, dataset="globeland_samples")
+    _add_dataset(p, both_of="globeland_samples")
     p.add_argument("--version", metavar="X.Y.Z", help="of the dataset (the newest)")
     p.add_argument("--split", default="test", help="test split to judge on (%(default)s)")
     _add_learning(p, epochs="of first-layer, at most (30)")
@@ -137,21 +155,30 @@ def _add_accuracy(commands: Commands) -> None:
         "accuracy", help="estimates from a confusion matrix or a sample, and a linter", allow_abbrev=False
     )
     p.add_argument("--matrix", type=pathlib.Path, metavar="M.csv", help="counts; rows map, columns reference")
-    p.add_argument("--areas", type=pathlib.Path, metavar="A.csv", help="class,area: mapped area of each class")
     p.add_argument(
-        "--sample", type=pathlib.Path, metavar="S.csv", help="map,reference[,stratum,inclusion_probability,block]"
+        "--areas",
+        type=pathlib.Path,
+        metavar="A.csv",
+        help="class,area[,users]: mapped area of each class, guessed user's accuracy to plan with",
+    )
+    p.add_argument(
+        "--sample", type=pathlib.Path, metavar="S.csv", help="map,reference[,stratum,inclusion_probability,block,map2]"
     )
     p.add_argument("--strata", type=pathlib.Path, metavar="T.csv", help="stratum,size: strata that are not map classes")
     p.add_argument("--strata-are-counts", action="store_true", help="sizes count sampling units, not area")
     p.add_argument("--printed-overall", metavar="X", help="overall accuracy as published, for the linter")
     p.add_argument("--printed-kappa", metavar="X", help="kappa as published, for the linter")
-    p.add_argument("--wanted-error", type=float, metavar="E", help="standard error to plan a survey for")
-    p.add_argument(
-        "--model", type=pathlib.Path, metavar="MODEL", help="judge a model instead, on --dataset and --split"
-    )
+    p.add_argument("--wanted-error", type=float, metavar="E", help="standard error of overall accuracy to plan for")
+    p.add_argument("--model", type=pathlib.Path, metavar="MODEL", help="judge a model instead, on a split of a dataset")
     p.add_argument("--dataset", metavar="NAME/CONFIG:VERSION", help="of --model (what it was trained on)")
-    p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where the dataset lies")
-    p.add_argument("--split", default="test", help="of --dataset (%(default)s)")
+    p.add_argument("--data_dir", type=pathlib.Path, metavar="DIR", help="where that dataset lies")
+    p.add_argument(
+        "--labels", type=pathlib.Path, metavar="FILE", help="CSV label,class that maps its labels to classes"
+    )
+    p.add_argument("--split", metavar="SPLIT", help="of that dataset (test)")
+    p.add_argument("--level", type=float, default=0.95, metavar="P", help="of all intervals (%(default)s)")
+    p.add_argument("--draws", type=int, default=2000, metavar="N", help="of the bootstrap, 0 for none (%(default)s)")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap (%(default)s)")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_accuracy)
 
@@ -160,7 +187,15 @@ def _add_noise(commands: Commands) -> None:
     p = commands.add_parser("noise", help="find doubtful labels", allow_abbrev=False)
     _add_dataset(p)
     p.add_argument("--split", default="train", help="split to look at (%(default)s)")
-    _add_learning(p)
+    _add_network(p, seed="of folds and dropout (%(default)s)")
+    p.add_argument("--folds", type=int, default=5, metavar="N", help="heads, each on the other folds (%(default)s)")
+    p.add_argument(
+        "--block",
+        type=float,
+        dest="block_deg",
+        metavar="DEG",
+        help="side of the blocks that fill the folds, in degrees (the largest of 1 to 0.02 that gives 10 a fold)",
+    )
     p.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="folder of table and sheet")
     p.add_argument("--overwrite", action="store_true", help="replace DIR")
     p.set_defaults(run=_noise)
@@ -237,32 +272,44 @@ def _settings(args: argparse.Namespace, **more: Any) -> strategies.Settings:
 
 def _train(args: argparse.Namespace) -> int:
     from refine.dataset import data
-    from refine.models import examples, training
+    from refine.models import compare, examples, export, training
 
+    export.check_exports(args.export)
     dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
     given = examples.examples_of(dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by)
-    print(training.train(given, settings, args.out, overwrite=args.overwrite))
-    return command_line.DONE
+    if args.export and not args.overwrite:  # a MODEL that is finished is only exported
+        compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
+    else:
+        training.train(given, settings, args.out, overwrite=args.overwrite)
+    for path in (args.out, *export.export_all(args.out, args.export)):
+        print(path)
+    return command_line.DONE_WITH_GAPS if training.is_broken(export.read_record(args.out)) else command_line.DONE
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from refine.dataset import data, seasons
+    from refine.dataset import data
     from refine.models import compare, strategies
 
+    if "/" in args.dataset or ":" in args.dataset:
+        raise errors.InputError(
+            f"--dataset: expected the NAME of a prepared dataset, whose configs rough and accurate are compared; "
+            f"received {args.dataset!r}. Give the name alone, and --version X.Y.Z for another than the newest."
+        )
     version = f":{args.version}" if args.version else ""
     datasets = {
         kind: data.open_dataset(f"{args.dataset}/{kind}{version}", data_dir=args.data_dir, labels=args.labels)
         for kind in ("rough", "accurate")
     }
+    compare.check_versions(datasets)
     both = [
         _settings(args, strategy=strategies.FIRST_LAYER),
         _settings(args, strategy=strategies.LOGITS, epochs=args.logits_epochs),
     ]
-    test = datasets["rough"].split(args.split, columns=seasons.columns(datasets["rough"]))
+    test = datasets["rough"].split(args.split, columns=compare.test_columns(datasets["rough"]))
     compared = compare.compare(datasets, both, args.out, test=test)
     print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
-    return command_line.DONE if compared.entries else command_line.FAILED
+    return command_line.DONE_WITH_GAPS if compared.is_broken else command_line.DONE
 
 
 def _accuracy(args: argparse.Namespace) -> int:
@@ -270,23 +317,33 @@ def _accuracy(args: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(command.Options)}
     options = command.Options(**{k: v for k, v in vars(args).items() if k in names})
+    command.refuse_unfit(options, judges_model=args.model is not None)
     if args.model is None:
+        if of_model := [name for name in ("dataset", "data_dir", "labels", "split") if getattr(args, name) is not None]:
+            raise errors.InputError(
+                f"{', '.join(f'--{name}' for name in of_model)}: expected with --model MODEL, which is judged on a "
+                "dataset. Give --model, or leave it out."
+            )
         return command.run(options, as_json=args.json)
-    if args.matrix or args.sample:
-        raise errors.InputError("expected one of --model, --matrix and --sample. Give one of them.")
     from refine.models import judging
 
-    sample = judging.sample_of_model(args.model, dataset=args.dataset, data_dir=args.data_dir, split=args.split)
+    sample = judging.sample_of_model(
+        args.model, dataset=args.dataset, data_dir=args.data_dir, split=args.split or "test", labels=args.labels
+    )
     return command.run(options, judged_sample=sample, as_json=args.json)
 
 
 def _noise(args: argparse.Namespace) -> int:
     from refine.dataset import data
-    from refine.models import noise
+    from refine.models import noise, strategies
 
+    noise.check_out(args.out, overwrite=args.overwrite)
+    names = {field.name for field in dataclasses.fields(strategies.Settings)}
+    settings = strategies.Settings(**{name: value for name, value in vars(args).items() if name in names})
     dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     split = dataset.split(args.split, columns=noise.place_columns(dataset))
-    found = noise.find(split, _settings(args), features_root=args.out.parent / "features")
+    root = args.out.parent / "features"
+    found = noise.find(split, settings, features_root=root, folds=args.folds, block_deg=args.block_deg)
     print(noise.write(found, args.out, size_px=args.size_px, overwrite=args.overwrite))
     return command_line.DONE
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
+from refine.accuracy import intervals
 from refine.dataset import data
 from refine.models import noise, strategies, training
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def _split(labels: np.ndarray, tmp_path: pathlib.Path) -> data.Split:
@@ -65,6 +71,36 @@ def test_fewer_blocks_than_folds_are_refused(tmp_path: pathlib.Path) -> None:
         noise.blocks_of(_split(np.arange(60) % 7, tmp_path), folds=5, block_deg=90.0)
 
 
+@pytest.mark.parametrize(
+    ("folds", "block_deg", "message"),
+    [
+        (1, None, "--folds: expected 2 to 60, the number of examples; received 1"),
+        (61, None, "received 61"),
+        (5, 0.0, "--block: expected the side of a block in degrees"),
+        (5, 1e-9, "received 1e-09"),
+        (5, float("nan"), "received nan"),
+    ],
+)
+def test_folds_and_blocks_that_are_none_are_refused(tmp_path, folds, block_deg, message) -> None:
+    with pytest.raises(errors.InputError, match=message):
+        noise.blocks_of(_split(np.arange(60) % 7, tmp_path), folds=folds, block_deg=block_deg)
+
+
+def test_without_places_each_example_is_a_block_and_a_size_of_blocks_is_refused(tmp_path: pathlib.Path) -> None:
+    split = dataclasses.replace(_split(np.arange(60) % 7, tmp_path), columns={})
+    assert len(np.unique(noise.blocks_of(split, folds=5))) == 60
+    assert noise.blocks_for_bootstrap(split) is None
+    with pytest.raises(errors.InputError, match="does not say where its examples lie"):
+        noise.blocks_of(split, folds=5, block_deg=1.0)
+
+
+def test_blocks_for_the_bootstrap_are_those_of_the_usual_folds(tmp_path: pathlib.Path) -> None:
+    split = _split(np.arange(600) % 7, tmp_path)
+    assert np.array_equal(noise.blocks_for_bootstrap(split), noise.blocks_of(split, folds=noise.FOLDS))
+    one_place = dataclasses.replace(split, columns={name: 0 * values for name, values in split.columns.items()})
+    assert noise.blocks_for_bootstrap(one_place) is None
+
+
 def test_flipped_labels_are_found_and_explained(tmp_path: pathlib.Path) -> None:
     truth = np.arange(700) % 7
     given_labels = np.where(np.arange(700) % 10 == 0, (truth + 1) % 7, truth)
@@ -85,6 +121,48 @@ def test_clean_labels_have_no_doubtful_ones(tmp_path: pathlib.Path) -> None:
     findings = noise.judge(_split(truth, tmp_path), _shares(truth), np.arange(140))
     assert len(findings.doubtful) == 0
     assert all(rate.rate == 0 and rate.mostly == "" for rate in findings.rates)
+    for rate in findings.rates:  # none of 20 is not none at all
+        assert (rate.low, rate.high) == pytest.approx(intervals.wilson(0.0, 20))
+
+
+def test_a_class_in_one_block_has_a_wide_interval_and_spoils_no_other(tmp_path: pathlib.Path) -> None:
+    truth = np.repeat(np.arange(7), 40)
+    wrong = np.arange(280) % 10 == 0
+    blocks = np.where(truth == 6, "one", (np.arange(280) % 40).astype(str))
+    findings = noise.judge(_split(np.where(wrong, (truth + 1) % 7, truth), tmp_path), _shares(truth), blocks)
+    first, last = findings.rates[1], findings.rates[6]
+    assert first.low < 0.1 < first.high and first.high - first.low < 0.3
+    assert np.isfinite([last.low, last.high]).all()
+
+
+def test_classes_that_lie_in_one_block_each_are_known_as_well_as_one_sample(tmp_path: pathlib.Path) -> None:
+    truth = np.repeat(np.arange(7), 20)
+    findings = noise.judge(_split(truth, tmp_path), _shares(truth), truth)
+    for rate in findings.rates:
+        assert (rate.low, rate.high) == pytest.approx(intervals.wilson(0.0, 1))
+
+
+def test_a_folder_that_exists_is_refused_before_the_work(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "doubtful.csv").touch()
+    (tmp_path / "empty").mkdir()
+    noise.check_out(tmp_path / "new", overwrite=False)
+    noise.check_out(tmp_path / "empty", overwrite=False)
+    noise.check_out(tmp_path / "full", overwrite=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "refine", "noise", "--dataset", "no_such_dataset", "--out", tmp_path / "full"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "exists already" in done.stderr) == (2, True)
+
+
+def test_options_that_do_nothing_are_not_offered() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "refine", "noise", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--folds N" in done.stdout and "--block DEG" in done.stdout and "--learning-rate" in done.stdout
+    for option in ("--epochs", "--views", "--loss", "--patience", "--batch-norm", "--weigh-by", "--validation-share"):
+        assert option not in done.stdout
 
 
 def test_a_class_that_does_not_occur_is_no_obstacle(tmp_path: pathlib.Path) -> None:
@@ -104,7 +182,9 @@ def test_a_release_is_searched_and_the_findings_written(tmp_path: pathlib.Path) 
     labels = split.labels.copy()
     labels[3] = 5
     settings = strategies.Settings(weights="none", size_px=75, batch_size=7, learning_rate=0.02)
-    findings = noise.find(split.relabelled(labels), settings, features_root=tmp_path / "features", folds=4)
+    findings = noise.find(
+        split.relabelled(labels), settings, features_root=tmp_path / "features", folds=4, block_deg=0.1
+    )
     assert findings.shares.shape == (28, 7)
     out = noise.write(findings, tmp_path / "noise", size_px=75)
     assert {p.name for p in out.iterdir()} == {noise.DOUBTFUL, noise.RATES, noise.SUMMARY, noise.SHEET}

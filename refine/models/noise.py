@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cleanlab.count
@@ -18,6 +18,7 @@ import cleanlab.rank
 import numpy as np
 
 from builder import atomic, errors, hashing, progress
+from refine.accuracy import intervals
 from refine.dataset import batches, data
 from refine.models import calibration, devices, features, strategies, training
 
@@ -25,6 +26,8 @@ FOLDS = 5
 EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twice
 BLOCKS_DEG = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 BLOCKS_PER_FOLD = 10
+FEWEST_FOLDS = 2
+SMALLEST_BLOCK_DEG, LARGEST_BLOCK_DEG = 0.0001, 90.0  # the first is about 11 m
 DRAWS = 200
 SURE = 0.5
 SHEET_COLUMNS, SHEET_ROWS, KEY_SHOWN = 8, 6, 24  # the last letters of a key tell examples apart
@@ -60,6 +63,16 @@ class Findings:
     blocks: np.ndarray
 
 
+def check_out(out: pathlib.Path, *, overwrite: bool) -> None:
+    """Refuses, before the work, a folder that `write` would refuse after it.
+
+    Raises:
+      errors.RefusedOverwrite: if it exists and is not empty, and `overwrite` is false.
+    """
+    if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise errors.RefusedOverwrite(out)
+
+
 def find(
     split: data.Split,
     settings: strategies.Settings,
@@ -72,13 +85,14 @@ def find(
 
     Args:
       split: with the columns lon_e7 and lat_e7 where the dataset has them (see `place_columns`).
-      settings: weights of the base, input size, seed; nothing else matters here.
+      settings: weights of the base, input size, batch size, learning rate, precision, devices and seed; nothing else
+        matters here.
       features_root: where features are kept.
       folds: how many heads are trained, each on the blocks of the other folds.
       block_deg: side of the spatial blocks; None takes the largest that gives ten blocks for each fold.
 
     Raises:
-      errors.InputError: if there are fewer blocks than folds.
+      errors.InputError: if there are fewer blocks than folds, or a setting is wrong.
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
@@ -111,22 +125,56 @@ def blocks_of(split: data.Split, *, folds: int, block_deg: float | None = None) 
     """str[n]: the spatial block of each example; its own key where the dataset does not say where it lies.
 
     Raises:
-      errors.InputError: if there are fewer blocks than folds.
+      errors.InputError: if there are fewer blocks than folds, or `block_deg` is given where there are no places.
     """
-    if "lon_e7" not in split.columns:
-        return split.keys
-    lon, lat = (split.columns[c].astype(np.int64) for c in ("lon_e7", "lat_e7"))
-    for side in (block_deg,) if block_deg else BLOCKS_DEG:
-        side_e7 = round(side * 1e7)
-        blocks = np.char.add(np.char.add((lat // side_e7).astype(str), "/"), (lon // side_e7).astype(str))
-        if len(np.unique(blocks)) >= folds * BLOCKS_PER_FOLD:
-            break
-    if len(np.unique(blocks)) < folds:
+    if not FEWEST_FOLDS <= folds <= len(split):
         raise errors.InputError(
-            f"{len(np.unique(blocks))} blocks of {side} degrees hold the examples; {folds} folds need at least as "
-            "many. Give fewer --folds or a smaller --block."
+            f"--folds: expected {FEWEST_FOLDS} to {len(split)}, the number of examples; received {folds}. Give another."
+        )
+    if block_deg is not None and not SMALLEST_BLOCK_DEG <= block_deg <= LARGEST_BLOCK_DEG:
+        raise errors.InputError(
+            f"--block: expected the side of a block in degrees, {SMALLEST_BLOCK_DEG} to {LARGEST_BLOCK_DEG}; "
+            f"received {block_deg}. Give another."
+        )
+    if not _has_places(split):
+        if block_deg is not None:
+            raise errors.InputError(
+                f"--block: {split.dataset.full_name} does not say where its examples lie, so each is a block of its "
+                "own. Leave --block out."
+            )
+        return split.keys
+    side = block_deg or _widest_side(split, folds * BLOCKS_PER_FOLD)
+    blocks = _squares(split, side)
+    if (count := len(np.unique(blocks))) < folds:
+        raise errors.InputError(
+            f"{count} blocks of {side} degrees hold the examples; {folds} folds need at least as many. Give fewer "
+            "--folds or a smaller --block."
         )
     return blocks
+
+
+def blocks_for_bootstrap(split: data.Split) -> np.ndarray | None:
+    """str[n] as `blocks_of` makes them for the usual folds; None where examples have no places or share one block."""
+    if not _has_places(split):
+        return None
+    blocks = _squares(split, _widest_side(split, FOLDS * BLOCKS_PER_FOLD))
+    return blocks if len(np.unique(blocks)) > 1 else None
+
+
+def _has_places(split: data.Split) -> bool:
+    return {"lon_e7", "lat_e7"} <= set(split.columns)
+
+
+def _widest_side(split: data.Split, wanted: int) -> float:
+    """The largest of the usual sides that gives `wanted` blocks, else the smallest."""
+    sides = (side for side in BLOCKS_DEG if len(np.unique(_squares(split, side))) >= wanted)
+    return next(sides, BLOCKS_DEG[-1])
+
+
+def _squares(split: data.Split, side_deg: float) -> np.ndarray:
+    side_e7 = round(side_deg * 1e7)
+    row, column = ((split.columns[c].astype(np.int64) // side_e7).astype(str) for c in ("lat_e7", "lon_e7"))
+    return np.char.add(np.char.add(row, "/"), column)
 
 
 def folds_of(blocks: np.ndarray, labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
@@ -171,42 +219,64 @@ def noise_rates(
     doubtful: np.ndarray,
     seed: int = 0,
 ) -> tuple[Rate, ...]:
-    """The noise rate of each class, from the confident joint; percentile intervals from blocks drawn again."""
+    """The noise rate of each class, from the confident joint; percentile intervals from blocks drawn again.
+
+    Draws say nothing where no wrong label was found (or nothing else), or where a class lies in one block: there the
+    interval is widened to Wilson's, of as many samples as blocks hold the class.
+    """
     joint = cleanlab.count.compute_confident_joint(labels, shares)
+    rates = _wrong_shares(labels, shares, len(names))
+    again = _drawn_again(blocks, hashing.stream(seed, "noise rate"))
+    drawn = np.stack([_wrong_shares(labels[chosen], shares[chosen], len(names)) for chosen in again])
+    found = np.bincount(labels[doubtful], minlength=len(names))
+    rather = np.where(np.eye(len(names), dtype=bool), -1, joint).argmax(axis=1)
+    described = []
+    for i, name in enumerate(names):
+        low, high = _interval(float(rates[i]), drawn[:, i], blocks=len(np.unique(blocks[labels == i])))
+        described.append(
+            Rate(
+                label=name,
+                examples=int((labels == i).sum()),
+                rate=float(rates[i]),
+                low=low,
+                high=high,
+                doubtful=int(found[i]),
+                mostly=names[rather[i]] if rates[i] > 0 else "",
+            )
+        )
+    return tuple(described)
+
+
+def _drawn_again(blocks: np.ndarray, stream: int) -> Iterator[np.ndarray]:
+    """int64[example]: the examples of as many blocks as there are, drawn with replacement; `DRAWS` times."""
     _, block = np.unique(blocks, return_inverse=True)
-    drawn = np.full((DRAWS, len(names)), np.nan)
-    stream = hashing.stream(seed, "noise rate")
     members = np.argsort(block, kind="stable")
     ends = np.cumsum(np.bincount(block))
     starts = ends - np.bincount(block)
     for draw in range(DRAWS):
         keys = np.arange(len(ends), dtype=np.uint64) + np.uint64(draw * len(ends))
         chosen = (hashing.uniform(stream, keys) * len(ends)).astype(np.int64)
-        again = np.concatenate([members[starts[b] : ends[b]] for b in chosen])
-        if len(np.unique(labels[again])) == len(names):
-            drawn[draw] = _wrong_shares(cleanlab.count.compute_confident_joint(labels[again], shares[again]))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    rates = _wrong_shares(joint)
-    found = np.bincount(labels[doubtful], minlength=len(names))
-    rather = np.where(np.eye(len(names), dtype=bool), -1, joint).argmax(axis=1)
-    return tuple(
-        Rate(
-            label=name,
-            examples=int((labels == i).sum()),
-            rate=float(rates[i]),
-            low=float(low[i]),
-            high=float(high[i]),
-            doubtful=int(found[i]),
-            mostly=names[rather[i]] if rates[i] > 0 else "",
-        )
-        for i, name in enumerate(names)
-    )
+        yield np.concatenate([members[starts[b] : ends[b]] for b in chosen])
 
 
-def _wrong_shares(joint: np.ndarray) -> np.ndarray:
-    """float64[class]: off-diagonal share of each row (given label) of the confident joint."""
-    wrong: np.ndarray = 1 - np.diag(joint) / joint.sum(axis=1).clip(1)
+def _wrong_shares(labels: np.ndarray, shares: np.ndarray, classes: int) -> np.ndarray:
+    """float64[class]: off-diagonal share of each row (given label) of the confident joint; NaN for absent classes."""
+    present = np.unique(labels)  # cleanlab wants every class to occur
+    among = shares[:, present] / shares[:, present].sum(axis=1, keepdims=True)
+    joint = cleanlab.count.compute_confident_joint(np.searchsorted(present, labels), among)
+    wrong = np.full(classes, np.nan)
+    wrong[present] = 1 - np.diag(joint) / joint.sum(axis=1).clip(1)
     return wrong
+
+
+def _interval(rate: float, drawn: np.ndarray, *, blocks: int) -> tuple[float, float]:
+    """Percentiles of `drawn`, or what Wilson says of `rate` in so many blocks where the draws do not vary."""
+    known = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(known, [2.5, 97.5]).tolist() if len(known) else (rate, rate)
+    if 0.0 < rate < 1.0 and low < high:
+        return min(low, rate), max(high, rate)
+    least, most = intervals.wilson(rate, blocks)
+    return min(low, least), max(high, most)
 
 
 def reason(given: str, suggested: str, share_given: float, share_suggested: float) -> str:
