@@ -142,6 +142,7 @@ def test_classes_that_lie_in_one_block_each_are_known_as_well_as_one_sample(tmp_
         assert (rate.low, rate.high) == pytest.approx(intervals.wilson(0.0, 1))
 
 
+@pytest.mark.slow
 def test_a_folder_that_exists_is_refused_before_the_work(tmp_path: pathlib.Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "doubtful.csv").touch()
