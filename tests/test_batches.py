@@ -107,6 +107,42 @@ def test_examples_that_were_left_out_never_come(splits: dict[str, data.Split]) -
         assert len(labels) == 24 and 3 not in labels
 
 
+@pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
+def test_batches_that_devices_cannot_share_are_filled_up(splits: dict[str, data.Split], kind: str) -> None:
+    feed = batches.training_feed(splits[kind], size_px=80, batch_size=7, weights=None, seed=0, augment=True, multiple=4)
+    for batch in feed.for_fit(0, 1):
+        pixels, labels, weights = (np.asarray(part) for part in batch)
+        assert weights.tolist() == [1] * 7 + [0]
+        assert labels[-1] == labels[-2]
+        np.testing.assert_array_equal(pixels[-1], pixels[-2])
+
+
+@pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
+def test_the_first_results_of_plain_batches_are_those_of_the_examples(splits: dict[str, data.Split], kind: str) -> None:
+    parts = list(batches.plain(splits[kind], size_px=80, batch_size=9, multiple=4))
+    assert [len(labels) for _, labels, _ in parts] == [12, 12, 4]
+    labels = np.concatenate([np.asarray(labels) for _, labels, _ in parts])
+    np.testing.assert_array_equal(labels[:28], splits[kind].labels)
+
+
+def test_batches_are_made_ahead_by_every_thread_within_a_bound(splits: dict[str, data.Split]) -> None:
+    def ahead(batch_size: int, size_px: int) -> int:
+        feed = batches.training_feed(
+            splits["array_record"], size_px=size_px, batch_size=batch_size, weights=None, seed=0, augment=True
+        )
+        assert isinstance(feed, batches.RowFeed)
+        return feed._most_ahead
+
+    assert ahead(1, 80) == batches.THREADS
+    assert ahead(256, 299) == 2  # 275 MB each
+
+
+def test_pictures_decoded_ahead_come_in_order() -> None:
+    encoded = [small_release.example("train", i)["image"] for i in range(12)]
+    found = list(batches.decoded(iter(encoded), 80))
+    np.testing.assert_array_equal(np.stack(found), np.stack([batches.picture(e, 80) for e in encoded]))
+
+
 def test_pictures_are_fetched_by_position(splits: dict[str, data.Split], tmp_path: pathlib.Path) -> None:
     for split in splits.values():
         found = batches.pictures(split.where(split.labels == 2), [0, 3], 80)

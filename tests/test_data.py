@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import small_release
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builder import errors
 from refine.dataset import data, holding, readers
@@ -65,7 +69,7 @@ def test_a_missing_split_names_the_splits_and_the_cure(tmp_path: pathlib.Path) -
 
 def test_a_missing_feature_names_the_features(data_dir: pathlib.Path) -> None:
     dataset = data.open_dataset("small_samples/streamed", data_dir=data_dir)
-    with pytest.raises(errors.InputError, match=r"no scalar feature trust; there are key, lat_e7"):
+    with pytest.raises(errors.InputError, match=r"no scalar feature trust; there are key, label_origin, lat_e7"):
         dataset.split("train", columns=["trust"])
 
 
@@ -109,6 +113,7 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
     dataset = data.open_dataset(str(root), data_dir=None, labels=labels)
     split = dataset.split("train")
     assert dataset.classes == CLASSES
+    assert dataset.labels_file == data.SourceFile(str(labels), readers.sha256(labels), 3)
     assert {CLASSES[i] for i in split.labels} == {"forest", "water"}
     np.testing.assert_array_equal(split.rows, np.arange(4, 12))
 
@@ -146,6 +151,82 @@ def test_held_out_examples_are_a_share_of_every_class_and_do_not_depend_on_the_o
     assert set(rest.keys) | set(held.keys) == set(split.keys) and not set(rest.keys) & set(held.keys)
     fewer = split.where(split.labels > 2)
     assert set(holding.held_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
+
+
+def _of_blocks(per_block: int, blocks: int, *, apart_deg: float = 1.0, classes: int = 7) -> data.Split:
+    """`blocks` squares of land with `per_block` examples each; the class changes from example to example."""
+    count = per_block * blocks
+    block = np.arange(count) // per_block
+    return data.Split(
+        dataset=data.Dataset("d", "1.0.0", {}, ("lon_e7", "lat_e7"), CLASSES, tuple(range(7)), CLASSES, None),
+        name="train",
+        reader=None,  # type: ignore[arg-type]
+        rows=np.arange(count),
+        keys=np.array([f"k{i}" for i in range(count)]),
+        labels=np.arange(count) % classes,
+        columns={
+            "lon_e7": (block * apart_deg * 1e7).astype(np.int64) + np.arange(count) % per_block,
+            "lat_e7": np.full(count, 450_000_000),
+        },
+    )
+
+
+def test_whole_blocks_of_land_are_held_out() -> None:
+    split = _of_blocks(per_block=10, blocks=200)
+    rest, held = holding.held_out(split, share=0.1, seed=1)
+    assert not set(rest.rows // 10) & set(held.rows // 10)
+    np.testing.assert_allclose(np.bincount(held.labels) / np.bincount(split.labels), 0.1, atol=0.02)
+    other = holding.held_out(split, share=0.1, seed=2)[1]
+    assert set(other.rows // 10) != set(held.rows // 10)
+
+
+def test_where_all_examples_lie_together_they_are_held_out_one_by_one() -> None:
+    rest, held = holding.held_out(_of_blocks(per_block=70, blocks=1), share=0.2, seed=1)
+    assert np.bincount(held.labels).tolist() == [2] * 7 and len(rest) == 56
+
+
+def test_a_chip_that_was_cut_again_stays_with_the_first() -> None:
+    split = _of_blocks(per_block=60, blocks=1, classes=3)
+    first = np.arange(60) // 12 * 12 + np.arange(60) % 3  # four of a class show one place
+    parents = np.where(np.arange(60) % 12 < 3, "", np.array([f"k{i}" for i in first]))
+    split = dataclasses.replace(split, columns={data.PARENT: parents})
+    rest, held = holding.held_out(split, share=0.2, seed=1)
+    assert not set(data.identities(rest)) & set(data.identities(held))
+    assert np.bincount(held.labels).tolist() == [4, 4, 4]
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=12), st.floats(0.01, 0.99))
+def test_every_class_keeps_an_example_in_train(counts: list[list[int]], share: float) -> None:
+    table = np.array(counts)
+    chosen = holding.chosen_groups(table, share)
+    rest = table[~chosen].sum(axis=0)
+    assert (rest[table.sum(axis=0) > 0] > 0).all()
+
+
+def test_a_class_whose_blocks_are_larger_than_its_share_is_watched_too() -> None:
+    chosen = holding.chosen_groups(np.array([[50, 9], [50, 0], [0, 9], [1, 0], [1, 0]]), 0.1)
+    assert chosen.tolist() == [False, False, True, True, True]
+
+
+def test_labels_that_are_not_known_are_left_out(data_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = readers.SourceReader.columns
+
+    def with_unknown(reader: readers.SourceReader, names: Sequence[str]) -> dict[str, np.ndarray]:
+        found = columns(reader, names)
+        return found | {"label": np.where(np.arange(28) == 5, -1, found["label"])}
+
+    monkeypatch.setattr(readers.SourceReader, "columns", with_unknown)
+    split = data.open_dataset("small_samples/rough:1.0.0", data_dir=data_dir).split("train")
+    assert len(split) == 27 and 5 not in split.rows
+    np.testing.assert_array_equal(split.labels, split.rows % 7)
+
+
+def test_the_name_of_a_release_is_no_folder_of_pictures(
+    data_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data_dir)
+    dataset = data.open_dataset("small_samples/streamed", data_dir=pathlib.Path())
+    assert dataset.full_name == "small_samples/streamed:1.0.0"
 
 
 def test_the_digest_names_the_content(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -1,25 +1,34 @@
-"""Several devices share each batch; fewer than wanted is an error."""
+"""Several devices share each batch; what does not divide is filled up, not refused; fewer than wanted is an error."""
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
+import numpy as np
 import pytest
+import small_release
 
 from builder import errors
 from refine.models import devices
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SCRIPT = """
+TWO_DEVICES = """
+import json, pathlib, sys
 import keras, numpy as np
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from refine.models import devices, losses, model
+from refine.dataset import data
+from refine.models import devices, examples, export, features, losses, model, stages, strategies, training
+root = pathlib.Path(sys.argv[1])
+"""
+EVEN = """
 inputs = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
 labels = (inputs[:, 0] > 0).astype(np.int64)
 for count in (1, 2):
@@ -28,25 +37,96 @@ for count in (1, 2):
         trained = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2, name=model.LOGITS)])
         trained.compile(model.LayeredAdam(0.1, base_share=0.1), losses.Loss(), jit_compile=devices.compiles())
         history = trained.fit(inputs, labels, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"]
-        print(" ".join(f"{loss:.5f}" for loss in history))
+        print(json.dumps([round(loss, 5) for loss in history]))
+"""
+# 33 examples: two batches of 16 and one of a single example; validation is one odd batch.
+ODD = """
+values = np.random.default_rng(0).normal(size=(33, model.FEATURES)).astype(np.float32)
+(root / "view-0").mkdir()
+np.save(root / "view-0" / "part-00000000.npy", values)
+dataset = data.Dataset("d", "1.0.0", {"train": 33}, (), ("a", "b"), (0, 1), ("a", "b"), None)
+keys = np.array([f"k{i}" for i in range(33)])
+split = data.Split(dataset, "train", None, np.arange(33), keys, (values[:, 0] > 0).astype(np.int64), {})
+kept = features.Features(root, split.rows, 1, 0.0)
+settings = strategies.Settings(weights="none", batch_size=16, dropout=0.5, learning_rate=1e-3)
+for count in (1, 2):
+    with devices.scope(count):
+        keras.utils.set_random_seed(0)
+        seen = keras.Input((model.FEATURES,))
+        dropped = keras.layers.Dropout(settings.dropout, seed=0)(seen)
+        head = keras.Model(seen, keras.layers.Dense(2, name=model.LOGITS)(dropped))
+        feed = features.Feed(kept, split, batch_size=16)
+        watched = features.Feed(kept, split, batch_size=33, training=False)
+        training._compile(head, settings, steps=feed.num_batches, epochs=4)
+        outcome = stages.run(
+            head, stages.Stage("head", root / f"stage-{count}"), feed=lambda first: feed, validation=watched,
+            steps=feed.num_batches, images=33, epochs=4, patience=9, batch_size=16, on_epoch_begin=feed.begin,
+        )
+        logits = np.asarray(head.predict(watched, verbose=0))[:33]
+    own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(split.labels, logits))))
+    print(json.dumps({"loss": [r["loss"] for r in outcome.history], "val": outcome.best["val_loss"], "own": own}))
+"""
+# Batches of 5 pictures are shared by two devices: every one is filled up.
+PICTURES = """
+dataset = data.open_dataset("small_samples/rough", data_dir=root / "data")
+settings = strategies.Settings(
+    strategy="first-layer", weights="none", size_px=75, batch_size=5, epochs=1, learning_rate=0.01, devices=2
+)
+train, validation = dataset.split("train"), dataset.split("validation")
+folder = training.train(examples.examples_of(dataset, settings), settings, root / "model")
+loaded = export.load_model(folder)
+alone = training.logits_of(loaded.network, validation, 5)
+with devices.scope(2):
+    shared = export.load_model(folder)
+    together = training.logits_of(shared.network, validation, 5)
+    kept = features.of_split(validation, shared.network, root=root / "features", batch_size=5).plain()
+expected = features.of_split(validation, loaded.network, root=root / "alone", batch_size=5).plain()
+(row,) = stages.read_history(folder / export.HISTORY)
+own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(validation.labels, alone))))
+print(json.dumps({
+    "logits": float(np.abs(alone - together).max()), "features": float(np.abs(kept - expected).max()),
+    "shape": kept.shape, "scale": float(np.abs(alone).max()), "val": row["val_loss"], "own": own,
+}))
 """
 
 
-def _losses(backend: str) -> list[str]:
+def _run(script: str, backend: str, root: pathlib.Path) -> list[Any]:
+    """What the script prints, line by line, on two processors that count as devices."""
+    pytest.importorskip(backend)
     more = {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], cwd=ROOT, env=os.environ | more, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", TWO_DEVICES + script, str(root)],
+        cwd=ROOT, env=os.environ | more, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()[-2:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith(("{", "["))]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_learn_what_one_learns(backend: str) -> None:
-    pytest.importorskip(backend)
-    alone, together = _losses(backend)
+def test_two_devices_learn_what_one_learns(backend: str, tmp_path: pathlib.Path) -> None:
+    alone, together = _run(EVEN, backend, tmp_path)
     assert alone == together
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_examples_that_do_not_divide_are_learnt_and_watched_exactly(backend: str, tmp_path: pathlib.Path) -> None:
+    alone, together = _run(ODD, backend, tmp_path)
+    for found in (alone, together):
+        assert found["val"] == pytest.approx(found["own"], rel=1e-4, abs=1e-6)
+        assert found["loss"][-1] < found["loss"][0]
+    np.testing.assert_allclose(alone["val"], together["val"], rtol=0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_share_pictures(backend: str, tmp_path: pathlib.Path) -> None:
+    small_release.write(tmp_path / "data")
+    (found,) = _run(PICTURES, backend, tmp_path)
+    assert found["shape"] == [14, 2048]
+    assert found["logits"] < 1e-3 * max(1, found["scale"]) and found["features"] < 1e-3
+    assert found["val"] == pytest.approx(found["own"], rel=1e-3)
 
 
 def test_more_devices_than_there_are_is_an_error() -> None:

@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -68,6 +69,38 @@ def test_a_half_copied_model_is_refused(folder: pathlib.Path, tmp_path: pathlib.
         export.load_model(tmp_path / "copy")
 
 
+@pytest.mark.parametrize(("record", "words"), [({"format": 9}, "expected format 1; received 9"), ({}, "received None")])
+def test_a_model_of_another_format_is_refused(tmp_path: pathlib.Path, record: dict[str, int], words: str) -> None:
+    told = {"dataset": "d", "settings": {}, "files": dict.fromkeys((export.MODEL, export.LABELS, export.CALIBRATION))}
+    (tmp_path / export.TRAINING).write_text(json.dumps(told | record))
+    with pytest.raises(errors.InputError, match=words):
+        export.read_record(tmp_path)
+
+
+def test_formats_that_cannot_be_written_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    export.check_exports(["saved_model", "onnx"])
+    with pytest.raises(errors.InputError, match="expected formats among saved_model, onnx; received 'tflite'"):
+        export.check_exports(["onnx", "tflite"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(errors.InputError, match="a SavedModel is made through TensorFlow"):
+        export.check_exports(["saved_model"])
+
+
+@pytest.mark.parametrize(("shift", "words"), [((1e-3, 0), "by 0.001 in a logit"), ((0, 1e-3), "in a probability")])
+def test_an_export_that_says_something_else_is_refused(
+    folder: pathlib.Path, shift: tuple[float, float], words: str
+) -> None:
+    loaded = export.load_model(folder)
+    served = export.served_model(loaded, chip_px=SIDE_PX)
+
+    def run(chips: np.ndarray) -> tuple[np.ndarray, ...]:
+        told = served.predict(chips, verbose=0)
+        return told["logits"] + shift[0], told["probabilities"] + shift[1]
+
+    with pytest.raises(errors.InputError, match=words):
+        export._check_parity("ONNX", run, loaded, served, SIDE_PX)
+
+
 def test_unfinished_work_is_pointed_at(tmp_path: pathlib.Path) -> None:
     (tmp_path / "model.unfinished").mkdir()
     with pytest.raises(errors.InputError, match=r"model\.unfinished holds an unfinished training"):
@@ -101,13 +134,16 @@ def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path
 
 
 @pytest.mark.slow
-def test_onnx_of_chips_of_the_networks_size_is_exact(folder: pathlib.Path, chips: np.ndarray) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    path = export.export_onnx(folder)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    small = chips[:, :SIDE_PX, :SIDE_PX]
-    (logits,) = session.run(["logits"], {"chips": small})
-    assert np.abs(logits - export.load_model(folder).logits(small)).max() < export.PARITY
+def test_exports_for_chips_of_the_networks_size_are_exact(folder: pathlib.Path, chips: np.ndarray) -> None:
+    pytest.importorskip("onnxruntime")
+    saved, onnx = export.export_all(folder, ["saved_model", "onnx"])
+    assert (saved, onnx) == (folder / "saved_model", folder / "model.onnx")
+    small, loaded = chips[:, :SIDE_PX, :SIDE_PX], export.load_model(folder)
+    expected = loaded.logits(small)
+    for run in (export._run_saved_model(saved), export._run_onnx(onnx)):
+        logits, shares = run(small)
+        assert np.abs(logits - expected).max() < export.PARITY
+        assert np.abs(shares - loaded.probabilities(expected)).max() < export.PARITY
 
 
 @pytest.mark.slow
