@@ -243,6 +243,12 @@ def test_in_a_simple_random_sample_with_nothing_missed_the_bounds_are_wilsons(hi
     assert nothing_right.producers[0].high == pytest.approx(intervals.wilson(0.0, hits)[1])
 
 
+def test_a_class_that_no_sample_has_on_the_map_may_be_mapped_where_none_was_drawn():
+    result = estimators.simple_random(accuracy.Confusion(np.array([[0, 0], [3, 97]]), ("a", "b")))
+    assert (result.producers[0].value, result.producers[0].low) == (0.0, 0.0)
+    assert result.producers[0].high == pytest.approx(intervals.wilson(0.0, 3)[1])
+
+
 def test_a_stratum_that_was_sampled_whole_hides_nothing():
     strata, mapped = ["s"] * 4, np.array([0, 0, 1, 1])
     census = estimators.stehman(strata, mapped, mapped, ("a", "b"), {"s": 4.0}, count_units=True)

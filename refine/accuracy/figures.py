@@ -100,7 +100,8 @@ def _with_unmet(
 
     def unmet(event: np.ndarray) -> float:
         rows = np.repeat(event.any(axis=1, keepdims=True), len(event), axis=1)  # the map's class is known beforehand
-        return samples * sample.heaviest_without(event, rows)
+        is_met = bool(proportions[rows].any())  # a class that no sample has on the map may be mapped in any stratum
+        return samples * sample.heaviest_without(event, rows if is_met else np.ones_like(rows))
 
     lost, found = unmet(np.asarray((whole > 0.0) & (part <= 0.0))), float(part.max()) * unmet(np.asarray(part > 0.0))
     return held / (total + lost), (held + found) / (total + found)
