@@ -7,7 +7,7 @@ scratch folder. All rates are measured in this run, on this machine, one after t
 
 ours, by row: what `train` feeds from array_record (`batches.RowFeed`): decoded, turned, shuffled, made ahead.
 ours, streamed: what it feeds from tfrecord (`batches.StreamFeed`).
-tf.data: `tfds.load(as_supervised=True, shuffle_files=True)`, shuffled, batched, prefetched; not turned.
+tf.data: `tfds.load(shuffle_files=True)`, cast to float32, shuffled, batched, prefetched; not turned.
 
 The last table is `--strategy logits` from its history.csv: the first epoch computes features, later ones read them.
 """
@@ -70,7 +70,6 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
         split_datasets={name: part for name, part in parts.items() if part},
         data_dir=root,
         file_format=config.partition("-")[0],
-        disable_shuffling=True,
     )
     return data.open_dataset(f"feeding/{config}:1.0.0", data_dir=root)
 
@@ -85,8 +84,8 @@ def default(root: pathlib.Path, batch_size: int, chips: int) -> Iterable[Any]:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    stored = tfds.load("feeding/tfrecord:1.0.0", split="train", data_dir=root, as_supervised=True, shuffle_files=True)
-    floats = stored.map(lambda image, label: (tf.cast(image, tf.float32), label), num_parallel_calls=tf.data.AUTOTUNE)
+    stored = tfds.load("feeding/tfrecord:1.0.0", split="train", data_dir=root, shuffle_files=True)
+    floats = stored.map(lambda e: (tf.cast(e["image"], tf.float32), e["label"]), num_parallel_calls=tf.data.AUTOTUNE)
     return floats.shuffle(min(chips, 1000)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 

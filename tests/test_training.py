@@ -269,7 +269,7 @@ def _killed_and_resumed(
     home: pathlib.Path, tmp_path: pathlib.Path, stage: str, *, after: int, **changes: object
 ) -> list[list[stages.Row]]:
     """Histories of a training that was killed when `stage` had kept `after` epochs, and of one that was not."""
-    settings = {"weights": str(home / "base.weights.h5"), "size_px": SIDE_PX, "batch_size": 7, **changes}
+    settings = {"weights": str(home / "base.weights.h5"), "size_px": SIDE_PX, "batch_size": 14, **changes}
     state = tmp_path / "killed.unfinished" / stage / "state.json"
 
     def command(out: str) -> list[str]:
@@ -298,17 +298,18 @@ def test_a_killed_training_goes_on_at_its_last_epoch(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three processes that each trace the network
 def test_a_killed_training_of_every_layer_goes_on_at_its_last_epoch(
     home: pathlib.Path, trained: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    changes = {"strategy": "first-layer", "warmup_epochs": 2, "epochs": 4, "learning_rate": 1e-3, "dropout": 0.2}
+    changes = {"strategy": "first-layer", "warmup_epochs": 1, "epochs": 3, "learning_rate": 1e-3, "dropout": 0.2}
     resumed, straight = _killed_and_resumed(home, tmp_path, plans.ALL_LAYERS, after=1, **changes)
-    assert [row["stage"] for row in resumed] == ["head"] * 2 + ["all layers"] * 4
+    assert [row["stage"] for row in resumed] == ["head"] + ["all layers"] * 3
     for name in ("loss", "val_loss", "learning_rate"):
         np.testing.assert_allclose([r[name] for r in resumed], [r[name] for r in straight], rtol=0.02, atol=1e-4)
 
 
-def _wait_for(condition: object, limit_s: float = 240) -> None:
+def _wait_for(condition: object, limit_s: float = 900) -> None:
     ends = time.monotonic() + limit_s
     while time.monotonic() < ends:
         if condition():  # type: ignore[operator]

@@ -213,7 +213,11 @@ class StreamFeed:
 
     def for_fit(self, first: int, stop: int) -> Any:
         """`tf.data.Dataset` of the batches of the epochs first..stop-1."""
+        import tensorflow as tf
+
         epochs = functools.reduce(lambda one, two: one.concatenate(two), map(self._epoch, range(first, stop)))
+        # Without it Keras warns at the end that the data ran out.
+        epochs = epochs.apply(tf.data.experimental.assert_cardinality(self.num_batches * (stop - first)))
         return epochs.prefetch(_STREAMED_AHEAD)
 
     def _epoch(self, epoch: int) -> Any:

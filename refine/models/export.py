@@ -329,8 +329,13 @@ def _run_onnx(path: pathlib.Path) -> Run:
 def _run_saved_model(path: pathlib.Path) -> Run:
     import tensorflow as tf
 
-    serve = tf.saved_model.load(str(path)).serve
-    return lambda chips: tuple(serve(tf.constant(chips))[name].numpy() for name in ("logits", "probabilities"))
+    restored = tf.saved_model.load(str(path))  # held by the function: its variables go with it
+
+    def run(chips: np.ndarray) -> tuple[np.ndarray, ...]:
+        told = restored.serve(tf.constant(chips))
+        return told["logits"].numpy(), told["probabilities"].numpy()
+
+    return run
 
 
 def _check_parity(what: str, run: Run, loaded: Loaded, served: keras.Model, side: int) -> None:
