@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import small_release
 
 from builder import errors
 from refine.models import devices
@@ -66,22 +65,6 @@ for count in (1, 2):
     own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(split.labels, logits))))
     print(json.dumps({"loss": [r["loss"] for r in outcome.history], "val": outcome.best["val_loss"], "own": own}))
 """
-# Batches of 5 pictures are shared by two devices: every one is filled up.
-PICTURES = """
-validation = data.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
-network = model.build(classes=7, size_px=75, dropout=0.0)
-alone = training.logits_of(network, validation, 5)
-expected = features.of_split(validation, network, root=root / "alone", batch_size=5).plain()
-with devices.scope(2):
-    shared = model.build(classes=7, size_px=75, dropout=0.0)
-    together = training.logits_of(shared, validation, 5)
-    kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
-print(json.dumps({
-    "logits": float(np.abs(alone - together).max() / np.abs(alone).max()),
-    "features": float(np.abs(kept - expected).max() / np.abs(expected).max()),
-    "shape": kept.shape,
-}))
-"""
 
 
 def _run(script: str, backend: str, root: pathlib.Path) -> list[Any]:
@@ -111,16 +94,6 @@ def test_examples_that_do_not_divide_are_learnt_and_watched_exactly(backend: str
         assert found["val"] == pytest.approx(found["own"], rel=1e-4, abs=1e-6)
         assert found["loss"][-1] < found["loss"][0]
     np.testing.assert_allclose(alone["val"], together["val"], rtol=0.2)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)  # traces the network for training, on two devices
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_share_pictures(backend: str, tmp_path: pathlib.Path) -> None:
-    small_release.write(tmp_path / "data")
-    (found,) = _run(PICTURES, backend, tmp_path)
-    assert found["shape"] == [14, 7]
-    assert found["logits"] < 1e-3
 
 
 def test_more_devices_than_there_are_is_an_error() -> None:
