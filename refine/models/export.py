@@ -29,7 +29,8 @@ MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
 )  # fmt: skip
 ONNX, SAVED_MODEL = "model.onnx", "saved_model"
 EXPORTS = {"saved_model": "a SavedModel", "onnx": "ONNX"}
-ONNX_FORMAT = 1  # raise it when the same model is exported otherwise
+TIE = 1e-3  # of a grey level
+ONNX_FORMAT = 2  # raise it when the same model is exported otherwise
 PARITY = 1e-4  # largest difference of logits between engines
 OPSET = 17
 _PACKAGES = ("globeland", "keras", "tensorflow", "tensorflow-cpu", "jax", "tensorflow-datasets", "numpy")
@@ -265,13 +266,18 @@ def served_model(loaded: Loaded, *, chip_px: int) -> keras.Model:
     if chip_px != loaded.size_px:
         # Rounded after each direction, as Pillow does: the network has learnt from whole grey levels.
         matrix = resize_matrix(chip_px, loaded.size_px)
-        pixels = keras.ops.round(keras.ops.matmul(matrix, pixels))
+        pixels = _whole_levels(keras.ops.matmul(matrix, pixels))
         columns = keras.ops.reshape(pixels, (-1, chip_px, loaded.size_px * 3))
-        pixels = keras.ops.round(keras.ops.matmul(matrix, columns))
+        pixels = _whole_levels(keras.ops.matmul(matrix, columns))
         pixels = keras.ops.reshape(pixels, (-1, loaded.size_px, loaded.size_px, 3))
     logits = loaded.network.logits(pixels)
     shares = keras.ops.softmax(logits / loaded.temperature)
     return keras.Model(chips, {"logits": logits, "probabilities": shares}, name="served")
+
+
+def _whole_levels(pixels: Any) -> Any:
+    """Whole grey levels, halves upwards as Pillow has them; engines' sums differ by less than TIE, so none falls."""
+    return keras.ops.floor(pixels + (0.5 + TIE))
 
 
 def resize_matrix(source_px: int, target_px: int) -> np.ndarray:
