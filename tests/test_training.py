@@ -306,7 +306,7 @@ def test_a_killed_training_of_every_layer_goes_on_at_its_last_epoch(
     resumed, straight = _killed_and_resumed(home, tmp_path, plans.ALL_LAYERS, after=1, **changes)
     assert [row["stage"] for row in resumed] == ["head"] + ["all layers"] * 3
     for name in ("loss", "val_loss", "learning_rate"):
-        np.testing.assert_allclose([r[name] for r in resumed], [r[name] for r in straight], rtol=0.02, atol=1e-4)
+        np.testing.assert_allclose([r[name] for r in resumed], [r[name] for r in straight], rtol=1e-3, atol=1e-5)
 
 
 def _wait_for(condition: object, limit_s: float = 900) -> None:

@@ -137,8 +137,11 @@ def fitted_head(
     seen = keras.Input((model.FEATURES,))
     dropped = keras.layers.Dropout(settings.dropout, seed=settings.seed)(seen)
     head = keras.Model(seen, keras.layers.Dense(classes, name=model.LOGITS)(dropped))
-    _compile(head, settings, steps=-(-len(labels) // settings.batch_size), epochs=epochs)
-    head.fit(inputs, labels, batch_size=settings.batch_size, epochs=epochs, verbose=0)
+    sharing = devices.sharing()
+    inputs, labels, weights = batches.padded((inputs, labels, np.ones(len(labels), np.float32)), sharing)
+    batch_size = batches.rounded_up(settings.batch_size, sharing)
+    _compile(head, settings, steps=-(-len(labels) // batch_size), epochs=epochs)
+    head.fit(inputs, labels, sample_weight=weights, batch_size=batch_size, epochs=epochs, verbose=0)
     return head
 
 
