@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import small_release
 
 from builder import errors
 from refine.models import devices
@@ -66,6 +67,55 @@ for count in (1, 2):
     print(json.dumps({"loss": [r["loss"] for r in outcome.history], "val": outcome.best["val_loss"], "own": own}))
 """
 
+# Copies of a model see different halves of each batch; BatchNormalization is watched as it will be saved.
+STATISTICS = """
+inputs = np.random.default_rng(0).normal(3, 2, size=(64, 5)).astype(np.float32)
+labels = (inputs[:, 0] > 3).astype(np.int64)
+batches = [(inputs[i : i + 16], labels[i : i + 16]) for i in range(0, 64, 16)] * 3
+settings = strategies.Settings(weights="none", batch_size=16, dropout=0.5, learning_rate=0.1)
+with devices.scope(2):
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.BatchNormalization(momentum=0.5), keras.layers.Dense(2, name=model.LOGITS)]
+    trained = keras.Sequential([keras.Input((5,)), *layers])
+    training._compile(trained, settings, steps=4, epochs=3)
+    outcome = stages.run(
+        trained, stages.Stage("all", root / "stage"), feed=lambda first: (b for b in batches),
+        validation=(inputs, labels), steps=4, images=64, epochs=3, patience=9, batch_size=16,
+    )
+    keras.Model(trained.inputs, trained.outputs).save(root / "saved.keras")
+again = keras.saving.load_model(root / "saved.keras", compile=False)
+own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(labels, again.predict(inputs, verbose=0)))))
+print(json.dumps({"val": outcome.best["val_loss"], "own": own}))
+"""
+
+# Batches of 5 pictures on two devices: each is filled up. The base is a small one under the names of the large one.
+PICTURES = """
+def network(seed):
+    keras.utils.set_random_seed(seed)
+    seen = keras.Input((32, 32, 3))
+    deep = keras.layers.Conv2D(model.FEATURES, 8, strides=8, activation="relu")(seen)
+    base = keras.Model(seen, keras.layers.GlobalAveragePooling2D()(deep), name=model.BASE)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    dropped = keras.layers.Dropout(0.2, name=model.DROPOUT)(base(keras.layers.Rescaling(1 / 255, name="scale")(pixels)))
+    shares = keras.layers.Softmax(name=model.PROBABILITIES)(keras.layers.Dense(7, name=model.LOGITS)(dropped))
+    return model.network_of(keras.Model(pixels, shares, name="classifier"))
+validation = data.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
+alone = network(0)
+logits = training.logits_of(alone, validation, 5)
+expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()
+with devices.scope(2):
+    shared = network(1)
+    shared.classifier.set_weights(alone.classifier.get_weights())
+    together = training.logits_of(shared, validation, 5)
+    kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
+print(json.dumps({
+    "shape": logits.shape,
+    "same digest": model.digest(alone.base) == model.digest(shared.base),
+    "logits": float(np.abs(logits - together).max() / np.abs(logits).max()),
+    "features": float(np.abs(kept - expected).max() / np.abs(expected).max()),
+}))
+"""
+
 
 def _run(script: str, backend: str, root: pathlib.Path) -> list[Any]:
     """What the script prints, line by line, on two processors that count as devices."""
@@ -94,6 +144,24 @@ def test_examples_that_do_not_divide_are_learnt_and_watched_exactly(backend: str
         assert found["val"] == pytest.approx(found["own"], rel=1e-4, abs=1e-6)
         assert found["loss"][-1] < found["loss"][0]
     np.testing.assert_allclose(alone["val"], together["val"], rtol=0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_what_is_watched_on_two_devices_is_what_is_saved(backend: str, tmp_path: pathlib.Path) -> None:
+    (found,) = _run(STATISTICS, backend, tmp_path)
+    assert found["val"] == pytest.approx(found["own"], rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_see_in_pictures_what_one_sees(backend: str, tmp_path: pathlib.Path) -> None:
+    small_release.write(tmp_path / "data")
+    (found,) = _run(PICTURES, backend, tmp_path)
+    assert found["shape"] == [14, 7]
+    assert found["same digest"]
+    assert found["logits"] < 1e-5
+    assert found["features"] < 1e-3  # kept as float16
 
 
 def test_more_devices_than_there_are_is_an_error() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 
@@ -48,6 +49,20 @@ def sharing() -> int:
         return int(tf.distribute.get_strategy().num_replicas_in_sync)
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.device_mesh.devices.size)
+
+
+def average(variables: Iterable[Any]) -> None:
+    """Gives each device the mean over the devices that share batches in the present `scope`.
+
+    TensorFlow's copies of a model gather statistics from their own share of each batch; saving takes the first copy's.
+    """
+    if keras.backend.backend() != "tensorflow" or sharing() == 1:
+        return
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    for variable in variables:
+        variable.assign(tf.reduce_mean(tf.stack(strategy.experimental_local_results(variable.value)), axis=0))
 
 
 def available() -> list[str]:

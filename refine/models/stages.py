@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from builder import atomic, errors, hashing, progress
+from refine.models import devices
 
 STABLE, LAST_EPOCH, NOT_A_NUMBER = "stable", "last epoch", "loss is not a number"
 HISTORY_COLUMNS = (
@@ -221,6 +222,9 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             self._break()
 
+    def on_test_begin(self, logs: Any = None) -> None:
+        devices.average(_statistics(self.model))  # what is watched and kept is what one model would predict
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = _measured(logs or {})
         if self.stopped == NOT_A_NUMBER or not math.isfinite(logs["val_loss"]):
@@ -250,16 +254,24 @@ def _measured(logs: Mapping[str, Any]) -> dict[str, float]:
 
 def reseed_dropout(model: keras.Model, *, seed: int, epoch: int) -> None:
     """Lets every Dropout of `model` draw the masks of one epoch: Keras does not save which ones would come next."""
-    for number, layer in enumerate(_dropouts(model)):
+    dropouts = (layer for layer in _layers(model) if isinstance(layer, keras.layers.Dropout) and layer.rate > 0)
+    for number, layer in enumerate(dropouts):
         bits = hashing.stream(seed, f"dropout/{number}/{epoch}")
         layer.seed_generator.state.assign(np.array([bits % 2**32, bits >> 32], np.uint32))
 
 
-def _dropouts(model: keras.Model) -> Iterator[Any]:
+def _statistics(model: keras.Model) -> list[Any]:
+    """Variables that every device gathers for itself: the statistics of each BatchNormalization that learns."""
+    learning = (c for c in _layers(model) if isinstance(c, keras.layers.BatchNormalization) and c.trainable)
+    return [variable for layer in learning for variable in layer.non_trainable_variables]
+
+
+def _layers(model: keras.Model) -> Iterator[Any]:
+    """All layers, those of nested models too."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _dropouts(layer)
-        elif isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+            yield from _layers(layer)
+        else:
             yield layer
 
 

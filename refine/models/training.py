@@ -43,8 +43,10 @@ def train(
     plans.claim(work, plan)
     root = features_root or out.parent / "features"
     began = time.monotonic()
+    with stages.memory_errors(settings.batch_size):
+        alone = started(given.train, settings)
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
-        network = started(given.train, settings)
+        network = alone if devices.sharing() == 1 else _shared(alone, given.train, settings)
         outcomes = _learn(network, given, settings, work=work, root=root)
         kept_under = root if settings.strategy == strategies.LOGITS else None
         logits = logits_of(network, given.validation, settings.batch_size, kept_under=kept_under)
@@ -106,17 +108,28 @@ def logits_of_model(loaded: export.Loaded, split: data.Split, *, features_root: 
 
 def started(train: data.Split, settings: strategies.Settings) -> model.Network:
     """The network before it learns from `train`: pretrained, or random with the statistics of these pictures."""
-    network = model.build(
+    network = _built(train, settings)
+    model.start(network.base, settings.weights)
+    if settings.weights == strategies.NO_WEIGHTS:
+        model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
+    return network
+
+
+def _shared(alone: model.Network, train: data.Split, settings: strategies.Settings) -> model.Network:
+    """`alone` on each device of the present scope: the start, and the kept features, are those of one device."""
+    network = _built(train, settings)
+    network.classifier.set_weights(alone.classifier.get_weights())
+    return network
+
+
+def _built(train: data.Split, settings: strategies.Settings) -> model.Network:
+    return model.build(
         classes=len(train.dataset.classes),
         size_px=settings.size_px,
         dropout=settings.dropout,
         precision=settings.precision,
         seed=settings.seed,
     )
-    model.start(network.base, settings.weights)
-    if settings.weights == strategies.NO_WEIGHTS:
-        model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
-    return network
 
 
 def _pictures(train: data.Split, settings: strategies.Settings) -> Iterator[batches.Batch]:

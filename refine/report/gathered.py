@@ -117,7 +117,7 @@ def read_comparison(told: Mapping[str, Any]) -> content.ComparisonPart:
     titles = tuple(_described(name)[0] for name in told["classes"])
     judged = support.of(
         estimators.simple_random(accuracy.Confusion(strategies[0].counts, titles)),
-        population=support.OF_SPLIT.get(told["test"]["split"], support.Population.MAP),
+        population=support.population_of(told["test"]["dataset"], told["test"]["split"]),
     )
     return content.ComparisonPart(
         test=f"{told['test']['dataset']}, split {told['test']['split']}",
