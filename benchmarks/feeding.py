@@ -75,7 +75,7 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
 
 
 def ours(train: data.Split, batch_size: int) -> Iterable[Any]:
-    feed = batches.training_feed(train, size_px=SIDE_PX, batch_size=batch_size, weights=None, seed=0, augment=True)
+    feed = batches.feed_of(batches.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
     return feed.for_fit(0, 1)
 
 

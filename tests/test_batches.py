@@ -65,7 +65,7 @@ def test_tensorflow_and_pillow_see_the_same_pictures_within_one_grey_level(
 def test_an_epoch_holds_every_example_once_with_its_label_and_weight(splits: dict[str, data.Split], kind: str) -> None:
     split = splits[kind]
     weights = np.arange(28, dtype=np.float32)
-    feed = batches.training_feed(split, size_px=80, batch_size=7, weights=weights, seed=0, augment=False)
+    feed = batches.feed_of(batches.Passes(split, 80, 7, weights=weights, training=True))
     seen = [(np.asarray(labels), np.asarray(weight)) for _, labels, weight in feed.for_fit(0, 1)]
     order = np.concatenate([w for _, w in seen]).astype(int)
     assert len(seen) == feed.num_batches == 4
@@ -76,7 +76,7 @@ def test_an_epoch_holds_every_example_once_with_its_label_and_weight(splits: dic
 @pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
 def test_an_epoch_taken_up_later_is_the_epoch_that_would_have_come(splits: dict[str, data.Split], kind: str) -> None:
     def third_epoch(first: int) -> np.ndarray:
-        feed = batches.training_feed(splits[kind], size_px=80, batch_size=7, weights=None, seed=5, augment=True)
+        feed = batches.feed_of(batches.Passes(splits[kind], 80, 7, seed=5, training=True, augment=True))
         feed.begin(2)
         every = [np.asarray(pixels) for pixels, _, _ in feed.for_fit(first, 3)]
         return np.concatenate(every[-4:])
@@ -92,7 +92,7 @@ def test_both_roads_turn_an_example_the_same_way(splits: dict[str, data.Split]) 
     turned = []
     for split in splits.values():
         weights = np.arange(28, dtype=np.float32)
-        feed = batches.training_feed(split, size_px=80, batch_size=28, weights=weights, seed=0, augment=True)
+        feed = batches.feed_of(batches.Passes(split, 80, 28, weights=weights, training=True, augment=True))
         ((pixels, _, order),) = [tuple(np.asarray(a) for a in batch) for batch in feed.for_fit(0, 1)]
         turned.append([brightest_corner(pixels[i]) for i in np.argsort(order)])
     assert turned[0] == turned[1]
@@ -102,14 +102,14 @@ def test_both_roads_turn_an_example_the_same_way(splits: dict[str, data.Split]) 
 def test_examples_that_were_left_out_never_come(splits: dict[str, data.Split]) -> None:
     for split in splits.values():
         kept = split.where(split.labels != 3)
-        feed = batches.training_feed(kept, size_px=80, batch_size=6, weights=None, seed=0, augment=True)
+        feed = batches.feed_of(batches.Passes(kept, 80, 6, training=True, augment=True))
         labels = np.concatenate([np.asarray(labels) for _, labels, _ in feed.for_fit(0, 1)])
         assert len(labels) == 24 and 3 not in labels
 
 
 @pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
 def test_batches_that_devices_cannot_share_are_filled_up(splits: dict[str, data.Split], kind: str) -> None:
-    feed = batches.training_feed(splits[kind], size_px=80, batch_size=7, weights=None, seed=0, augment=True, multiple=4)
+    feed = batches.feed_of(batches.Passes(splits[kind], 80, 7, training=True, augment=True, multiple=4))
     for batch in feed.for_fit(0, 1):
         pixels, labels, weights = (np.asarray(part) for part in batch)
         assert weights.tolist() == [1] * 7 + [0]
@@ -127,9 +127,8 @@ def test_the_first_results_of_plain_batches_are_those_of_the_examples(splits: di
 
 def test_batches_are_made_ahead_by_every_thread_within_a_bound(splits: dict[str, data.Split]) -> None:
     def ahead(batch_size: int, size_px: int) -> int:
-        feed = batches.training_feed(
-            splits["array_record"], size_px=size_px, batch_size=batch_size, weights=None, seed=0, augment=True
-        )
+        passes = batches.Passes(splits["array_record"], size_px, batch_size, training=True, augment=True)
+        feed = batches.feed_of(passes)
         assert isinstance(feed, batches.RowFeed)
         return feed._most_ahead
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import dataclasses
 import functools
 import io
 import os
@@ -123,90 +124,102 @@ class AheadFeed(keras.utils.PyDataset):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class RowFeed(AheadFeed):
-    """Batches by row; order and views follow from the epoch's number.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Passes:
+    """How a split is gone through, epoch after epoch; every choice follows from the seed and the examples' keys.
 
-    While training an incomplete last batch is left out (other examples each epoch), so that every batch has one shape.
+    Attributes:
+      weights: float[n] of the examples; None: 1 each.
+      training: shuffled, and an incomplete last batch is left out (other examples each epoch), so that every batch has
+        one shape; else in stored order.
+      augment: each example under another view in each epoch.
+      multiple: batches that so many devices cannot share evenly are `padded`.
     """
 
-    def __init__(
-        self,
-        split: data.Split,
-        *,
-        size_px: int,
-        batch_size: int,
-        weights: np.ndarray | None,
-        seed: int,
-        training: bool,
-        augment: bool,
-        multiple: int = 1,
-    ) -> None:
-        super().__init__(size_px=size_px, batch_size=batch_size)
-        self._split, self._multiple = split, multiple
-        self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
-        self._seed, self._training, self._augment = seed, training, augment
-        self._keys = key_bits(split) if training else np.zeros(0, np.uint64)
-        self._orders: dict[int, np.ndarray] = {}
+    split: data.Split
+    size_px: int
+    batch_size: int
+    weights: np.ndarray | None = None
+    seed: int = 0
+    training: bool = False
+    augment: bool = False
+    multiple: int = 1
 
     @property
     def num_batches(self) -> int:
         """Batches of one epoch."""
-        whole, rest = divmod(len(self._split), self._batch_size)
-        return whole if self._training and whole else whole + (rest > 0)
+        whole, rest = divmod(len(self.split), self.batch_size)
+        return whole if self.training and whole else whole + (rest > 0)
+
+    @functools.cached_property
+    def keys(self) -> np.ndarray:
+        """uint64[n], see `key_bits`."""
+        return key_bits(self.split)
+
+    @functools.cached_property
+    def example_weights(self) -> np.ndarray:
+        """float32[n]."""
+        return np.ones(len(self.split), np.float32) if self.weights is None else self.weights.astype(np.float32)
+
+    def views(self, epoch: int) -> np.ndarray:
+        """int64[n]: the view of each example in one epoch."""
+        if not self.augment:
+            return np.full(len(self.split), PLAIN, np.int64)
+        return views_of_epoch(self.keys, seed=self.seed, epoch=epoch)
+
+
+class RowFeed(AheadFeed):
+    """Batches by row."""
+
+    def __init__(self, passes: Passes) -> None:
+        super().__init__(size_px=passes.size_px, batch_size=passes.batch_size)
+        self._passes = passes
+        self._orders: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of one epoch."""
+        return self._passes.num_batches
 
     def for_fit(self, first: int, stop: int) -> RowFeed:
         """Itself: `fit` reads the batches of an epoch by number."""
         return self
 
-    def _order(self, epoch: int) -> np.ndarray:
-        if not self._training:
-            return np.arange(len(self._split))
-        order = self._orders.get(epoch)  # read once: another thread may be at another epoch
-        if order is None:
-            order = order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
-            self._orders = {epoch: order}
-        return order
+    def _order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The examples of an epoch in their order, and the view of each example."""
+        known = self._orders.get(epoch)  # read once: another thread may be at another epoch
+        if known is None:
+            passes = self._passes
+            order = np.arange(len(passes.split))
+            if passes.training:
+                order = order_of_epoch(passes.keys, seed=passes.seed, epoch=epoch)
+            known = order, passes.views(epoch)
+            self._orders = {epoch: known}
+        return known
 
     def _make(self, epoch: int, index: int) -> Batch:
-        chosen = self._order(epoch)[index * self._batch_size : (index + 1) * self._batch_size]
-        views = np.zeros(len(chosen), np.int64)
-        if self._augment:
-            views = views_of_epoch(self._keys[chosen], seed=self._seed, epoch=epoch)
-        pixels = np.empty((len(chosen), self._size_px, self._size_px, 3), np.float32)
-        for i, (row, view) in enumerate(zip(self._split.rows[chosen], views, strict=True)):
-            pixels[i] = turned(picture(self._split.reader.encoded(int(row)), self._size_px), int(view))
-        return padded((pixels, self._split.labels[chosen], self._weights[chosen]), self._multiple)
+        passes, (order, views) = self._passes, self._order(epoch)
+        chosen = order[index * passes.batch_size : (index + 1) * passes.batch_size]
+        pixels = np.empty((len(chosen), passes.size_px, passes.size_px, 3), np.float32)
+        for i, example in enumerate(chosen):
+            encoded = passes.split.reader.encoded(int(passes.split.rows[example]))
+            pixels[i] = turned(picture(encoded, passes.size_px), int(views[example]))
+        return padded((pixels, passes.split.labels[chosen], passes.example_weights[chosen]), passes.multiple)
 
 
 class StreamFeed:
     """The same batches from a split that only streams, by tf.data: shuffled within a buffer, epoch after epoch."""
 
-    def __init__(
-        self,
-        split: data.Split,
-        *,
-        size_px: int,
-        batch_size: int,
-        weights: np.ndarray | None,
-        seed: int,
-        training: bool,
-        augment: bool,
-        multiple: int = 1,
-    ) -> None:
-        self._split, self._size_px, self._batch_size, self._multiple = split, size_px, batch_size, multiple
-        self._seed, self._training, self._augment = seed, training, augment
-        self._keys = key_bits(split)
-        stored = int(split.rows.max(initial=-1)) + 1
+    def __init__(self, passes: Passes) -> None:
+        self._passes, rows = passes, passes.split.rows
         # Position in the split of each stored row, -1 for examples that were left out.
-        self._position = np.full(stored, -1, np.int64)
-        self._position[split.rows] = np.arange(len(split))
-        self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
+        self._position = np.full(int(rows.max(initial=-1)) + 1, -1, np.int64)
+        self._position[rows] = np.arange(len(passes.split))
 
     @property
     def num_batches(self) -> int:
         """Batches of one epoch."""
-        whole, rest = divmod(len(self._split), self._batch_size)
-        return whole if self._training and whole else whole + (rest > 0)
+        return self._passes.num_batches
 
     def begin(self, epoch: int) -> None:
         """Nothing to set: the stream itself goes from epoch to epoch."""
@@ -223,29 +236,27 @@ class StreamFeed:
     def _epoch(self, epoch: int) -> Any:
         import tensorflow as tf
 
-        count = len(self._split)
-        position, labels, weights = (tf.constant(a) for a in (self._position, self._split.labels, self._weights))
-        views = tf.zeros(count, tf.int64)
-        if self._augment:
-            views = tf.constant(views_of_epoch(self._keys, seed=self._seed, epoch=epoch))
-        rows = self._split.reader.stream().take(len(self._position)).enumerate()
+        passes = self._passes
+        arrays = self._position, passes.split.labels, passes.example_weights, passes.views(epoch)
+        position, labels, weights, views = (tf.constant(a) for a in arrays)
+        rows = passes.split.reader.stream().take(len(self._position)).enumerate()
         examples = rows.map(lambda row, encoded: (position[row], encoded)).filter(lambda at, _: at >= 0)
-        if self._training:
-            seed = hashing.stream(self._seed, f"order/{epoch}") >> 1
-            examples = examples.shuffle(min(count, SHUFFLE_BUFFER), seed=seed)
+        if passes.training:
+            seed = hashing.stream(passes.seed, f"order/{epoch}") >> 1
+            examples = examples.shuffle(min(len(passes.split), SHUFFLE_BUFFER), seed=seed)
 
         def example(at: Any, encoded: Any) -> Any:
             return self._pixels(encoded, views[at]), labels[at], weights[at]
 
         decoded = examples.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        grouped = decoded.batch(self._batch_size).take(self.num_batches)
-        return grouped if self._multiple == 1 else grouped.map(self._padded)
+        grouped = decoded.batch(passes.batch_size).take(self.num_batches)
+        return grouped if passes.multiple == 1 else grouped.map(self._padded)
 
     def _padded(self, pixels: Any, labels: Any, weights: Any) -> Any:
         """What `padded` does."""
         import tensorflow as tf
 
-        lacking = -tf.shape(labels)[0] % self._multiple
+        lacking = -tf.shape(labels)[0] % self._passes.multiple
         pixels, labels = (tf.concat([a, tf.repeat(a[-1:], lacking, axis=0)], 0) for a in (pixels, labels))
         return pixels, labels, tf.concat([weights, tf.zeros(lacking, weights.dtype)], 0)
 
@@ -254,7 +265,7 @@ class StreamFeed:
 
         # Also decodes PNG. The exact transform is the one that Pillow uses.
         pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-        size = (self._size_px, self._size_px)
+        size = (self._passes.size_px, self._passes.size_px)
         pixels = tf.cond(
             tf.reduce_all(tf.shape(pixels)[:2] == size),
             lambda: tf.cast(pixels, tf.float32),
@@ -265,31 +276,9 @@ class StreamFeed:
         return tf.ensure_shape(tf.image.rot90(pixels, tf.cast(view % 4, tf.int32)), (*size, 3))
 
 
-def training_feed(
-    split: data.Split,
-    *,
-    size_px: int,
-    batch_size: int,
-    weights: np.ndarray | None,
-    seed: int,
-    augment: bool,
-    multiple: int = 1,
-) -> RowFeed | StreamFeed:
-    """Shuffled batches for `fit`; `weights` float[n] go with the examples.
-
-    Batches that `multiple` devices cannot share evenly are `padded`.
-    """
-    kind = RowFeed if split.reader.is_random_access else StreamFeed
-    return kind(
-        split,
-        size_px=size_px,
-        batch_size=batch_size,
-        weights=weights,
-        seed=seed,
-        training=True,
-        augment=augment,
-        multiple=multiple,
-    )
+def feed_of(passes: Passes) -> RowFeed | StreamFeed:
+    """The feed that suits the split's reader."""
+    return (RowFeed if passes.split.reader.is_random_access else StreamFeed)(passes)
 
 
 def plain(split: data.Split, *, size_px: int, batch_size: int, multiple: int = 1) -> Any:
@@ -298,18 +287,8 @@ def plain(split: data.Split, *, size_px: int, batch_size: int, multiple: int = 1
     For `multiple` devices batches are a little larger and the last one is `padded`: the first `len(split)` results
     are those of the examples.
     """
-    kind = RowFeed if split.reader.is_random_access else StreamFeed
-    feed = kind(
-        split,
-        size_px=size_px,
-        batch_size=rounded_up(batch_size, multiple),
-        weights=None,
-        seed=0,
-        training=False,
-        augment=False,
-        multiple=multiple,
-    )
-    return feed.for_fit(0, 1)
+    passes = Passes(split, size_px, rounded_up(batch_size, multiple), multiple=multiple)
+    return feed_of(passes).for_fit(0, 1)
 
 
 def rounded_up(batch_size: int, multiple: int) -> int:

@@ -255,15 +255,17 @@ def _learn_all(
 def _pixel_feed(
     train: data.Split, weights: np.ndarray | None, settings: strategies.Settings
 ) -> batches.RowFeed | batches.StreamFeed:
-    return batches.training_feed(
+    passes = batches.Passes(
         train,
-        size_px=settings.size_px,
-        batch_size=settings.batch_size,
+        settings.size_px,
+        settings.batch_size,
         weights=weights,
         seed=settings.seed,
+        training=True,
         augment=settings.augment,
         multiple=devices.sharing(),
     )
+    return batches.feed_of(passes)
 
 
 def _compile(
