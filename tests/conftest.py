@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,3 +17,14 @@ def shared_data() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip("needs the real land cover and imagery of ../shared/data, which is not part of the project")
     return folder
+
+
+@pytest.fixture(scope="module")
+def small_network() -> Iterator[None]:
+    """While a module's tests run, `refine.models.model.build` builds a small network under InceptionV3's name."""
+    import keras
+    import small_network
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, "InceptionV3", small_network.inception_v3)
+        yield

@@ -16,6 +16,8 @@ from refine.accuracy import accuracy, estimators
 from refine.dataset import data
 from refine.models import compare, examples, export, features, stages, strategies, training
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 SETTINGS = strategies.Settings(weights="none", size_px=75, batch_size=7, epochs=3, learning_rate=0.02)
 
 

@@ -17,6 +17,8 @@ from refine.accuracy import command, support
 from refine.dataset import data
 from refine.models import examples, judging, strategies, training
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CELLS = ["forest/consistent", "forest/consistent", "water/consistent", "water/consistent"]
 

@@ -13,6 +13,8 @@ from builder import command_line
 from refine.__main__ import main
 from refine.models import compare, export, model, stages, training
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 
 def _train(root: pathlib.Path, *more: str) -> int:
     options = ["--strategy", "logits", "--size", "75", "--batch-size", "7", "--epochs", "2"]
