@@ -57,12 +57,15 @@ def main() -> None:
     parser.add_argument("--weights", required=True, nargs="+", metavar="FILE|none")
     parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32, 33, 34, 35])
     parser.add_argument("--size", type=int, default=128, help="side of the network's input in pixels")
+    parser.add_argument("--views", type=int, default=8, choices=(1, 8), help="turned views of each training chip")
     parser.add_argument("--indistinguishable", nargs=2)
     args = parser.parse_args()
     results: dict[str, list[dict[str, Any]]] = {weights: [] for weights in args.weights}
     for seed in args.seeds:
         for weights in args.weights:
-            pixels = refined(args.folder / f"seed-{seed}", seed, weights, args.size, args.indistinguishable)
+            pixels = refined(
+                args.folder / f"seed-{seed}", seed, weights, args.indistinguishable, size=args.size, views=args.views
+            )
             results[weights].append({"seed": seed} | judge(pixels))
             if args.indistinguishable:
                 results[weights][-1] |= between(pixels, *args.indistinguishable)
@@ -72,7 +75,7 @@ def main() -> None:
         print(f"\nStart of the network: {pathlib.Path(weights).name}\n\n{table(rows)}")
 
 
-def refined(folder: pathlib.Path, seed: int, weights: str, size: int, pair: list[str] | None) -> Pixels:
+def refined(folder: pathlib.Path, seed: int, weights: str, pair: list[str] | None, *, size: int, views: int) -> Pixels:
     """The judged pixels of one world; what was finished before is not repeated."""
     world, own = folder / "world", folder / pathlib.Path(weights).stem
     out = own / "refined.tif"
@@ -88,7 +91,7 @@ def refined(folder: pathlib.Path, seed: int, weights: str, size: int, pair: list
         )
         call(
             f"python -m refine train --dataset globeland_samples/rough:1.0.0 --data_dir {data} --strategy logits "
-            f"--weights {weights} --size {size} --views 8 --out {model} --overwrite"
+            f"--weights {weights} --size {size} --views {views} --out {model} --overwrite"
         )
         call(
             f"python -m refine map --model {model} --base {tile} --frame {world}/frame --aoi {folder}/cells.geojson "

@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--logits-size", type=int, default=256, help="input size of `logits`, pixels")
     parser.add_argument("--size", type=int, default=192, help="input size of `first-layer`, pixels")
-    parser.add_argument("--epochs", type=int, default=12, help="epochs of `first-layer` after its warm-up")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs of `first-layer` after its warm-up")
     arguments = parser.parse_args()
     dataset = data.open_dataset(str(arguments.images), data_dir=None)
     settings = strategies.Settings(
