@@ -13,7 +13,8 @@ LINE_EVERY_S = 10.0
 class Progress:
     """Counts finished units of `total`; prints rate and time left. Use as a context manager and call `advance`.
 
-    `done` units were finished by a run before this one: they count as done, not as fast.
+    `done` units were finished by a run before this one: they count as done, not as fast. Nor does what comes before the
+    first unit count, such as compiling: it does not come again.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Progress:
         self._done = self._done_before = done
         self._started = time.monotonic()
         self._printed = self._started
+        self._first_at, self._first_done = self._started, done
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
 
     def __enter__(self) -> Progress:
@@ -40,9 +42,12 @@ class Progress:
 
     def reach(self, done: int) -> None:
         """Sets the count of finished units."""
+        now = time.monotonic()
+        if self._done == self._done_before < done:
+            self._first_at, self._first_done = now, done
         self._done = done
         pause = 0.2 if self._is_terminal else LINE_EVERY_S
-        if time.monotonic() - self._printed >= pause:
+        if now - self._printed >= pause:
             self._print(final=False)
 
     def _print(self, *, final: bool) -> None:
@@ -50,6 +55,8 @@ class Progress:
         self._printed = now
         elapsed_s = max(now - self._started, 1e-9)
         rate = (self._done - self._done_before) / elapsed_s
+        if not final and self._done > self._first_done:
+            rate = (self._done - self._first_done) / max(now - self._first_at, 1e-9)
         text = f"{self._what}: {self._done}{'' if self._total is None else f'/{self._total}'} {self._unit}".rstrip()
         text += f", {rate:.1f}/s" if rate >= 1 else f", {rate * 60:.1f}/min"
         if final:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import resource
@@ -21,16 +22,29 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"
 RECORD = "demo.json"  # settings, and the steps that are finished
 RSS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
-# What is reduced so that two cores end in ten minutes; the report says so.
-SIZE_PX = 96
-EPOCHS = 3
 MAP_SHARE = 0.18  # side of the mapped box, as a share of the region's
-REDUCED = (
-    "World, labels and accuracies on this page are synthetic: they show that the road works, not how well it would do "
-    f"on real land. Reduced to run on two cores: pictures of {SIZE_PX} pixels instead of 299, {EPOCHS} epochs of all "
-    "layers at most, and a map of a small part of the region."
-)
 RANDOM = "The networks started from random weights (no --weights was given), so their accuracies are far lower."
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduction:
+    """What is reduced so that two cores end in ten minutes."""
+
+    size_px: int
+    epochs: int
+
+    @property
+    def note(self) -> str:
+        """What the report says of it."""
+        return (
+            "World, labels and accuracies on this page are synthetic: they show that the road works, not how well it "
+            f"would do on real land. Reduced to run on two cores: pictures of {self.size_px} pixels instead of 299, "
+            f"{self.epochs} epochs of all layers at most, and a map of a small part of the region."
+        )
+
+
+PRETRAINED_START = Reduction(size_px=96, epochs=3)
+RANDOM_START = Reduction(size_px=75, epochs=2)  # its statistics are settled before every training, which takes minutes
 
 
 def run(folder: pathlib.Path, *, weights: str = "none", seed: int = 0) -> None:
@@ -104,7 +118,8 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
     world, data, models = (shlex.quote(str(folder / name)) for name in ("world", "data", "comparison"))
     refined, page = (shlex.quote(str(folder / name)) for name in ("refined.tif", "report.html"))
     frame, base = f"{world}/frame", f"{world}/products/globeland30/n49_30_2010lc030.tif"
-    network = f"--weights {shlex.quote(weights)} --size {SIZE_PX}"
+    reduced = RANDOM_START if weights == "none" else PRETRAINED_START
+    network = f"--weights {shlex.quote(weights)} --size {reduced.size_px}"
     rough = "globeland_samples/rough:1.0.0"
     yield "A generated world and its sampling frame", f"python -m builder demo {world} --seed {seed}"
     yield (
@@ -113,7 +128,7 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
     )
     yield (
         "Four strategies compared",
-        f"python -m refine compare --data_dir {data} {network} --epochs {EPOCHS} --out {models}",
+        f"python -m refine compare --data_dir {data} {network} --epochs {reduced.epochs} --out {models}",
     )
     yield (
         "Doubtful labels",
@@ -125,7 +140,7 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
         f"python -m refine map --model {models}/first-layer-rough --base {base} --frame {frame} "
         f"--bbox {west:.4f},{south:.4f},{east:.4f},{north:.4f} --out {refined}",
     )
-    notes = [REDUCED, *([RANDOM] if weights == "none" else [])]
+    notes = [reduced.note, *([RANDOM] if weights == "none" else [])]
     yield (
         "The report",
         f"python -m refine report --map {refined} --base {base} --frame {frame} --comparison {models} "

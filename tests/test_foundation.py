@@ -77,6 +77,16 @@ def test_progress_says_rate_and_total_in_plain_lines_when_piped() -> None:
     assert "\r" not in stream.getvalue()
 
 
+def test_time_left_does_not_count_what_came_before_the_first_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 60.0, 60.0, 70.0, 70.0])  # compiled for a minute, then a batch a second
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    bar = progress.Progress("all layers", 100, unit="batches", stream=stream)
+    bar.reach(1)
+    bar.reach(11)
+    assert stream.getvalue().splitlines()[1] == "all layers: 11/100 batches, 1.0/s, 1 min 29 s left"
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(41, "41 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert progress.duration(seconds) == text
