@@ -5,7 +5,12 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

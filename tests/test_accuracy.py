@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -21,7 +21,6 @@ def test_rows_are_the_map_and_columns_the_reference():
     assert confusion.omission_cells.tolist() == [0, 0, 1]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(COUNTS, COUNTS)
 def test_counts_add(first, second):
     both = accuracy.Confusion(first, NAMES) + accuracy.Confusion(second, NAMES)
@@ -29,7 +28,6 @@ def test_counts_add(first, second):
     assert both == accuracy.Confusion.empty(NAMES) + both
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(COUNTS.filter(lambda counts: counts.sum() > 0))
 def test_quantity_and_allocation_disagreement_make_up_all_disagreement(counts):
     assert accuracy.quantity(counts) + accuracy.allocation(counts) == pytest.approx(1.0 - accuracy.overall(counts))
@@ -61,7 +59,6 @@ def test_measures_take_many_matrices_at_once():
     assert accuracy.kappa(counts).tolist() == [accuracy.kappa(c) for c in counts]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(hnp.arrays(np.float64, (3, 3), elements=st.floats(0.01, 1.0)))
 def test_the_gradient_of_kappa_is_its_derivative(weights):
     proportions = weights / weights.sum()

@@ -57,7 +57,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(min_size=1, max_size=8), VALUES, max_size=5))
 def test_a_record_is_read_as_the_library_wrote_it(values: dict[str, list[bytes] | list[int] | list[float]]) -> None:
     from tensorflow_datasets.proto import tf_example_generated_pb2 as example_pb2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import printed_table
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -165,7 +165,6 @@ def test_the_textbook_formula_of_kappas_variance_gives_the_same():
     assert estimators.simple_random(OLOFSSON).kappa.standard_error == pytest.approx(np.sqrt(variance))
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 30)).filter(lambda counts: (counts.sum(axis=1) >= 2).all()))
 def test_every_interval_holds_its_estimate_and_stays_within_bounds(counts):
     result = estimators.olofsson(accuracy.Confusion(counts, ("a", "b", "c")), {"a": 1.0, "b": 5.0, "c": 30.0})
@@ -235,7 +234,6 @@ def test_an_omission_met_in_a_small_stratum_does_not_hide_what_a_large_one_may_h
     assert rare.low < 0.15
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 60))
 def test_in_a_simple_random_sample_with_nothing_missed_the_bounds_are_wilsons(hits, others, commissions):
     counts = np.array([[hits, commissions], [0, others]])

@@ -153,7 +153,7 @@ def lonlat_file(path: pathlib.Path, codes: np.ndarray, window: grid.Window, per_
     return raster(path, codes, "EPSG:4326", (CELL / per_cell, 0, west, 0, -CELL / per_cell, north))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), classes=st.integers(1, 9), per_cell=st.sampled_from([2, 3, 10]))
 def test_aligned_pixels_are_counted_exactly(
     tmp_path_factory: pytest.TempPathFactory, seed: int, classes: int, per_cell: int

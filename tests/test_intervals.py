@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
@@ -17,7 +17,6 @@ def test_wilson_gives_the_interval_of_the_reconstructed_table_2():
     assert (round(low, 3), round(high, 3)) == (0.879, 0.923)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 500), st.data())
 def test_the_interval_holds_the_share_and_mirrors(size, data):
     hits = data.draw(st.integers(0, size))

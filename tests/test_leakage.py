@@ -90,7 +90,7 @@ def test_near_equal_pictures_are_counted_through_their_multiplicity() -> None:
     assert between.near_equal.listed == (("b0", "a0", 0), ("b1", "a0", 4))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.sets(st.integers(0, 2**12 - 1).map(lambda x: x * 0x0010_0400_8021_0041 & 2**63 - 1), min_size=2, max_size=40),
     st.integers(0, 5),
@@ -106,7 +106,7 @@ def test_similar_hashes_are_those_a_full_comparison_finds(values: set[int], dist
     assert found == sorted((i, j, d) for (i, j), d in bits.items() if d <= distance)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.floats(7.0, 5000.0))
 def test_places_within_a_radius_are_those_a_full_comparison_finds(seed: int, radius_m: float) -> None:
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -39,7 +39,6 @@ def test_generalized_cross_entropy_is_that_of_keras() -> None:
     assert _mean(losses.Loss("generalized", q=0.3)) == pytest.approx(float(theirs), abs=1e-5)
 
 
-@settings(deadline=None)  # the first call compiles
 @given(hnp.arrays(np.float32, (3, 4), elements=st.floats(-30, 30, width=32)))
 def test_generalized_cross_entropy_lies_between_absolute_error_and_cross_entropy(logits: np.ndarray) -> None:
     labels = np.array([0, 1, 3])

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 import small_release
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
@@ -45,7 +45,6 @@ def _shares(truth: np.ndarray, sure: float = 0.9) -> np.ndarray:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(0, 30), min_size=5, max_size=200), st.integers(0, 100))
 def test_a_block_lies_in_one_fold(blocks: list[int], seed: int) -> None:
     names = np.array(blocks)

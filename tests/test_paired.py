@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
@@ -22,14 +22,12 @@ def test_mcnemar_of_25_and_10_discordant_samples():
     assert not test.needs_exact
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_exact_p_equals_scipys(first, second):
     expected = scipy.stats.binomtest(first, first + second).pvalue if first + second else 1.0
     assert paired.mcnemar(first, second).p_exact == pytest.approx(expected, rel=1e-9)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_order_of_the_classifiers_does_not_matter(first, second):
     one, other = paired.mcnemar(first, second), paired.mcnemar(second, first)

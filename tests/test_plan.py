@@ -113,7 +113,7 @@ def test_all_refused_ends_when_the_ranks_are_exhausted():
     assert len({r.key for batches in rounds for b in batches for r in b.requests}) == 90
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0, 1), st.integers(1, 120))
 def test_the_lowest_accepted_ranks_are_kept_whatever_is_refused(share, ranked):
     group = points(ranked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors
@@ -25,7 +25,6 @@ def test_rare_classes_get_the_minimum_and_the_rest_goes_by_area():
     assert planning.allocate(641, [0.02, 0.015, 0.32, 0.645], minimum=50).tolist() == [50, 50, 179, 362]
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.floats(0.001, 1.0), min_size=1, max_size=9), st.integers(0, 60), st.integers(0, 500))
 def test_an_allocation_adds_up_and_keeps_the_minimum(shares, minimum, more):
     size = minimum * len(shares) + more

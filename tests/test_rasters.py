@@ -257,7 +257,7 @@ def _of(crs: str, origin: tuple[float, float], pixel: float, shape: tuple[int, i
     return rasters.RasterFile(pathlib.Path("a.tif"), crs, transform, shape, "uint8", None, None, "", 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(list(EXTENTS)), st.floats(0, 1), st.floats(0, 1), st.data(),
 )  # fmt: skip

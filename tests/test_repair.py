@@ -20,7 +20,7 @@ def _margins(counts):
 MATRICES = hnp.arrays(np.int64, (4, 4), elements=st.integers(0, 30))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     MATRICES,
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 9)), max_size=3, unique_by=lambda e: e[:2]),
@@ -37,7 +37,7 @@ def test_a_repair_is_never_larger_than_the_damage_and_adds_up(counts, damage):
         assert (each.counts >= 0).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 4)), hnp.arrays(np.int64, (3, 3), elements=st.integers(0, 4))
 )

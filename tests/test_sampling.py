@@ -55,14 +55,14 @@ def test_the_rank_value_is_uniform_over_the_cosine_of_latitude():
     assert not np.array_equal(xi, sampling.rank_values(cells, 0, "train"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(17, 200), st.sampled_from([1, -1]), st.sampled_from([XIAN, ACROSS_180_AT_80_N]), st.integers(0, 9))
 def test_tiles_and_their_order_do_not_change_the_sample(tile, order, window, seed):
     design = design_of(window, seed=seed)
     assert points_of(window, design, tile=tile, order=order).equals(points_of(window, design))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 9))
 def test_a_larger_quota_contains_the_smaller(per_class, more, seed):
     small = keys_by_group(points_of(XIAN, design_of(per_class=per_class, seed=seed)))
@@ -70,7 +70,7 @@ def test_a_larger_quota_contains_the_smaller(per_class, more, seed):
     assert all(large[group][: len(keys)] == keys for group, keys in small.items())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 12), st.integers(0, 9))
 def test_passes_of_few_candidates_equal_thinning_all_at_once(few, seed):
     design = design_of(per_class=30, min_spacing_m=2000.0, buffer_m=500.0, seed=seed)

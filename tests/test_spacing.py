@@ -40,7 +40,7 @@ def test_chords_are_geodesics_to_a_millionth(lat, length_m):
         assert np.linalg.norm(here - there) == pytest.approx(spacing.chord_m(length_m), rel=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cells_in_a_window(), st.floats(50.0, 5000.0), st.integers(1, 60))
 def test_thinning_equals_comparing_with_everyone_kept(cells, spacing_m, most):
     distance = distances_m(cells, cells)
@@ -51,7 +51,7 @@ def test_thinning_equals_comparing_with_everyone_kept(cells, spacing_m, most):
     assert spacing.thinned(cells, spacing_m, most).tolist() == kept
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cells_in_a_window(), st.floats(50.0, 5000.0), st.data())
 def test_discs_hold_what_is_nearer_than_their_radius(cells, radius_m, data):
     count = data.draw(st.integers(1, len(cells)))
@@ -65,7 +65,7 @@ def test_nothing_is_held_by_no_disc():
     assert spacing.Discs(np.arange(3), 1e4).hold(np.empty(0, np.int64)).shape == (0,)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cells_in_a_window(), st.floats(50.0, 3000.0), st.integers(1, 8), st.integers(1, 8))
 def test_a_box_is_near_when_one_of_its_cells_is_and_not_much_beyond(cells, distance_m, height, width):
     cells = np.sort(cells)
