@@ -28,7 +28,7 @@ RANDOM = "The networks started from random weights (no --weights was given), so 
 
 @dataclasses.dataclass(frozen=True)
 class Reduction:
-    """What is reduced so that two cores end in ten minutes."""
+    """What is reduced so that two cores end in minutes."""
 
     size_px: int
     epochs: int
