@@ -88,24 +88,19 @@ own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(labels, again.predi
 print(json.dumps({"val": outcome.best["val_loss"], "own": own}))
 """
 
-# Batches of 5 pictures on two devices: each is filled up. The base is a small one under the names of the large one.
+# Batches of 5 pictures on two devices: each is filled up.
 PICTURES = """
-def network(seed):
-    keras.utils.set_random_seed(seed)
-    seen = keras.Input((32, 32, 3))
-    deep = keras.layers.Conv2D(model.FEATURES, 8, strides=8, activation="relu")(seen)
-    base = keras.Model(seen, keras.layers.GlobalAveragePooling2D()(deep), name=model.BASE)
-    pixels = keras.Input((32, 32, 3), name="pixels")
-    dropped = keras.layers.Dropout(0.2, name=model.DROPOUT)(base(keras.layers.Rescaling(1 / 255, name="scale")(pixels)))
-    shares = keras.layers.Softmax(name=model.PROBABILITIES)(keras.layers.Dense(7, name=model.LOGITS)(dropped))
-    return model.network_of(keras.Model(pixels, shares, name="classifier"))
+sys.path.insert(0, "tests")
+import small_network
+keras.applications.InceptionV3 = small_network.inception_v3
 validation = data.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
-alone = network(0)
+settings = strategies.Settings(weights="none", size_px=75, batch_size=5)
+alone = training._built(validation, settings)
+alone.base.set_weights([w * 1.5 for w in alone.base.get_weights()])  # no longer what the seed alone gives
 logits = training.logits_of(alone, validation, 5)
 expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()
 with devices.scope(2):
-    shared = network(1)
-    shared.classifier.set_weights(alone.classifier.get_weights())
+    shared = training._shared(alone, validation, settings)
     together = training.logits_of(shared, validation, 5)
     kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
 print(json.dumps({

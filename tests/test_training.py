@@ -263,6 +263,18 @@ def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
     assert seen == [7] * training.STATISTICS_STEPS
 
 
+def test_too_few_devices_are_told_before_the_start_is_computed(
+    home: pathlib.Path, dataset: data.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object) -> model.Network:
+        raise AssertionError("the start was computed")
+
+    monkeypatch.setattr(training, "started", unwanted)
+    settings = _settings(home, devices=99)
+    with pytest.raises(errors.InputError, match="--devices 99: there are"):
+        training.train(examples.examples_of(dataset, settings), settings, home / "devices")
+
+
 KILLED = """
 import pathlib, sys
 import keras

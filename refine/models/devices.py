@@ -21,24 +21,33 @@ def scope(wanted: int | None) -> Iterator[None]:
     Raises:
       errors.InputError: if there are fewer.
     """
-    names = available()
-    if wanted is not None and wanted > len(names):
-        raise errors.InputError(f"--devices {wanted}: there are {len(names)}: {', '.join(names)}.")
-    chosen = names[: wanted or len(names)]
-    if len(chosen) == 1:
+    names = chosen(wanted)
+    if len(names) == 1:
         yield
     elif keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        with tf.distribute.MirroredStrategy(chosen).scope():
+        with tf.distribute.MirroredStrategy(names).scope():
             yield
     else:
         before = keras.distribution.distribution()
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=chosen))
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
         try:
             yield
         finally:
             keras.distribution.set_distribution(before)
+
+
+def chosen(wanted: int | None) -> list[str]:
+    """The first `wanted` of the devices (None: all).
+
+    Raises:
+      errors.InputError: if there are fewer.
+    """
+    names = available()
+    if wanted is not None and wanted > len(names):
+        raise errors.InputError(f"--devices {wanted}: there are {len(names)}: {', '.join(names)}.")
+    return names[: wanted or len(names)]
 
 
 def sharing() -> int:

@@ -43,6 +43,7 @@ def train(
     plans.claim(work, plan)
     root = features_root or out.parent / "features"
     began = time.monotonic()
+    devices.chosen(settings.devices)  # too few are told of before the start is computed
     with stages.memory_errors(settings.batch_size):
         alone = started(given.train, settings)
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
