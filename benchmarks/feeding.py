@@ -35,7 +35,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from refine.dataset import batches, data  # noqa: E402 - the checkout need not be installed
-from refine.models import devices, examples, export, losses, model, stages, strategies, training  # noqa: E402
+from refine.models import devices, examples, export, losses, memory, model, stages, strategies, training  # noqa: E402
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -107,7 +107,7 @@ def step_rates(batch_size: int, steps: int) -> dict[str, tuple[float, float]]:
     network.logits.compile(model.LayeredAdam(1e-4), losses.Loss(), jit_compile=devices.compiles())
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     labels = np.arange(batch_size) % 2
-    features = network.features()
+    features = network.features
     work = {
         "InceptionV3, features": lambda: features.predict_on_batch(pixels),
         "InceptionV3, every layer trained": lambda: network.logits.train_on_batch(pixels, labels),
@@ -143,6 +143,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="of the network (%(default)s)")
     parser.add_argument("--head-chips", type=int, default=128, help="that `logits` learns from (%(default)s)")
     args = parser.parse_args()
+    memory.keep_freed()
+    memory.collect_rarely()
     chips = [jpeg(i) for i in range(args.chips)]
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)

@@ -31,7 +31,7 @@ from builder.legend import legend  # noqa: E402
 from builder.points import frame as frames  # noqa: E402
 from refine.dataset import batches  # noqa: E402
 from refine.mapping import engines  # noqa: E402
-from refine.models import calibration, export, model  # noqa: E402
+from refine.models import calibration, export, memory, model  # noqa: E402
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3
@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=299, help="side of the network's input in pixels")
     parser.add_argument("--side", type=int, default=16, help="base pixels along one side of the block")
     args = parser.parse_args()
+    memory.keep_freed()
+    memory.collect_rarely()
     frame = frames.Frame.open(args.demo / "frame", needs_imagery=True)
     imagery = settings.read(frame.imagery_file)
     requests = wanted(frame, args.side)

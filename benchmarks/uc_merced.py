@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from builder import hashing  # noqa: E402 - the checkout need not be installed
 from refine.accuracy import paired  # noqa: E402
 from refine.dataset import batches, data  # noqa: E402
-from refine.models import compare, examples, losses, noise, strategies  # noqa: E402
+from refine.models import compare, examples, losses, memory, noise, strategies  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"
@@ -168,6 +168,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192, help="input size of `first-layer`, pixels")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of `first-layer` after its warm-up")
     arguments = parser.parse_args()
+    memory.keep_freed()
+    memory.collect_rarely()
     dataset = data.open_dataset(str(arguments.images), data_dir=None)
     settings = strategies.Settings(
         strategy="logits", weights=str(arguments.weights), size_px=arguments.logits_size, validation_share=0.1

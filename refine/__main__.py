@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder import command_line, errors
+from refine.models import memory
 
 if TYPE_CHECKING:
     from refine.models import strategies
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     # TensorFlow tells of every accelerator that it does not find; its errors that matter are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    memory.keep_freed()
+    memory.collect_rarely()
     return command_line.run(_parser(), argv)
 
 

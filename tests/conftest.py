@@ -8,6 +8,11 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from refine.models import memory
+
+memory.keep_freed()
+memory.collect_rarely()  # as the commands do
+
 # A busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

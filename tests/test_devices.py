@@ -25,7 +25,7 @@ if keras.backend.backend() == "tensorflow":
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 from refine.dataset import data
-from refine.models import devices, examples, export, features, losses, model, stages, strategies, training
+from refine.models import devices, examples, export, features, losses, model, stages, starts, strategies, training
 root = pathlib.Path(sys.argv[1])
 """
 EVEN = """
@@ -95,7 +95,7 @@ import small_network
 keras.applications.InceptionV3 = small_network.inception_v3
 validation = data.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
 settings = strategies.Settings(weights="none", size_px=75, batch_size=5)
-alone = training._built(validation, settings)
+alone = starts.built(validation, settings)
 alone.base.set_weights([w * 1.5 for w in alone.base.get_weights()])  # no longer what the seed alone gives
 logits = training.logits_of(alone, validation, 5)
 expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()

@@ -38,7 +38,7 @@ def test_features_are_what_the_base_says_of_each_view(kept: Kept) -> None:
     picture = batches.pictures(kept.split, [10], SIDE_PX)[0]
     for view in (0, 1):
         pixels = batches.turned(picture, view)[None].astype(np.float32)
-        expected = kept.network.features().predict(pixels, verbose=0)
+        expected = kept.network.features.predict(pixels, verbose=0)
         found = kept.features.take(np.array([10]), np.array([view]))
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 

@@ -47,7 +47,7 @@ def _fit(network: model.Network) -> None:
 def test_the_three_views_are_one_set_of_layers(network: model.Network) -> None:
     pixels = _pixels(2)
     logits = network.logits.predict(pixels, verbose=0)
-    features = network.features().predict(pixels, verbose=0)
+    features = network.features.predict(pixels, verbose=0)
     assert features.shape == (2, model.FEATURES)
     np.testing.assert_allclose(network.head.predict(features, verbose=0), logits, atol=1e-6)
     shares = network.classifier.predict(pixels, verbose=0)
@@ -95,9 +95,9 @@ def test_a_base_that_does_not_learn_keeps_every_weight(restored: model.Network) 
 
 def test_settling_makes_the_features_of_a_random_base_tell_pictures_apart(restored: model.Network) -> None:
     pixels = np.concatenate([_pixels(2), _pixels(2) * 0.2])
-    before = restored.features().predict(pixels, verbose=0)
+    before = restored.features.predict(pixels, verbose=0)
     model.settle_statistics(restored, [(pixels, None, None)] * 30, steps=30)
-    after = restored.features().predict(pixels, verbose=0)
+    after = restored.features.predict(pixels, verbose=0)
     spread = [f.std(axis=0).mean() / (np.abs(f).mean() + 1e-12) for f in (before, after)]
     assert spread[1] > 3 * spread[0]
 

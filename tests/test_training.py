@@ -20,7 +20,7 @@ import small_release
 
 from builder import errors
 from refine.dataset import data
-from refine.models import examples, export, losses, model, plans, stages, strategies, training
+from refine.models import examples, export, losses, model, plans, stages, starts, strategies, training
 
 SIDE_PX = 75
 TOO_FAST = 1e38  # a learning rate after whose first step nothing is a number
@@ -79,7 +79,7 @@ def test_epochs_of_the_head_do_not_run_the_base(
     def unwanted(network: model.Network) -> keras.Model:
         raise AssertionError("the features were kept by an earlier training")
 
-    monkeypatch.setattr(model.Network, "features", unwanted)
+    monkeypatch.setattr(model.Network, "features", property(unwanted))
     settings = _settings(home, epochs=3, learning_rate=0.01)
     history = stages.read_history(
         training.train(examples.examples_of(dataset, settings), settings, home / "kept") / export.HISTORY
@@ -259,8 +259,26 @@ def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
     def range_of(feed: Iterator[tuple[np.ndarray, ...]], steps: int) -> list[int]:
         return [len(labels) for _, (_, labels, _) in zip(range(steps), feed, strict=False)]
 
-    training.started(dataset.split("train"), _settings(home, weights="none"))
-    assert seen == [7] * training.STATISTICS_STEPS
+    starts.started(dataset.split("train"), _settings(home, weights="none"), root=home / "settling")
+    assert seen == [7] * starts.STATISTICS_STEPS
+
+
+def test_a_random_start_is_settled_once_for_all_trainings_on_the_same_pictures(
+    home: pathlib.Path, dataset: data.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, train = _settings(home, weights="none"), dataset.split("train")
+    settled = starts.started(train, settings, root=home / "once")
+
+    def unwanted(*_: object, **__: object) -> None:
+        raise AssertionError("settled again")
+
+    monkeypatch.setattr(model, "settle_statistics", unwanted)
+    again = starts.started(train, settings, root=home / "once")
+    assert model.digest(again.classifier) == model.digest(settled.classifier)
+    assert model.batch_norms(again.base)[0].momentum == model.batch_norms(settled.base)[0].momentum
+    for other in (train.where(np.arange(len(train)) < 9), dataset.split("validation")):
+        with pytest.raises(AssertionError, match="settled again"):
+            starts.started(other, settings, root=home / "once")
 
 
 def test_too_few_devices_are_told_before_the_start_is_computed(
@@ -269,7 +287,7 @@ def test_too_few_devices_are_told_before_the_start_is_computed(
     def unwanted(*_: object) -> model.Network:
         raise AssertionError("the start was computed")
 
-    monkeypatch.setattr(training, "started", unwanted)
+    monkeypatch.setattr(starts, "started", unwanted)
     settings = _settings(home, devices=99)
     with pytest.raises(errors.InputError, match="--devices 99: there are"):
         training.train(examples.examples_of(dataset, settings), settings, home / "devices")

@@ -125,7 +125,7 @@ def _compute(
     encoded = readers.rows_of(split.reader, list(itertools.chain(*ranges.values())))
     pictures = batches.decoded(encoded, network.size_px)
     total = sum(len(ranges[first]) * len(views) for first, views in views_of_part.items())
-    predict, began = network.features(), time.monotonic()
+    predict, began = network.features, time.monotonic()
     with progress.Progress(f"features of {split.name}", total, unit="chips") as bar:
         for first, rows in ranges.items():
             pixels = list(itertools.islice(pictures, len(rows)))

@@ -20,7 +20,7 @@ import numpy as np
 from builder import atomic, errors, hashing, progress
 from refine.accuracy import intervals
 from refine.dataset import batches, data
-from refine.models import calibration, devices, features, strategies, training
+from refine.models import calibration, devices, features, starts, strategies, training
 
 FOLDS = 5
 EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twice
@@ -97,7 +97,7 @@ def find(
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
     with devices.scope(settings.devices):
-        network = training.started(split, settings)
+        network = starts.started(split, settings, root=features_root)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
         shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
     return judge(split, shares, blocks, seed=settings.seed)

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,9 +14,8 @@ import numpy as np
 
 from builder import errors
 from refine.dataset import batches, data
-from refine.models import calibration, devices, examples, export, features, model, plans, stages, strategies
+from refine.models import calibration, devices, examples, export, features, model, plans, stages, starts, strategies
 
-STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
 HEAD_BATCH = 1024  # features at once where nothing is learnt
 
 
@@ -45,7 +44,7 @@ def train(
     began = time.monotonic()
     devices.chosen(settings.devices)  # too few are told of before the start is computed
     with stages.memory_errors(settings.batch_size):
-        alone = started(given.train, settings)
+        alone = starts.started(given.train, settings, root=root)
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
         network = alone if devices.sharing() == 1 else _shared(alone, given.train, settings)
         outcomes = _learn(network, given, settings, work=work, root=root)
@@ -107,40 +106,11 @@ def logits_of_model(loaded: export.Loaded, split: data.Split, *, features_root: 
         return logits_of(loaded.network, split, batch_size, kept_under=kept_under)
 
 
-def started(train: data.Split, settings: strategies.Settings) -> model.Network:
-    """The network before it learns from `train`: pretrained, or random with the statistics of these pictures."""
-    network = _built(train, settings)
-    model.start(network.base, settings.weights)
-    if settings.weights == strategies.NO_WEIGHTS:
-        model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
-    return network
-
-
 def _shared(alone: model.Network, train: data.Split, settings: strategies.Settings) -> model.Network:
     """`alone` on each device of the present scope: the start, and the kept features, are those of one device."""
-    network = _built(train, settings)
+    network = starts.built(train, settings)
     network.classifier.set_weights(alone.classifier.get_weights())
     return network
-
-
-def _built(train: data.Split, settings: strategies.Settings) -> model.Network:
-    return model.build(
-        classes=len(train.dataset.classes),
-        size_px=settings.size_px,
-        dropout=settings.dropout,
-        precision=settings.precision,
-        seed=settings.seed,
-    )
-
-
-def _pictures(train: data.Split, settings: strategies.Settings) -> Iterator[batches.Batch]:
-    """Batches of pictures, epoch after epoch."""
-    feed = _pixel_feed(train, None, settings)
-    epoch = 0
-    while True:
-        feed.begin(epoch)
-        yield from feed.for_fit(epoch, epoch + 1)
-        epoch += 1
 
 
 def fitted_head(

@@ -1,0 +1,78 @@
+"""The network before it learns: pretrained, or random with the statistics of the pictures that it will learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from builder import atomic
+from refine.dataset import batches, data
+from refine.models import model, strategies
+
+FORMAT = 1
+STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
+
+
+def started(train: data.Split, settings: strategies.Settings, *, root: pathlib.Path) -> model.Network:
+    """The network before it learns from `train`.
+
+    The statistics of a random start are kept under `root`/starts, by what they follow from: every training on the same
+    pictures begins with them.
+    """
+    network = built(train, settings)
+    model.start(network.base, settings.weights)
+    if settings.weights == strategies.NO_WEIGHTS:
+        kept = root / "starts" / f"{_digest(train, settings)}.npz"
+        if not kept.is_file():
+            model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
+            with atomic.file(kept) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, *(np.asarray(v) for v in model.statistics(network.base)))
+        else:
+            model.learn(network, base=True, batch_norm=strategies.TRAIN)  # as settling leaves it
+            with np.load(kept) as values:
+                for variable, name in zip(model.statistics(network.base), values.files, strict=True):
+                    variable.assign(values[name])
+    return network
+
+
+def built(train: data.Split, settings: strategies.Settings) -> model.Network:
+    """The network with random weights, for the classes of `train`."""
+    return model.build(
+        classes=len(train.dataset.classes),
+        size_px=settings.size_px,
+        dropout=settings.dropout,
+        precision=settings.precision,
+        seed=settings.seed,
+    )
+
+
+def _digest(train: data.Split, settings: strategies.Settings) -> str:
+    identity: dict[str, Any] = {
+        "format": FORMAT,
+        "dataset": train.dataset.full_name,
+        "split": train.name,
+        "split_sha256": train.digest,
+        "rows_sha256": hashlib.sha256(np.ascontiguousarray(train.rows, "<i8").tobytes()).hexdigest(),
+        "steps": STATISTICS_STEPS,
+        **{name: getattr(settings, name) for name in ("size_px", "batch_size", "precision", "seed", "augment")},
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _pictures(train: data.Split, settings: strategies.Settings) -> Iterator[batches.Batch]:
+    """Batches of pictures, epoch after epoch, on one device."""
+    feed = batches.feed_of(
+        batches.Passes(
+            train, settings.size_px, settings.batch_size, seed=settings.seed, training=True, augment=settings.augment
+        )
+    )
+    epoch = 0
+    while True:
+        feed.begin(epoch)
+        yield from feed.for_fit(epoch, epoch + 1)
+        epoch += 1
