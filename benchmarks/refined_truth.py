@@ -32,6 +32,7 @@ from builder.legend import crosswalk, legend
 from builder.maps import agreement, grid
 from builder.points import frame as frames
 from builder.world import demo
+from refine.mapping import engines
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CELLS = 120
@@ -58,14 +59,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32, 33, 34, 35])
     parser.add_argument("--size", type=int, default=128, help="side of the network's input in pixels")
     parser.add_argument("--views", type=int, default=8, choices=(1, 8), help="turned views of each training chip")
+    parser.add_argument("--engine", default="onnxruntime", choices=engines.ENGINES, help="what classifies")
     parser.add_argument("--indistinguishable", nargs=2)
     args = parser.parse_args()
     results: dict[str, list[dict[str, Any]]] = {weights: [] for weights in args.weights}
     for seed in args.seeds:
         for weights in args.weights:
-            pixels = refined(
-                args.folder / f"seed-{seed}", seed, weights, args.indistinguishable, size=args.size, views=args.views
-            )
+            pixels = refined(args.folder / f"seed-{seed}", seed, weights, args)
             results[weights].append({"seed": seed} | judge(pixels))
             if args.indistinguishable:
                 results[weights][-1] |= between(pixels, *args.indistinguishable)
@@ -75,27 +75,29 @@ def main() -> None:
         print(f"\nStart of the network: {pathlib.Path(weights).name}\n\n{table(rows)}")
 
 
-def refined(folder: pathlib.Path, seed: int, weights: str, pair: list[str] | None, *, size: int, views: int) -> Pixels:
+def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namespace) -> Pixels:
     """The judged pixels of one world; what was finished before is not repeated."""
     world, own = folder / "world", folder / pathlib.Path(weights).stem
     out = own / "refined.tif"
     tile = world / "products" / "globeland30" / "n49_30_2010lc030.tif"
     if not out.exists():
         if not world.exists():
-            demo.run(world, "small", seed, indistinguishable=(pair[0], pair[1]) if pair else None)
+            demo.run(world, "small", seed, indistinguishable=args.indistinguishable and tuple(args.indistinguishable))
         cells = drawn_cells(frames.Frame.open(world / "frame"), seed)
         (folder / "cells.geojson").write_text(geojson(cells))
         data, model = folder / "data", own / "model"
-        call(
-            f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame --data_dir {data}"
-        )
+        if not (data / "globeland_samples" / "rough" / "1.0.0").is_dir():
+            call(
+                f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
+                f"--data_dir {data}"
+            )
         call(
             f"python -m refine train --dataset globeland_samples/rough:1.0.0 --data_dir {data} --strategy logits "
-            f"--weights {weights} --size {size} --views {views} --out {model} --overwrite"
+            f"--weights {weights} --size {args.size} --views {args.views} --out {model} --overwrite"
         )
         call(
             f"python -m refine map --model {model} --base {tile} --frame {world}/frame --aoi {folder}/cells.geojson "
-            f"--engine onnxruntime --out {out}"
+            f"--engine {args.engine} --out {out}"
         )
     return read(
         folder, out, tile, frames.Frame.open(world / "frame"), drawn_cells(frames.Frame.open(world / "frame"), seed)

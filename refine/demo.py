@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"
 RECORD = "demo.json"  # settings, and the steps that are finished
 RSS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
-MAP_SHARE = 0.18  # side of the mapped box, as a share of the region's
+MAP_SHARE = 0.12  # side of the mapped box, as a share of the region's
 RANDOM = "The networks started from random weights (no --weights was given), so their accuracies are far lower."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import dataclasses
 import json
 import pathlib
@@ -24,6 +25,7 @@ from refine.mapping import changes, engines, reclassify
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are in memory together; they share most of their imagery
 STATE_BAND = 1
 Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
+Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,14 +162,7 @@ def _classify(
     pictured = np.zeros(len(rows), bool)
     probabilities = np.zeros((len(rows), len(job.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    groups = rows // GROUP_PX * asked.shape[1] + columns // GROUP_PX
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        wanted = [
-            chip.Request(str(i), float(lon[rows[i], columns[i]]), float(lat[rows[i], columns[i]]), None)
-            for i in members
-        ]
-        results = [outcome.result for outcome in chip.acquire(wanted, job.imagery)]
+    for members, results in _ahead(_chips(job, rows, columns, lon, lat)):
         refused.update(str(r.reason) for r in results if isinstance(r, chip.Refusal))
         taken = np.array([isinstance(r, chip.Chip) for r in results])
         if taken.any():
@@ -175,6 +170,27 @@ def _classify(
             pictured[members[taken]] = True
             probabilities[members[taken]] = job.engine.classify(pixels)[1]
     return pictured, probabilities[pictured], dict(refused)
+
+
+def _chips(job: Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> Iterator[Group]:
+    """The chip or the refusal of each asked pixel, group by group."""
+    groups = rows // GROUP_PX * lon.shape[1] + columns // GROUP_PX
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        wanted = [
+            chip.Request(str(i), float(lon[rows[i], columns[i]]), float(lat[rows[i], columns[i]]), None)
+            for i in members
+        ]
+        yield members, [outcome.result for outcome in chip.acquire(wanted, job.imagery)]
+
+
+def _ahead(groups: Iterator[Group]) -> Iterator[Group]:
+    """The same groups; a thread takes the chips of the next one while one is classified."""
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, groups, None)
+        while (group := coming.result()) is not None:
+            coming = thread.submit(next, groups, None)
+            yield group
 
 
 def _pixel_hectares(job: Job, window: Window) -> float:
