@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"
 RECORD = "demo.json"  # settings, and the steps that are finished
 RSS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
-MAP_SHARE = 0.12  # side of the mapped box, as a share of the region's
+MAP_SHARE = 0.1  # side of the mapped box, as a share of the region's
+PATIENCE = 4  # epochs without progress that end a training
 RANDOM = "The networks started from random weights (no --weights was given), so their accuracies are far lower."
 
 
@@ -128,7 +129,8 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
     )
     yield (
         "Four strategies compared",
-        f"python -m refine compare --data_dir {data} {network} --epochs {reduced.epochs} --out {models}",
+        f"python -m refine compare --data_dir {data} {network} --epochs {reduced.epochs} "
+        f"--patience {PATIENCE} --out {models}",
     )
     yield (
         "Doubtful labels",

@@ -57,8 +57,13 @@ class Loaded:
         return self.network.size_px
 
     def logits(self, pixels: np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """float32[n, class] of pixels[n, y, x, rgb] in 0..255, already of the network's size."""
-        return np.asarray(self.network.logits.predict(pixels, batch_size=batch_size, verbose=0), np.float32)
+        """float32[n, class] of pixels[n, y, x, rgb] in 0..255, already of the network's size.
+
+        The last batch is filled up: compilers such as XLA compile anew for each size of a batch, which takes minutes.
+        """
+        filled = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % batch_size, axis=0)])
+        logits = self.network.logits.predict(filled, batch_size=batch_size, verbose=0)
+        return np.asarray(logits, np.float32)[: len(pixels)]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """float64[n, class]: calibrated."""
