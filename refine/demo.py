@@ -22,8 +22,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"
 RECORD = "demo.json"  # settings, and the steps that are finished
 RSS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
-MAP_SHARE = 0.1  # side of the mapped box, as a share of the region's
+MAP_SHARE = 0.08  # side of the mapped box, as a share of the region's
 PATIENCE = 4  # epochs without progress that end a training
+FOLDS = 3  # of the search for doubtful labels
 RANDOM = "The networks started from random weights (no --weights was given), so their accuracies are far lower."
 
 
@@ -40,7 +41,8 @@ class Reduction:
         return (
             "World, labels and accuracies on this page are synthetic: they show that the road works, not how well it "
             f"would do on real land. Reduced to run on two cores: pictures of {self.size_px} pixels instead of 299, "
-            f"{self.epochs} epochs of all layers at most, and a map of a small part of the region."
+            f"{self.epochs} epochs of all layers at most, {FOLDS} folds for doubtful labels, and a map of a small part "
+            "of the region."
         )
 
 
@@ -134,7 +136,7 @@ def steps(folder: pathlib.Path, *, weights: str, seed: int) -> Iterator[tuple[st
     )
     yield (
         "Doubtful labels",
-        f"python -m refine noise --dataset {rough} --data_dir {data} {network} --out {models}/noise",
+        f"python -m refine noise --dataset {rough} --data_dir {data} {network} --folds {FOLDS} --out {models}/noise",
     )
     west, south, east, north = _box(folder / "world" / "frame")
     yield (

@@ -12,7 +12,7 @@ import pytest
 
 from builder import errors
 from refine.dataset import batches
-from refine.models import calibration, export, model
+from refine.models import calibration, devices, export, model
 
 SIDE_PX, CHIP_PX = 75, 99
 LABELS = ("forest", "water", "snow_ice")
@@ -40,6 +40,24 @@ def chips() -> np.ndarray:
 def _expected(folder: pathlib.Path, chips: np.ndarray) -> np.ndarray:
     resized = np.stack([batches.resized(chip, SIDE_PX) for chip in chips])
     return export.load_model(folder).logits(resized)
+
+
+def test_batches_have_one_size_where_they_are_compiled(
+    folder: pathlib.Path, chips: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, expected = export.load_model(folder), _expected(folder, chips)
+    seen: list[int] = []
+    predict = loaded.network.logits.predict
+
+    def spied(pixels: np.ndarray, **given: object) -> np.ndarray:
+        seen.append(len(pixels))
+        return np.asarray(predict(pixels, **given))
+
+    monkeypatch.setattr(loaded.network.logits, "predict", spied)
+    monkeypatch.setattr(devices, "compiles", lambda: True)
+    resized = np.stack([batches.resized(chip, SIDE_PX) for chip in chips])
+    np.testing.assert_allclose(loaded.logits(resized, 2), expected, atol=1e-5)
+    assert seen == [4]  # three chips in batches of two
 
 
 def test_a_model_comes_back_with_labels_temperature_and_dataset(folder: pathlib.Path) -> None:

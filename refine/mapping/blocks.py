@@ -23,6 +23,7 @@ from builder.maps import grid, rasters
 from refine.mapping import changes, engines, reclassify
 
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are in memory together; they share most of their imagery
+WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN  # chips; a run of few costs as much as one of many
 STATE_BAND = 1
 Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
 Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
@@ -162,13 +163,11 @@ def _classify(
     pictured = np.zeros(len(rows), bool)
     probabilities = np.zeros((len(rows), len(job.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    for members, results in _ahead(_chips(job, rows, columns, lon, lat)):
-        refused.update(str(r.reason) for r in results if isinstance(r, chip.Refusal))
-        taken = np.array([isinstance(r, chip.Chip) for r in results])
-        if taken.any():
-            pixels = np.stack([r.pixels for r in results if isinstance(r, chip.Chip)])
-            pictured[members[taken]] = True
-            probabilities[members[taken]] = job.engine.classify(pixels)[1]
+    for members, pixels, reasons in _gathered(_ahead(_chips(job, rows, columns, lon, lat))):
+        refused.update(reasons)
+        if len(members):
+            pictured[members] = True
+            probabilities[members] = job.engine.classify(pixels)[1]
     return pictured, probabilities[pictured], dict(refused)
 
 
@@ -182,6 +181,25 @@ def _chips(job: Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat
             for i in members
         ]
         yield members, [outcome.result for outcome in chip.acquire(wanted, job.imagery)]
+
+
+def _gathered(groups: Iterator[Group]) -> Iterator[tuple[np.ndarray, np.ndarray, list[str]]]:
+    """(numbers of pictured pixels, their chips, reasons of the others): groups together until they are worth a run."""
+    members: list[np.ndarray] = []
+    chips: list[np.ndarray] = []
+    reasons: list[str] = []
+
+    def gathered() -> tuple[np.ndarray, np.ndarray, list[str]]:
+        return np.concatenate([*members, np.zeros(0, np.int64)]), np.stack(chips) if chips else np.zeros(0), reasons
+
+    for asked, results in groups:
+        members.append(asked[[isinstance(r, chip.Chip) for r in results]])
+        chips += [r.pixels for r in results if isinstance(r, chip.Chip)]
+        reasons += [str(r.reason) for r in results if isinstance(r, chip.Refusal)]
+        if len(chips) >= WORTH_A_RUN:
+            yield gathered()
+            members, chips, reasons = [], [], []
+    yield gathered()
 
 
 def _ahead(groups: Iterator[Group]) -> Iterator[Group]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from builder import atomic, errors
 from refine.dataset import data
-from refine.models import calibration, model, stages
+from refine.models import calibration, devices, model, stages
 
 FORMAT = 1
 MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
@@ -59,9 +59,10 @@ class Loaded:
     def logits(self, pixels: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """float32[n, class] of pixels[n, y, x, rgb] in 0..255, already of the network's size.
 
-        The last batch is filled up: compilers such as XLA compile anew for each size of a batch, which takes minutes.
+        Where XLA compiles the last batch is filled up: each size of a batch would be compiled anew, for a minute.
         """
-        filled = np.concatenate([pixels, np.repeat(pixels[-1:], -len(pixels) % batch_size, axis=0)])
+        lacking = -len(pixels) % batch_size if devices.compiles() else 0
+        filled = np.concatenate([pixels, np.repeat(pixels[-1:], lacking, axis=0)])
         logits = self.network.logits.predict(filled, batch_size=batch_size, verbose=0)
         return np.asarray(logits, np.float32)[: len(pixels)]
 
