@@ -47,7 +47,7 @@ class Reduction:
 
 
 PRETRAINED_START = Reduction(size_px=96, epochs=3)
-RANDOM_START = Reduction(size_px=75, epochs=2)  # its statistics are settled before every training, which takes minutes
+RANDOM_START = Reduction(size_px=75, epochs=2)
 
 
 def run(folder: pathlib.Path, *, weights: str = "none", seed: int = 0) -> None:
