@@ -51,8 +51,8 @@ class Bench:
 
     def judged(self, name: str, given: examples.Examples, settings: strategies.Settings) -> compare.Entry:
         """The training `name`, done unless it is there, judged on the test split."""
-        compare.train_once(given, settings, self.out / name, features_root=self.features_root)
-        return compare.judge(name, self.out / name, self.dataset.split("test"), features_root=self.features_root)
+        loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
+        return compare.judge(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 
 def flipped(split: data.Split, seed: int) -> np.ndarray:

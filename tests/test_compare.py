@@ -129,7 +129,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: object, **__: object) -> None:
         raise AssertionError("was trained")
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(training, "trained", train)
 
 
 def test_a_training_that_broke_is_shown(compared: Compared) -> None:
@@ -154,7 +154,7 @@ def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: 
     root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
     test = data.open_dataset(str(root), data_dir=None).split("test")
     with pytest.raises(errors.InputError, match="the model knows the classes"):
-        compare.judge("x", compared.out / "logits-rough", test, features_root=tmp_path)
+        compare.judge("x", export.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
 def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:

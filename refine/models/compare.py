@@ -109,9 +109,8 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for (chosen, name), learnt in given.items():
-        folder = out / f"{chosen.strategy}-{name}"
-        train_once(learnt, chosen, folder, features_root=out / "features")
-        entries.append(judge(f"{chosen.strategy} / {name}", folder, test, features_root=out / "features"))
+        loaded = train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=out / "features")
+        entries.append(judge(f"{chosen.strategy} / {name}", loaded, test, features_root=out / "features"))
     comparison = Comparison(test, tuple(entries))
     write(comparison, out)
     return comparison
@@ -174,14 +173,15 @@ def check_apart(given: examples.Examples, test: data.Split) -> None:
 
 def train_once(
     given: examples.Examples, settings: strategies.Settings, folder: pathlib.Path, *, features_root: pathlib.Path
-) -> None:
-    """Trains unless `folder` already holds what this training would make.
+) -> export.Loaded:
+    """The model of `folder`, trained unless the folder already holds what this training would make.
 
     Raises:
       errors.InputError: if it holds something else.
     """
-    if not _is_trained(given, settings, folder):
-        training.train(given, settings, folder, features_root=features_root)
+    if _is_trained(given, settings, folder):
+        return export.load_model(folder)
+    return training.trained(given, settings, folder, features_root=features_root)
 
 
 def _is_trained(given: examples.Examples, settings: strategies.Settings, folder: pathlib.Path) -> bool:
@@ -198,13 +198,12 @@ def _is_trained(given: examples.Examples, settings: strategies.Settings, folder:
     return True
 
 
-def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: pathlib.Path) -> Entry:
-    """The model of `folder` on `test`.
+def judge(name: str, loaded: export.Loaded, test: data.Split, *, features_root: pathlib.Path) -> Entry:
+    """A trained model on `test`.
 
     Raises:
       errors.InputError: if the model does not fit the test's dataset.
     """
-    loaded = export.load_model(folder)
     loaded.check_fits(test.dataset)
     predicted = training.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
     confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels)
@@ -213,7 +212,7 @@ def judge(name: str, folder: pathlib.Path, test: data.Split, *, features_root: p
         name=name,
         strategy=str(loaded.record["settings"]["strategy"]),
         dataset=loaded.dataset,
-        folder=folder,
+        folder=loaded.folder,
         record=loaded.record,
         predicted=predicted,
         assessment=estimators.simple_random(confusion),

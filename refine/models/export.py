@@ -99,17 +99,20 @@ def write_model(
         _write_json(temporary / TRAINING, dict(record) | {"files": files})
 
 
-def load_model(folder: pathlib.Path) -> Loaded:
+def load_model(folder: pathlib.Path, *, known: model.Network | None = None) -> Loaded:
     """The model of a folder that `train` wrote.
+
+    Args:
+      known: the network that was written a moment ago; it is taken as it is, compiled as it is.
 
     Raises:
       errors.InputError: if a file is missing or is not the one that was written.
     """
     record = read_record(folder)
-    classifier = keras.models.load_model(folder / MODEL, compile=False)
+    network = known or model.network_of(keras.models.load_model(folder / MODEL, compile=False))
     return Loaded(
         folder=folder,
-        network=model.network_of(classifier),
+        network=network,
         labels=tuple(_read_json(folder / LABELS)),
         temperature=float(_read_json(folder / CALIBRATION)["temperature"]),
         digest=record["files"][MODEL],

@@ -19,15 +19,15 @@ from refine.models import calibration, devices, examples, export, features, mode
 HEAD_BATCH = 1024  # features at once where nothing is learnt
 
 
-def train(
+def trained(
     given: examples.Examples,
     settings: strategies.Settings,
     out: pathlib.Path,
     *,
     features_root: pathlib.Path | None = None,
     overwrite: bool = False,
-) -> pathlib.Path:
-    """Trains, calibrates and writes the model folder `out`; returns it.
+) -> export.Loaded:
+    """Trains, calibrates and writes the model folder `out`; returns the model.
 
     Unfinished work waits in `out`.unfinished and is taken up again by the same call. Features are kept under
     `features_root` (beside `out` unless given).
@@ -67,7 +67,19 @@ def train(
         fitted=calibration.fit(logits, given.validation.labels), overwrite=overwrite,
     )  # fmt: skip
     shutil.rmtree(work)
-    return out
+    return export.load_model(out, known=network if network is alone else None)
+
+
+def train(
+    given: examples.Examples,
+    settings: strategies.Settings,
+    out: pathlib.Path,
+    *,
+    features_root: pathlib.Path | None = None,
+    overwrite: bool = False,
+) -> pathlib.Path:
+    """As `trained`; returns the folder."""
+    return trained(given, settings, out, features_root=features_root, overwrite=overwrite).folder
 
 
 def is_broken(record: Mapping[str, Any]) -> bool:
