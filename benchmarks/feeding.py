@@ -131,7 +131,7 @@ def head_epochs(root: pathlib.Path, chips: list[bytes], batch_size: int) -> tupl
     settings = strategies.Settings(
         strategy="logits", weights=str(weights), epochs=12, patience=12, batch_size=batch_size
     )
-    folder = training.train(examples.examples_of(dataset, settings), settings, root / "model")
+    folder = training.train(examples.examples_of(dataset, settings), settings, root / "model").folder
     seconds = [row["seconds"] for row in stages.read_history(folder / export.HISTORY)]
     return seconds[0], statistics.median(seconds[1:])
 
@@ -143,8 +143,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="of the network (%(default)s)")
     parser.add_argument("--head-chips", type=int, default=128, help="that `logits` learns from (%(default)s)")
     args = parser.parse_args()
-    memory.keep_freed()
-    memory.collect_rarely()
+    memory.suit_networks()
     chips = [jpeg(i) for i in range(args.chips)]
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)

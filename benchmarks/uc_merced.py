@@ -168,8 +168,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192, help="input size of `first-layer`, pixels")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of `first-layer` after its warm-up")
     arguments = parser.parse_args()
-    memory.keep_freed()
-    memory.collect_rarely()
+    memory.suit_networks()
     dataset = data.open_dataset(str(arguments.images), data_dir=None)
     settings = strategies.Settings(
         strategy="logits", weights=str(arguments.weights), size_px=arguments.logits_size, validation_share=0.1

@@ -32,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     # TensorFlow tells of every accelerator that it does not find; its errors that matter are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    memory.keep_freed()
-    memory.collect_rarely()
+    memory.suit_networks()
     return command_line.run(_parser(), argv)
 
 

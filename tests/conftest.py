@@ -10,8 +10,7 @@ import pytest
 
 from refine.models import memory
 
-memory.keep_freed()
-memory.collect_rarely()  # as the commands do
+memory.suit_networks()  # as the commands do
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)

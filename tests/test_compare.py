@@ -88,7 +88,7 @@ def test_minutes_hold_the_features_whoever_computed_them(
     network = export.load_model(compared.comparison.entries[0].folder).network
     monkeypatch.delattr(features, "_compute")
     cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
-    folder = training.train(given, SETTINGS, tmp_path / "again", features_root=root)
+    folder = training.train(given, SETTINGS, tmp_path / "again", features_root=root).folder
     assert stages.read_history(folder / "history.csv")[0]["seconds"] >= cost > 0
 
 
@@ -129,7 +129,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: object, **__: object) -> None:
         raise AssertionError("was trained")
 
-    monkeypatch.setattr(training, "trained", train)
+    monkeypatch.setattr(training, "train", train)
 
 
 def test_a_training_that_broke_is_shown(compared: Compared) -> None:

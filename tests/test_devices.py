@@ -100,7 +100,7 @@ alone.base.set_weights([w * 1.5 for w in alone.base.get_weights()])  # no longer
 logits = training.logits_of(alone, validation, 5)
 expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()
 with devices.scope(2):
-    shared = training._shared(alone, validation, settings)
+    shared = starts.shared(alone, validation, settings)
     together = training.logits_of(shared, validation, 5)
     kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
 print(json.dumps({

@@ -25,7 +25,7 @@ for strategy, epochs in (("logits", 3), ("first-layer", 1)):
     settings = strategies.Settings(
         strategy=strategy, weights="none", size_px=75, batch_size=7, epochs=epochs, learning_rate=0.02
     )
-    folder = training.train(examples.examples_of(dataset, settings), settings, root / strategy)
+    folder = training.train(examples.examples_of(dataset, settings), settings, root / strategy).folder
     loaded = export.load_model(folder)
     logits = training.logits_of(loaded.network, dataset.split("test"))
     history = stages.read_history(folder / export.HISTORY)

@@ -63,7 +63,7 @@ def _settings(home: pathlib.Path, **changes: object) -> strategies.Settings:
 @pytest.fixture(scope="module")
 def trained(home: pathlib.Path, dataset: data.Dataset) -> pathlib.Path:
     settings = _settings(home)
-    return training.train(examples.examples_of(dataset, settings), settings, home / "model")
+    return training.train(examples.examples_of(dataset, settings), settings, home / "model").folder
 
 
 def test_the_head_learns_colours_from_features(trained: pathlib.Path, dataset: data.Dataset) -> None:
@@ -82,7 +82,7 @@ def test_epochs_of_the_head_do_not_run_the_base(
     monkeypatch.setattr(model.Network, "features", property(unwanted))
     settings = _settings(home, epochs=3, learning_rate=0.01)
     history = stages.read_history(
-        training.train(examples.examples_of(dataset, settings), settings, home / "kept") / export.HISTORY
+        training.train(examples.examples_of(dataset, settings), settings, home / "kept").folder / export.HISTORY
     )
     assert [(row["stage"], row["epoch"]) for row in history] == [("head", 1), ("head", 2), ("head", 3)]
 
@@ -125,7 +125,7 @@ def test_eight_views_keep_the_plain_ones_and_add_seven(
 def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, config: str) -> None:
     dataset = data.open_dataset(f"small_samples/{config}", data_dir=home / "data")
     settings = _settings(home, strategy="first-layer", warmup_epochs=3, epochs=2)
-    folder = training.train(examples.examples_of(dataset, settings), settings, home / f"first-layer-{config}")
+    folder = training.train(examples.examples_of(dataset, settings), settings, home / f"first-layer-{config}").folder
     history = stages.read_history(folder / export.HISTORY)
     assert [row["stage"] for row in history] == ["head"] * 3 + ["all layers"] * 2
     start = model.build(classes=7, size_px=SIDE_PX, dropout=0.0)
@@ -241,7 +241,7 @@ def test_half_precision_trains_and_loads(
     settings = _settings(
         home, strategy="first-layer", precision=precision, epochs=1, warmup_epochs=0, learning_rate=1e-3
     )
-    folder = training.train(examples.examples_of(dataset, settings), settings, home / precision)
+    folder = training.train(examples.examples_of(dataset, settings), settings, home / precision).folder
     scaled = keras.optimizers.LossScaleOptimizer if precision == strategies.HALF else model.LayeredAdam
     assert used == [scaled]
     logits = training.logits_of_model(

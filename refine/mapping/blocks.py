@@ -23,7 +23,7 @@ from builder.maps import grid, rasters
 from refine.mapping import changes, engines, reclassify
 
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are in memory together; they share most of their imagery
-WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN  # chips; a run of few costs as much as one of many
+WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN  # asked pixels; a run of few costs as much as one of many
 STATE_BAND = 1
 Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
 Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
@@ -163,11 +163,13 @@ def _classify(
     pictured = np.zeros(len(rows), bool)
     probabilities = np.zeros((len(rows), len(job.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    for members, pixels, reasons in _gathered(_ahead(_chips(job, rows, columns, lon, lat))):
-        refused.update(reasons)
-        if len(members):
-            pictured[members] = True
-            probabilities[members] = job.engine.classify(pixels)[1]
+    for members, results in _gathered(_ahead(_chips(job, rows, columns, lon, lat))):
+        refused.update(str(r.reason) for r in results if isinstance(r, chip.Refusal))
+        taken = np.array([isinstance(r, chip.Chip) for r in results])
+        if taken.any():
+            pixels = np.stack([r.pixels for r in results if isinstance(r, chip.Chip)])
+            pictured[members[taken]] = True
+            probabilities[members[taken]] = job.engine.classify(pixels)[1]
     return pictured, probabilities[pictured], dict(refused)
 
 
@@ -183,23 +185,18 @@ def _chips(job: Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat
         yield members, [outcome.result for outcome in chip.acquire(wanted, job.imagery)]
 
 
-def _gathered(groups: Iterator[Group]) -> Iterator[tuple[np.ndarray, np.ndarray, list[str]]]:
-    """(numbers of pictured pixels, their chips, reasons of the others): groups together until they are worth a run."""
+def _gathered(groups: Iterator[Group]) -> Iterator[Group]:
+    """The same pixels in fewer groups, each worth a run of the network."""
     members: list[np.ndarray] = []
-    chips: list[np.ndarray] = []
-    reasons: list[str] = []
-
-    def gathered() -> tuple[np.ndarray, np.ndarray, list[str]]:
-        return np.concatenate([*members, np.zeros(0, np.int64)]), np.stack(chips) if chips else np.zeros(0), reasons
-
-    for asked, results in groups:
-        members.append(asked[[isinstance(r, chip.Chip) for r in results]])
-        chips += [r.pixels for r in results if isinstance(r, chip.Chip)]
-        reasons += [str(r.reason) for r in results if isinstance(r, chip.Refusal)]
-        if len(chips) >= WORTH_A_RUN:
-            yield gathered()
-            members, chips, reasons = [], [], []
-    yield gathered()
+    results: list[chip.Chip | chip.Refusal] = []
+    for asked, came in groups:
+        members.append(asked)
+        results += came
+        if len(results) >= WORTH_A_RUN:
+            yield np.concatenate(members), results
+            members, results = [], []
+    if results:
+        yield np.concatenate(members), results
 
 
 def _ahead(groups: Iterator[Group]) -> Iterator[Group]:

@@ -181,7 +181,7 @@ def train_once(
     """
     if _is_trained(given, settings, folder):
         return export.load_model(folder)
-    return training.trained(given, settings, folder, features_root=features_root)
+    return training.train(given, settings, folder, features_root=features_root)
 
 
 def _is_trained(given: examples.Examples, settings: strategies.Settings, folder: pathlib.Path) -> bool:

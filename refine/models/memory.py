@@ -12,6 +12,12 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
+def suit_networks() -> None:
+    """Both of what follows: for commands and benchmarks, which own their process."""
+    keep_freed()
+    collect_rarely()
+
+
 def keep_freed() -> None:
     """Lets this process keep large blocks that it frees, where the C library is glibc; elsewhere nothing changes.
 

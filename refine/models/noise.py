@@ -96,8 +96,10 @@ def find(
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
+    devices.chosen(settings.devices)  # too few are told of before the start is computed
+    alone = starts.started(split, settings, root=features_root)
     with devices.scope(settings.devices):
-        network = starts.started(split, settings, root=features_root)
+        network = starts.shared(alone, split, settings)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
         shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
     return judge(split, shares, blocks, seed=settings.seed)

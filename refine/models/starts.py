@@ -12,7 +12,7 @@ import numpy as np
 
 from builder import atomic
 from refine.dataset import batches, data
-from refine.models import model, strategies
+from refine.models import devices, model, strategies
 
 FORMAT = 1
 STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
@@ -37,6 +37,15 @@ def started(train: data.Split, settings: strategies.Settings, *, root: pathlib.P
             with np.load(kept) as values:
                 for variable, name in zip(model.statistics(network.base), values.files, strict=True):
                     variable.assign(values[name])
+    return network
+
+
+def shared(alone: model.Network, train: data.Split, settings: strategies.Settings) -> model.Network:
+    """`alone` on each device of the present scope: the start, and the kept features, are those of one device."""
+    if devices.sharing() == 1:
+        return alone
+    network = built(train, settings)
+    network.classifier.set_weights(alone.classifier.get_weights())
     return network
 
 

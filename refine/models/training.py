@@ -19,7 +19,7 @@ from refine.models import calibration, devices, examples, export, features, mode
 HEAD_BATCH = 1024  # features at once where nothing is learnt
 
 
-def trained(
+def train(
     given: examples.Examples,
     settings: strategies.Settings,
     out: pathlib.Path,
@@ -46,7 +46,7 @@ def trained(
     with stages.memory_errors(settings.batch_size):
         alone = starts.started(given.train, settings, root=root)
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
-        network = alone if devices.sharing() == 1 else _shared(alone, given.train, settings)
+        network = starts.shared(alone, given.train, settings)
         outcomes = _learn(network, given, settings, work=work, root=root)
         kept_under = root if settings.strategy == strategies.LOGITS else None
         logits = logits_of(network, given.validation, settings.batch_size, kept_under=kept_under)
@@ -68,18 +68,6 @@ def trained(
     )  # fmt: skip
     shutil.rmtree(work)
     return export.load_model(out, known=network if network is alone else None)
-
-
-def train(
-    given: examples.Examples,
-    settings: strategies.Settings,
-    out: pathlib.Path,
-    *,
-    features_root: pathlib.Path | None = None,
-    overwrite: bool = False,
-) -> pathlib.Path:
-    """As `trained`; returns the folder."""
-    return trained(given, settings, out, features_root=features_root, overwrite=overwrite).folder
 
 
 def is_broken(record: Mapping[str, Any]) -> bool:
@@ -116,13 +104,6 @@ def logits_of_model(loaded: export.Loaded, split: data.Split, *, features_root: 
     kept_under = features_root if settings["strategy"] == strategies.LOGITS else None
     with stages.memory_errors(batch_size):
         return logits_of(loaded.network, split, batch_size, kept_under=kept_under)
-
-
-def _shared(alone: model.Network, train: data.Split, settings: strategies.Settings) -> model.Network:
-    """`alone` on each device of the present scope: the start, and the kept features, are those of one device."""
-    network = starts.built(train, settings)
-    network.classifier.set_weights(alone.classifier.get_weights())
-    return network
 
 
 def fitted_head(
