@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import math
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,8 +19,10 @@ from builder import errors
 
 BASE, DROPOUT, LOGITS, PROBABILITIES = "inception_v3", "dropout", "logits", "probabilities"
 FEATURES = 2048
-# InceptionV3 comes with 0.99: fine for epochs of thousands of steps, far too slow for a short training from scratch.
-FRESH_MOMENTUM = 0.9
+# What BatchNormalization keeps of its moving statistics at each step. InceptionV3 comes with 0.99: fine for epochs of
+# thousands of steps; in a short training the statistics of weights long gone would be judged with those of today.
+LOWEST_MOMENTUM, HIGHEST_MOMENTUM = 0.5, 0.9
+FORGETTING = 6.0  # of the statistics before an epoch, exp(-FORGETTING) is left after it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,8 +146,10 @@ def _check_architecture(path: pathlib.Path, base: keras.Model) -> None:
         )
 
 
-def learn(network: Network, *, base: bool, batch_norm: str) -> None:
+def learn(network: Network, *, base: bool, batch_norm: str, steps: int) -> None:
     """Sets what `fit` may change: the head always, the base if `base`, and its BatchNormalization if `train`.
+
+    Statistics that move are those of the last epoch, of `steps` batches, or of the last batches of a longer one.
 
     Only `layer.trainable = False` keeps a BatchNormalization from updating its statistics: Keras 3 overrides
     `base(x, training=False)` inside `fit` (keras-team/keras#20285).
@@ -153,7 +158,12 @@ def learn(network: Network, *, base: bool, batch_norm: str) -> None:
     for layer in batch_norms(network.base):
         layer.trainable = base and batch_norm == "train"
         if batch_norm == "train":
-            layer.momentum = FRESH_MOMENTUM
+            layer.momentum = momentum(steps)
+
+
+def momentum(steps: int) -> float:
+    """The share of its moving statistics that BatchNormalization keeps at each of an epoch's `steps`."""
+    return min(HIGHEST_MOMENTUM, max(LOWEST_MOMENTUM, math.exp(-FORGETTING / steps)))
 
 
 def batch_norms(base: keras.Model) -> list[Any]:
@@ -171,7 +181,7 @@ def settle_statistics(network: Network, batches: Any, *, steps: int) -> None:
 
     For a random base that stays as it is: with the statistics it is born with, its features tell nothing apart.
     """
-    learn(network, base=True, batch_norm="train")
+    learn(network, base=True, batch_norm="train", steps=steps)
     pixels = ((batch[0],) for batch in itertools.islice(batches, steps))
     _Settling(network).predict(pixels, steps=steps, verbose=0)
 

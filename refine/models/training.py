@@ -184,8 +184,8 @@ def _learn_all(
     network: model.Network, given: examples.Examples, settings: strategies.Settings, *, work: pathlib.Path
 ) -> stages.Outcome:
     """Every layer on pixels, the base at its share of the rate."""
-    model.learn(network, base=True, batch_norm=settings.batch_norm_mode)
     feed = _pixel_feed(given.train, given.weights, settings)
+    model.learn(network, base=True, batch_norm=settings.batch_norm_mode, steps=feed.num_batches)
     share = 1.0 if settings.weights == strategies.NO_WEIGHTS else settings.base_share
     epochs = settings.most_epochs
     _compile(
