@@ -103,7 +103,7 @@ def measured(feed: Callable[[], Iterable[Any]], least: int) -> tuple[float, floa
 def step_rates(batch_size: int, steps: int) -> dict[str, tuple[float, float]]:
     """The same for the network on pixels that are ready: features, and a step that trains every layer."""
     network = model.build(classes=2, size_px=SIDE_PX, dropout=0.2)
-    model.learn(network, base=True, batch_norm="frozen", steps=steps)
+    model.learn(network, base=True, batch_norm="frozen")
     network.logits.compile(model.LayeredAdam(1e-4), losses.Loss(), jit_compile=devices.compiles())
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     labels = np.arange(batch_size) % 2

@@ -68,7 +68,7 @@ def test_the_same_seed_is_the_same_start(network: model.Network) -> None:
 
 @pytest.mark.slow
 def test_frozen_statistics_stay_and_every_other_layer_learns(restored: model.Network) -> None:
-    model.learn(restored, base=True, batch_norm="frozen", steps=3)
+    model.learn(restored, base=True, batch_norm="frozen")
     means = _moving_means(restored)
     first = next(layer for layer in restored.base.layers if isinstance(layer, keras.layers.Conv2D))
     kernel = first.get_weights()[0]
@@ -80,7 +80,7 @@ def test_frozen_statistics_stay_and_every_other_layer_learns(restored: model.Net
 
 @pytest.mark.slow
 def test_trained_statistics_move(restored: model.Network) -> None:
-    model.learn(restored, base=True, batch_norm="train", steps=3)
+    model.learn(restored, base=True, batch_norm="train")
     means = _moving_means(restored)
     _fit(restored)
     moved = [not np.array_equal(a, b) for a, b in zip(means, _moving_means(restored), strict=True)]
@@ -88,16 +88,16 @@ def test_trained_statistics_move(restored: model.Network) -> None:
 
 
 def test_a_base_that_does_not_learn_keeps_every_weight(restored: model.Network) -> None:
-    model.learn(restored, base=False, batch_norm="frozen", steps=3)
+    model.learn(restored, base=False, batch_norm="frozen")
     before = model.digest(restored.base)
     _fit(restored)
     assert model.digest(restored.base) == before
 
 
 def test_statistics_are_those_of_the_last_epoch() -> None:
-    """Of what was before an epoch e^-6 = 0.2 % is left; never fewer than two batches, never more than ten, count."""
-    assert model.momentum(19) ** 19 == pytest.approx(math.exp(-6))
-    assert (model.momentum(1), model.momentum(5000)) == (0.5, 0.9)
+    """Of what was before an epoch e^-6 = 0.2 % is left; at least about two batches count, at most about ten."""
+    assert model.momentum_of(19) ** 19 == pytest.approx(math.exp(-6))
+    assert (model.momentum_of(1), model.momentum_of(5000)) == (0.5, 0.9)
 
 
 def test_settling_makes_the_features_of_a_random_base_tell_pictures_apart(restored: model.Network) -> None:

@@ -21,7 +21,7 @@ BASE, DROPOUT, LOGITS, PROBABILITIES = "inception_v3", "dropout", "logits", "pro
 FEATURES = 2048
 # What BatchNormalization keeps of its moving statistics at each step. InceptionV3 comes with 0.99: fine for epochs of
 # thousands of steps; in a short training the statistics of weights long gone would be judged with those of today.
-LOWEST_MOMENTUM, HIGHEST_MOMENTUM = 0.5, 0.9
+FASTEST, SLOWEST = 0.5, 0.9
 FORGETTING = 6.0  # of the statistics before an epoch, exp(-FORGETTING) is left after it
 
 
@@ -146,10 +146,8 @@ def _check_architecture(path: pathlib.Path, base: keras.Model) -> None:
         )
 
 
-def learn(network: Network, *, base: bool, batch_norm: str, steps: int) -> None:
+def learn(network: Network, *, base: bool, batch_norm: str, momentum: float = SLOWEST) -> None:
     """Sets what `fit` may change: the head always, the base if `base`, and its BatchNormalization if `train`.
-
-    Statistics that move are those of the last epoch, of `steps` batches, or of the last batches of a longer one.
 
     Only `layer.trainable = False` keeps a BatchNormalization from updating its statistics: Keras 3 overrides
     `base(x, training=False)` inside `fit` (keras-team/keras#20285).
@@ -158,12 +156,13 @@ def learn(network: Network, *, base: bool, batch_norm: str, steps: int) -> None:
     for layer in batch_norms(network.base):
         layer.trainable = base and batch_norm == "train"
         if batch_norm == "train":
-            layer.momentum = momentum(steps)
+            layer.momentum = momentum
 
 
-def momentum(steps: int) -> float:
-    """The share of its moving statistics that BatchNormalization keeps at each of an epoch's `steps`."""
-    return min(HIGHEST_MOMENTUM, max(LOWEST_MOMENTUM, math.exp(-FORGETTING / steps)))
+def momentum_of(steps: int) -> float:
+    """The momentum with which moving statistics are those of the last epoch, of `steps` batches, or of the last batches
+    of a longer one."""
+    return min(SLOWEST, max(FASTEST, math.exp(-FORGETTING / steps)))
 
 
 def batch_norms(base: keras.Model) -> list[Any]:
@@ -181,7 +180,7 @@ def settle_statistics(network: Network, batches: Any, *, steps: int) -> None:
 
     For a random base that stays as it is: with the statistics it is born with, its features tell nothing apart.
     """
-    learn(network, base=True, batch_norm="train", steps=steps)
+    learn(network, base=True, batch_norm="train")
     pixels = ((batch[0],) for batch in itertools.islice(batches, steps))
     _Settling(network).predict(pixels, steps=steps, verbose=0)
 

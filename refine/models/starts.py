@@ -33,7 +33,7 @@ def started(train: data.Split, settings: strategies.Settings, *, root: pathlib.P
             with atomic.file(kept) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, *(np.asarray(v) for v in model.statistics(network.base)))
         else:
-            model.learn(network, base=True, batch_norm=strategies.TRAIN, steps=STATISTICS_STEPS)  # as settled
+            model.learn(network, base=True, batch_norm=strategies.TRAIN)  # as settling leaves it
             with np.load(kept) as values:
                 for variable, name in zip(model.statistics(network.base), values.files, strict=True):
                     variable.assign(values[name])

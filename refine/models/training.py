@@ -185,7 +185,8 @@ def _learn_all(
 ) -> stages.Outcome:
     """Every layer on pixels, the base at its share of the rate."""
     feed = _pixel_feed(given.train, given.weights, settings)
-    model.learn(network, base=True, batch_norm=settings.batch_norm_mode, steps=feed.num_batches)
+    momentum = model.momentum_of(feed.num_batches)
+    model.learn(network, base=True, batch_norm=settings.batch_norm_mode, momentum=momentum)
     share = 1.0 if settings.weights == strategies.NO_WEIGHTS else settings.base_share
     epochs = settings.most_epochs
     _compile(
