@@ -139,6 +139,18 @@ def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, con
             assert changed != ("batch_normalization" in name), name
 
 
+@pytest.mark.slow
+def test_a_short_training_from_random_weights_keeps_statistics_of_its_last_epoch(
+    home: pathlib.Path, dataset: data.Dataset
+) -> None:
+    settings = _settings(home, strategy="first-layer", weights="none", epochs=1)
+    loaded = training.train(examples.examples_of(dataset, settings), settings, home / "from-random")
+    steps = -(-len(dataset.split("train")) // settings.batch_size)
+    wanted = model.momentum_of(steps)
+    assert wanted < 0.9
+    assert {layer.momentum for layer in model.batch_norms(loaded.network.base)} == {wanted}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
