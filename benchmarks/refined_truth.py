@@ -17,7 +17,6 @@ import dataclasses
 import json
 import pathlib
 import shlex
-import shutil
 import subprocess
 import sys
 from typing import Any
@@ -70,14 +69,14 @@ def main() -> None:
             if args.indistinguishable:
                 results[weights][-1] |= between(pixels, *args.indistinguishable)
             print(json.dumps(results[weights][-1]), flush=True)
-        shutil.rmtree(args.folder / f"seed-{seed}" / "world" / "imagery", ignore_errors=True)
     for weights, rows in results.items():
         print(f"\nStart of the network: {pathlib.Path(weights).name}\n\n{table(rows)}")
 
 
 def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namespace) -> Pixels:
     """The judged pixels of one world; what was finished before is not repeated."""
-    world, own = folder / "world", folder / pathlib.Path(weights).stem
+    world = folder / "world"
+    own = folder / f"{pathlib.Path(weights).stem}-{args.size}px-{args.views}-{args.engine}"
     out = own / "refined.tif"
     tile = world / "products" / "globeland30" / "n49_30_2010lc030.tif"
     if not out.exists():

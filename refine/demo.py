@@ -41,8 +41,8 @@ class Reduction:
         return (
             "World, labels and accuracies on this page are synthetic: they show that the road works, not how well it "
             f"would do on real land. Reduced to run on two cores: pictures of {self.size_px} pixels instead of 299, "
-            f"{self.epochs} epochs of all layers at most, {FOLDS} folds for doubtful labels, and a map of a small part "
-            "of the region."
+            f"{self.epochs} epochs of all layers at most, trainings that end after {PATIENCE} epochs without progress, "
+            f"{FOLDS} folds for doubtful labels, and a map of a small part of the region."
         )
 
 

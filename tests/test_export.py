@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from builder import errors
-from refine.dataset import batches
+from refine.dataset import batches, readers
 from refine.models import calibration, devices, export, model
 
 SIDE_PX, CHIP_PX = 75, 99
@@ -66,7 +66,7 @@ def test_a_model_comes_back_with_labels_temperature_and_dataset(folder: pathlib.
     assert loaded.temperature == 2.0
     assert loaded.size_px == SIDE_PX
     assert loaded.dataset == "small_samples/rough:1.0.0"
-    assert loaded.digest == export.sha256(folder / export.MODEL)
+    assert loaded.digest == readers.sha256(folder / export.MODEL)
     logits = np.array([[2.0, 0.0, -2.0]])
     np.testing.assert_allclose(loaded.probabilities(logits), calibration.probabilities(logits / 2, 1.0))
 
@@ -146,7 +146,7 @@ def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path
     np.testing.assert_allclose(shares, calibration.probabilities(logits, 2.0), atol=1e-5)
     properties = session.get_modelmeta().custom_metadata_map
     assert json.loads(properties["labels"]) == list(LABELS)
-    assert properties["model_sha256"] == export.sha256(folder / export.MODEL)
+    assert properties["model_sha256"] == readers.sha256(folder / export.MODEL)
     made = path.stat().st_mtime_ns
     assert export.export_onnx(folder, chip_px=CHIP_PX).stat().st_mtime_ns == made
 

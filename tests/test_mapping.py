@@ -72,6 +72,7 @@ def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathl
     assert ((sure < 101) == classified).all()
 
 
+@pytest.mark.slow
 def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path) -> None:
     mapping.refine_map(map_world.request(world, tmp_path / "r.tif", engine="onnxruntime"))
     np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
@@ -121,6 +122,7 @@ def test_an_output_that_is_no_geotiff_is_refused(world: pathlib.Path, tmp_path: 
         mapping.refine_map(map_world.request(world, tmp_path / name))
 
 
+@pytest.mark.slow
 def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
     world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_base_without_a_crs_is_refused_with_its_cure(world: pathlib.Path, tmp_
         mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
 
 
+@pytest.mark.slow
 def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
     frame = tmp_path / "frame"
     shutil.copytree(world / "frame", frame)
@@ -234,6 +237,7 @@ def test_a_base_that_does_not_meet_the_frame_is_refused(world: pathlib.Path, tmp
     assert [p.name for p in tmp_path.iterdir()] == [far.name]
 
 
+@pytest.mark.slow
 def test_a_killed_map_goes_on_and_ends_equal(
     world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

@@ -45,6 +45,7 @@ def _fit(network: model.Network) -> None:
     network.logits.fit(_pixels(), np.array([0, 1, 2, 0]), batch_size=4, epochs=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_the_three_views_are_one_set_of_layers(network: model.Network) -> None:
     pixels = _pixels(2)
     logits = network.logits.predict(pixels, verbose=0)
@@ -87,6 +88,7 @@ def test_trained_statistics_move(restored: model.Network) -> None:
     assert all(moved) and len(moved) == 94
 
 
+@pytest.mark.slow
 def test_a_base_that_does_not_learn_keeps_every_weight(restored: model.Network) -> None:
     model.learn(restored, base=False, batch_norm="frozen")
     before = model.digest(restored.base)
@@ -120,6 +122,25 @@ def test_the_base_learns_at_its_share_of_the_rate() -> None:
     optimizer.apply(gradients, trained.trainable_variables)
     steps = [float(np.abs(a - b).mean()) for a, b in zip(before, trained.get_weights(), strict=True)]
     np.testing.assert_allclose(steps, [0.001, 0.001, 0.01, 0.01], rtol=1e-3)
+
+
+def test_at_the_full_rate_it_is_adam_with_decoupled_decay_and_a_slow_base_does_not_decay() -> None:
+    """Loshchilov & Hutter 2019, as Keras's AdamW does it."""
+    schedule = keras.optimizers.schedules.CosineDecay(0.05, decay_steps=6)
+    usual = keras.optimizers.AdamW(schedule, weight_decay=0.3, global_clipnorm=1.0)
+    ours = model.LayeredAdam(schedule, weight_decay=0.3, global_clipnorm=1.0)
+    slow = model.LayeredAdam(schedule, weight_decay=0.3, global_clipnorm=1.0, base_share=0.5)
+    undecayed = model.LayeredAdam(schedule, weight_decay=0.0, global_clipnorm=1.0, base_share=0.5)
+    after = {}
+    for name, optimizer in (("usual", usual), ("ours", ours), ("slow", slow), ("undecayed", undecayed)):
+        weights = [keras.Variable([[2.0, -3.0]], name=n) for n in ("kernel", "bias")]
+        optimizer.build(weights)
+        for step in range(5):
+            optimizer.apply([keras.ops.ones((1, 2)) * (step + 1), keras.ops.ones((1, 2))], weights)
+        after[name] = np.array([keras.ops.convert_to_numpy(w) for w in weights])
+    np.testing.assert_allclose(after["ours"], after["usual"], rtol=1e-6)
+    np.testing.assert_allclose(after["slow"], after["undecayed"], rtol=1e-6)
+    assert np.abs(after["ours"] - after["undecayed"]).max() > 0.1
 
 
 def test_weights_of_a_file_are_taken_whole(network: model.Network, tmp_path: pathlib.Path) -> None:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -140,7 +139,7 @@ def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, con
 
 
 @pytest.mark.slow
-def test_a_short_training_from_random_weights_keeps_statistics_of_its_last_epoch(
+def test_a_short_training_from_random_weights_forgets_statistics_within_an_epoch(
     home: pathlib.Path, dataset: data.Dataset
 ) -> None:
     settings = _settings(home, strategy="first-layer", weights="none", epochs=1)
@@ -260,37 +259,6 @@ def test_half_precision_trains_and_loads(
         export.load_model(folder), dataset.split("validation"), features_root=home / "features"
     )
     assert logits.shape == (14, 7) and np.isfinite(logits).all()
-
-
-def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
-    home: pathlib.Path, dataset: data.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    monkeypatch.setattr(model, "settle_statistics", lambda network, feed, steps: seen.extend(range_of(feed, steps)))
-
-    def range_of(feed: Iterator[tuple[np.ndarray, ...]], steps: int) -> list[int]:
-        return [len(labels) for _, (_, labels, _) in zip(range(steps), feed, strict=False)]
-
-    starts.started(dataset.split("train"), _settings(home, weights="none"), root=home / "settling")
-    assert seen == [7] * starts.STATISTICS_STEPS
-
-
-def test_a_random_start_is_settled_once_for_all_trainings_on_the_same_pictures(
-    home: pathlib.Path, dataset: data.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings, train = _settings(home, weights="none"), dataset.split("train")
-    settled = starts.started(train, settings, root=home / "once")
-
-    def unwanted(*_: object, **__: object) -> None:
-        raise AssertionError("settled again")
-
-    monkeypatch.setattr(model, "settle_statistics", unwanted)
-    again = starts.started(train, settings, root=home / "once")
-    assert model.digest(again.classifier) == model.digest(settled.classifier)
-    assert model.batch_norms(again.base)[0].momentum == model.batch_norms(settled.base)[0].momentum
-    for other in (train.where(np.arange(len(train)) < 9), dataset.split("validation")):
-        with pytest.raises(AssertionError, match="settled again"):
-            starts.started(other, settings, root=home / "once")
 
 
 def test_too_few_devices_are_told_before_the_start_is_computed(

@@ -44,14 +44,19 @@ def groups_of(split: data.Split, share: float) -> np.ndarray:
     there are too few); without places, or where all lie together, a chip and those that were cut again from it."""
     if not set(PLACE) <= set(split.columns):
         return data.identities(split)
-    lon, lat = (split.columns[name].astype(np.int64) for name in PLACE)
     for side_deg in BLOCKS_DEG:
-        side_e7 = round(side_deg * 1e7)
-        blocks = np.char.add(np.char.add((lat // side_e7).astype(str), "/"), (lon // side_e7).astype(str))
+        blocks = squares(split, side_deg)
         held = len(np.unique(blocks)) * share
         if held >= BLOCKS_HELD:
             break
     return blocks if held >= 1 else data.identities(split)
+
+
+def squares(split: data.Split, side_deg: float) -> np.ndarray:
+    """str[n]: the square of `side_deg` degrees, row/column, in which each example lies."""
+    side_e7 = round(side_deg * 1e7)
+    column, row = ((split.columns[name].astype(np.int64) // side_e7).astype(str) for name in PLACE)
+    return np.char.add(np.char.add(row, "/"), column)
 
 
 def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import dataclasses
 import json
 import pathlib
@@ -20,10 +19,12 @@ from builder import atomic, progress
 from builder.chips import chip, footprint, settings
 from builder.legend import crosswalk
 from builder.maps import grid, rasters
-from refine.mapping import changes, engines, reclassify
+from refine.mapping import ahead, changes, engines, reclassify
 
-GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are in memory together; they share most of their imagery
-WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN  # asked pixels; a run of few costs as much as one of many
+GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together; they share most of their imagery
+# So many asked pixels are classified together, or up to a group more: a run of few costs as much as one of many.
+# Another group is fetched meanwhile.
+WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN
 STATE_BAND = 1
 Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
 Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
@@ -89,10 +90,11 @@ def make_all(job: Job) -> MapSummary:
     """Makes every block that is not there yet; returns the sum over all."""
     windows = list(job.windows())
     total = MapSummary()
-    with progress.Progress(f"refined {job.base.path.stem}", len(windows), unit="blocks") as bar:
+    title = f"refined {job.base.path.stem}"
+    with progress.Progress(title, len(windows), unit="blocks") as bar, ahead.Fetcher() as fetcher:
         for window in windows:
             if not job.file(window).is_file():
-                _make(job, window)
+                _make(job, window, fetcher)
             total += read(job, window)[1]
             bar.advance()
     return total
@@ -109,14 +111,14 @@ def read(job: Job, window: Window) -> tuple[reclassify.Refined, MapSummary]:
     return refined, MapSummary(pixels, refused, changes.Changes.of_rows(rows.tolist()))
 
 
-def _make(job: Job, window: Window) -> None:
+def _make(job: Job, window: Window, fetcher: ahead.Fetcher) -> None:
     base = rasters.read(job.base, *window)
     lon, lat = _centres(job, window)
     state = _states(job.layers, lon, lat)
     inside = shapely.contains_xy(job.area, lon, lat)
     provenance = reclassify.keep_all(base, state, inside, job.table, source=str(job.base.path))
     asked = reclassify.wanted(provenance, include_undetermined=job.include_undetermined)
-    pictured, probabilities, refused = _classify(job, asked, lon, lat)
+    pictured, probabilities, refused = _classify(job, asked, lon, lat, fetcher)
     refined = reclassify.decide(base, provenance, asked, pictured, probabilities, job.table, job.rule)
     moved = changes.of_block(base, refined.codes, _pixel_hectares(job, window))
     with atomic.file(job.file(window)) as temporary, temporary.open("wb") as stream:
@@ -156,14 +158,14 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
 
 
 def _classify(
-    job: Job, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray
+    job: Job, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray, fetcher: ahead.Fetcher
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """(pictured bool[n], probabilities float64[m, class], refusals by reason) of the n asked pixels, row by row."""
     rows, columns = np.nonzero(asked)
     pictured = np.zeros(len(rows), bool)
     probabilities = np.zeros((len(rows), len(job.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    for members, results in _gathered(_ahead(_chips(job, rows, columns, lon, lat))):
+    for members, results in _gathered(fetcher.ahead(_chips(job, rows, columns, lon, lat))):
         refused.update(str(r.reason) for r in results if isinstance(r, chip.Refusal))
         taken = np.array([isinstance(r, chip.Chip) for r in results])
         if taken.any():
@@ -197,15 +199,6 @@ def _gathered(groups: Iterator[Group]) -> Iterator[Group]:
             members, results = [], []
     if results:
         yield np.concatenate(members), results
-
-
-def _ahead(groups: Iterator[Group]) -> Iterator[Group]:
-    """The same groups; a thread takes the chips of the next one while one is classified."""
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, groups, None)
-        while (group := coming.result()) is not None:
-            coming = thread.submit(next, groups, None)
-            yield group
 
 
 def _pixel_hectares(job: Job, window: Window) -> float:

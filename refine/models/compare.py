@@ -109,8 +109,15 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for (chosen, name), learnt in given.items():
-        loaded = train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=out / "features")
-        entries.append(judge(f"{chosen.strategy} / {name}", loaded, test, features_root=out / "features"))
+        # In one expression: a network that was judged is let go before the next one learns.
+        entries.append(
+            judge(
+                f"{chosen.strategy} / {name}",
+                train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=out / "features"),
+                test,
+                features_root=out / "features",
+            )
+        )
     comparison = Comparison(test, tuple(entries))
     write(comparison, out)
     return comparison

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from builder import atomic, errors
-from refine.dataset import data
+from refine.dataset import data, readers
 from refine.models import calibration, devices, model, stages
 
 FORMAT = 1
@@ -95,7 +95,7 @@ def write_model(
         stages.write_history(temporary / HISTORY, history)
         _write_json(temporary / LABELS, list(labels))
         _write_json(temporary / CALIBRATION, fitted.as_json())
-        files = {name: sha256(temporary / name) for name in (MODEL, HISTORY, LABELS, CALIBRATION)}
+        files = {name: readers.sha256(temporary / name) for name in (MODEL, HISTORY, LABELS, CALIBRATION)}
         _write_json(temporary / TRAINING, dict(record) | {"files": files})
 
 
@@ -135,7 +135,7 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
         )
     record = _checked_record(folder)
     for name, digest in record["files"].items():
-        if not (folder / name).is_file() or sha256(folder / name) != digest:
+        if not (folder / name).is_file() or readers.sha256(folder / name) != digest:
             state = "differs from what was written" if (folder / name).is_file() else "is missing"
             raise errors.InputError(f"{folder}: {name} {state}. Copy the whole folder again, or train again.")
     return record
@@ -309,12 +309,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def sha256(path: pathlib.Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_of_arrays(*arrays: np.ndarray | None) -> str:

@@ -19,12 +19,11 @@ import numpy as np
 
 from builder import atomic, errors, hashing, progress
 from refine.accuracy import intervals
-from refine.dataset import batches, data
-from refine.models import calibration, devices, features, starts, strategies, training
+from refine.dataset import batches, data, holding
+from refine.models import calibration, devices, features, stages, starts, strategies, training
 
 FOLDS = 5
 EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twice
-BLOCKS_DEG = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 BLOCKS_PER_FOLD = 10
 FEWEST_FOLDS = 2
 SMALLEST_BLOCK_DEG, LARGEST_BLOCK_DEG = 0.0001, 90.0  # the first is about 11 m
@@ -92,13 +91,14 @@ def find(
       block_deg: side of the spatial blocks; None takes the largest that gives ten blocks for each fold.
 
     Raises:
-      errors.InputError: if there are fewer blocks than folds, or a setting is wrong.
+      errors.InputError: if there are fewer blocks than folds, a setting is wrong, or memory does not suffice.
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
     devices.chosen(settings.devices)  # too few are told of before the start is computed
-    alone = starts.started(split, settings, root=features_root)
-    with devices.scope(settings.devices):
+    with stages.memory_errors(settings.batch_size):
+        alone = starts.started(split, settings, root=features_root)
+    with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
         network = starts.shared(alone, split, settings)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
         shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
@@ -120,7 +120,7 @@ def judge(split: data.Split, shares: np.ndarray, blocks: np.ndarray, *, seed: in
 
 def place_columns(dataset: data.Dataset) -> tuple[str, ...]:
     """The features that say where an example lies, if the dataset has them."""
-    return ("lon_e7", "lat_e7") if {"lon_e7", "lat_e7"} <= set(dataset.scalars) else ()
+    return holding.PLACE if set(holding.PLACE) <= set(dataset.scalars) else ()
 
 
 def blocks_of(split: data.Split, *, folds: int, block_deg: float | None = None) -> np.ndarray:
@@ -146,7 +146,7 @@ def blocks_of(split: data.Split, *, folds: int, block_deg: float | None = None) 
             )
         return split.keys
     side = block_deg or _widest_side(split, folds * BLOCKS_PER_FOLD)
-    blocks = _squares(split, side)
+    blocks = holding.squares(split, side)
     if (count := len(np.unique(blocks))) < folds:
         raise errors.InputError(
             f"{count} blocks of {side} degrees hold the examples; {folds} folds need at least as many. Give fewer "
@@ -159,24 +159,18 @@ def blocks_for_bootstrap(split: data.Split) -> np.ndarray | None:
     """str[n] as `blocks_of` makes them for the usual folds; None where examples have no places or share one block."""
     if not _has_places(split):
         return None
-    blocks = _squares(split, _widest_side(split, FOLDS * BLOCKS_PER_FOLD))
+    blocks = holding.squares(split, _widest_side(split, FOLDS * BLOCKS_PER_FOLD))
     return blocks if len(np.unique(blocks)) > 1 else None
 
 
 def _has_places(split: data.Split) -> bool:
-    return {"lon_e7", "lat_e7"} <= set(split.columns)
+    return set(holding.PLACE) <= set(split.columns)
 
 
 def _widest_side(split: data.Split, wanted: int) -> float:
     """The largest of the usual sides that gives `wanted` blocks, else the smallest."""
-    sides = (side for side in BLOCKS_DEG if len(np.unique(_squares(split, side))) >= wanted)
-    return next(sides, BLOCKS_DEG[-1])
-
-
-def _squares(split: data.Split, side_deg: float) -> np.ndarray:
-    side_e7 = round(side_deg * 1e7)
-    row, column = ((split.columns[c].astype(np.int64) // side_e7).astype(str) for c in ("lat_e7", "lon_e7"))
-    return np.char.add(np.char.add(row, "/"), column)
+    sides = (side for side in holding.BLOCKS_DEG if len(np.unique(holding.squares(split, side))) >= wanted)
+    return next(sides, holding.BLOCKS_DEG[-1])
 
 
 def folds_of(blocks: np.ndarray, labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
@@ -206,7 +200,7 @@ def out_of_fold(
         for name in names:
             seen = fold != name
             head = training.fitted_head(inputs[seen], labels[seen], classes=classes, epochs=EPOCHS, settings=settings)
-            logits = np.asarray(head.predict(inputs[~seen], batch_size=1024, verbose=0))
+            logits = np.asarray(head.predict(inputs[~seen], batch_size=training.HEAD_BATCH, verbose=0))
             shares[~seen] = calibration.probabilities(logits, 1.0)
             bar.advance()
     return shares

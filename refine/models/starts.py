@@ -14,20 +14,20 @@ from builder import atomic
 from refine.dataset import batches, data
 from refine.models import devices, model, strategies
 
-FORMAT = 1
+FORMAT = 2
 STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
 
 
 def started(train: data.Split, settings: strategies.Settings, *, root: pathlib.Path) -> model.Network:
     """The network before it learns from `train`.
 
-    The statistics of a random start are kept under `root`/starts, by what they follow from: every training on the same
-    pictures begins with them.
+    The statistics of a random start are kept under `root`/starts, by what they follow from (the base too: another
+    backend draws other weights): every training on the same pictures begins with them.
     """
     network = built(train, settings)
     model.start(network.base, settings.weights)
     if settings.weights == strategies.NO_WEIGHTS:
-        kept = root / "starts" / f"{_digest(train, settings)}.npz"
+        kept = root / "starts" / f"{_digest(network, train, settings)}.npz"
         if not kept.is_file():
             model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
             with atomic.file(kept) as temporary, temporary.open("wb") as stream:
@@ -60,9 +60,10 @@ def built(train: data.Split, settings: strategies.Settings) -> model.Network:
     )
 
 
-def _digest(train: data.Split, settings: strategies.Settings) -> str:
+def _digest(network: model.Network, train: data.Split, settings: strategies.Settings) -> str:
     identity: dict[str, Any] = {
         "format": FORMAT,
+        "base_sha256": model.digest(network.base),
         "dataset": train.dataset.full_name,
         "split": train.name,
         "split_sha256": train.digest,

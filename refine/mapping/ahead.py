@@ -1,0 +1,57 @@
+"""One thread that fetches the next item while the one before is used."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TypeVar
+
+T = TypeVar("T")
+Task = tuple[concurrent.futures.Future[T | None], Callable[[], T | None]]
+WAIT_S = 5.0  # for what is being fetched when the work ends early
+
+
+class Fetcher:
+    """Goes through iterators one item ahead, all of them in one thread: sources keep their files open per thread.
+
+    Unlike an executor it is left alone when the work ends early, so that an interrupt does not wait for imagery that
+    is slow to come. Use it as a context.
+    """
+
+    def __init__(self, *, wait_s: float = WAIT_S) -> None:
+        self._tasks: queue.SimpleQueue[Task[object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._wait_s = wait_s
+
+    def __enter__(self) -> Fetcher:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tasks.put(None)
+        self._thread.join(self._wait_s)
+
+    def ahead(self, items: Iterator[T]) -> Iterator[T]:
+        """The same items (none of which is None), in order; what `items` raises is raised here."""
+        coming = self._next(items)
+        while (item := coming.result()) is not None:
+            coming = self._next(items)
+            yield item
+
+    def _next(self, items: Iterator[T]) -> concurrent.futures.Future[T | None]:
+        future: concurrent.futures.Future[T | None] = concurrent.futures.Future()
+        self._tasks.put((future, lambda: next(items, None)))  # type: ignore[arg-type]
+        return future
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, fetch = task
+            try:
+                future.set_result(fetch())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the item is awaited
+                future.set_exception(error)
