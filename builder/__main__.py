@@ -62,7 +62,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="generate a region with products, imagery and truth, and draw a sampling frame from it",
         allow_abbrev=False,
     )
-    p.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder to write")
+    p.add_argument("folder", type=command_line.path, metavar="DIR", help="folder to write")
     p.add_argument(
         "--size", choices=("tiny", "small"), default="small", help="tiny takes seconds, small under a minute"
     )
@@ -80,25 +80,28 @@ def _add_points(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     given = p.add_mutually_exclusive_group(required=True)
     given.add_argument(
-        "--products", type=pathlib.Path, metavar="DIR", help="one folder per product, or a products.toml"
+        "--products", type=command_line.path, metavar="DIR", help="one folder per product, or a products.toml"
     )
     given.add_argument(
         "--from",
-        type=pathlib.Path,
+        type=command_line.path,
         dest="given_points",
         metavar="FILE",
         help="take these points instead: CSV or GeoJSON with lon, lat, label",
     )
     p.add_argument(
-        "--out", type=pathlib.Path, required=True, metavar="FRAME", help="folder to write: the sampling frame"
+        "--out", type=command_line.path, required=True, metavar="FRAME", help="folder to write: the sampling frame"
     )
-    p.add_argument("--imagery", type=pathlib.Path, metavar="FILE", help="imagery.toml to put into the frame")
+    p.add_argument("--imagery", type=command_line.path, metavar="FILE", help="imagery.toml to put into the frame")
     region = p.add_mutually_exclusive_group()
     region.add_argument(
         "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
     )
     region.add_argument(
-        "--aoi", type=pathlib.Path, metavar="FILE", help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS"
+        "--aoi",
+        type=command_line.path,
+        metavar="FILE",
+        help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS",
     )
     p.add_argument(
         "--per-class",
@@ -161,7 +164,7 @@ def _add_chips(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         allow_abbrev=False,
     )
     p.add_argument(
-        "--frame", type=pathlib.Path, required=True, metavar="FRAME", help="sampling frame written by `points`"
+        "--frame", type=command_line.path, required=True, metavar="FRAME", help="sampling frame written by `points`"
     )
     p.set_defaults(run=_chips, passes_beam_options=True)
 
@@ -170,12 +173,12 @@ def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p = commands.add_parser(
         "release", help="publish a built version with card, sums, index, both formats", allow_abbrev=False
     )
-    p.add_argument("built", type=pathlib.Path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
-    p.add_argument("--to", type=pathlib.Path, required=True, metavar="DIR", help="folder of all releases")
+    p.add_argument("built", type=command_line.path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
+    p.add_argument("--to", type=command_line.path, required=True, metavar="DIR", help="folder of all releases")
     p.add_argument("--url", default="", metavar="URL", help="where DIR will be found, for croissant.json and the card")
     p.add_argument(
         "--records",
-        type=pathlib.Path,
+        type=command_line.path,
         metavar="DIR",
         help="where to record the release (default: datasets/globeland_samples/releases of this checkout)",
     )
@@ -185,14 +188,14 @@ def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("verify", help="check a release: sums, counts, digest, splits, rules", allow_abbrev=False)
-    p.add_argument("release", type=pathlib.Path, metavar="DIR", help=".../globeland_samples/<config>/<version>")
+    p.add_argument("release", type=command_line.path, metavar="DIR", help=".../globeland_samples/<config>/<version>")
     p.set_defaults(run=_verify)
 
 
 def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("diff", help="what changed between two versions, example by example", allow_abbrev=False)
-    p.add_argument("before", type=pathlib.Path, metavar="A", help=".../globeland_samples/<config>/<version>")
-    p.add_argument("after", type=pathlib.Path, metavar="B", help="another version")
+    p.add_argument("before", type=command_line.path, metavar="A", help=".../globeland_samples/<config>/<version>")
+    p.add_argument("after", type=command_line.path, metavar="B", help="another version")
     p.set_defaults(run=_diff)
 
 
@@ -200,14 +203,14 @@ def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p = commands.add_parser("catalog", help="write CATALOG.md: products, imagery, releases", allow_abbrev=False)
     p.add_argument(
         "--out",
-        type=pathlib.Path,
+        type=command_line.path,
         default=pathlib.Path("CATALOG.md"),
         metavar="FILE",
         help="file to write (%(default)s)",
     )
     p.add_argument(
         "--html",
-        type=pathlib.Path,
+        type=command_line.path,
         default=pathlib.Path("docs/catalog.html"),
         metavar="FILE",
         help="its twin to read in a browser (%(default)s)",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import pathlib
+import re
 import signal
 import sys
 import threading
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 from builder import errors
 
 DONE, FAILED, WRONG_INPUT, DONE_WITH_GAPS, INTERRUPTED = 0, 1, 2, 3, 130
+NEGATIVE_LIST = re.compile(r"-[\d.]+,")
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
@@ -22,7 +25,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted. A command that takes Beam options sets
     `passes_beam_options` on its parser and receives the arguments that nobody claimed as `args.beam_options`.
     """
-    args, unknown = parser.parse_known_args(argv)
+    args, unknown = parser.parse_known_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
     if unknown and not getattr(args, "passes_beam_options", False):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.beam_options = unknown
@@ -43,16 +46,38 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
         return INTERRUPTED
     except BrokenPipeError:
         return DONE
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the last stop
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Tells of an error that nobody refused before, and returns its exit code: a fault of ours is shown whole."""
+    if any(kind.__module__.startswith("rasterio.") for kind in type(error).__mro__):
+        cause = str(error.__cause__ or error).rstrip(".")  # rasterio itself often says only that there is one
+        print(f"error: a raster cannot be read: {cause}. Copy or write that file again.", file=sys.stderr)
+        return WRONG_INPUT
+    if isinstance(error, OSError):
         cure = _CURES.get(error.errno or 0)
         print(f"error: {error}{f'. {cure}' if cure else ''}", file=sys.stderr)
         return WRONG_INPUT if cure else FAILED
-    except Exception:  # noqa: BLE001 - the last stop: a fault of ours is shown whole, with exit code 1
-        traceback.print_exc()
-        return FAILED
+    traceback.print_exc()
+    return FAILED
+
+
+def _with_negative_values(argv: Sequence[str]) -> list[str]:
+    """`argv` with `--bbox -10,40,...` as `--bbox=-10,40,...`: argparse takes the value for an option otherwise."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and NEGATIVE_LIST.match(word) and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 _CURES = {
+    errno.EEXIST: "Something else has that name already: name another place.",
+    errno.ENOENT: "There is no such place: check the path.",
     errno.ENOSPC: "The disk is full: make room and run the same command again.",
     errno.EDQUOT: "Your share of the disk is used up: make room and run the same command again.",
     errno.EROFS: "Nothing can be written there: name another place.",
@@ -60,6 +85,13 @@ _CURES = {
     errno.EISDIR: "A file is expected there, and it is a folder: name another.",
     errno.ENOTDIR: "A folder is expected there, and it is a file: name another.",
 }
+
+
+def path(text: str) -> pathlib.Path:
+    """A path; an empty one, as an unset variable of a shell gives it, would mean the folder one is in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a path; received nothing. Is a variable unset?")
+    return pathlib.Path(text)
 
 
 def bbox(text: str) -> tuple[float, float, float, float]:

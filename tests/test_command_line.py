@@ -10,7 +10,9 @@ import signal
 import time
 from collections.abc import Callable
 
+import imagery_files
 import pytest
+import rasterio
 
 from builder import atomic, command_line
 
@@ -27,6 +29,8 @@ def _run(command: Callable[[argparse.Namespace], int]) -> int:
         (errno.ENOSPC, "The disk is full: make room"),
         (errno.EROFS, "Nothing can be written there: name another place"),
         (errno.EISDIR, "it is a folder: name another"),
+        (errno.EEXIST, "Something else has that name already: name another place"),
+        (errno.ENOENT, "There is no such place: check the path"),
     ],
 )
 def test_an_error_of_the_disk_is_told_with_its_cure(
@@ -38,6 +42,49 @@ def test_an_error_of_the_disk_is_told_with_its_cure(
     assert _run(fails) == 2
     assert words in (told := capsys.readouterr().err)
     assert "/there" in told and "Traceback" not in told
+
+
+def test_a_raster_that_cannot_be_read_is_wrong_input(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = imagery_files.write(tmp_path / "a.tif", imagery_files.texture(600, 600))
+    for name, content in (("cut.tif", whole.read_bytes()[:200_000]), ("text.tif", b"no raster")):
+        (tmp_path / name).write_bytes(content)
+
+        def reads(_: argparse.Namespace, name: str = name) -> int:
+            with rasterio.open(tmp_path / name) as dataset:
+                return int(dataset.read().sum())
+
+        assert _run(reads) == 2
+        told = capsys.readouterr().err
+        assert name in told and "Copy or write that file again" in told and "Traceback" not in told
+
+
+def test_a_fault_of_ours_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(_: argparse.Namespace) -> int:
+        raise ValueError("ours")
+
+    assert _run(fails) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_box_west_of_greenwich_needs_no_equals_sign() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bbox", type=command_line.bbox)
+    parser.add_argument("--number", type=float)
+    seen: list[object] = []
+    parser.set_defaults(run=lambda args: seen.append((args.bbox, args.number)) or 0)
+    assert command_line.run(parser, ["--bbox", "-10.5,40,-9,41", "--number", "-1"]) == 0
+    assert command_line.run(parser, ["--bbox=-10.5,40,-9,41", "--number", "-1"]) == 0
+    assert seen == [((-10.5, 40.0, -9.0, 41.0), -1.0)] * 2
+
+
+def test_an_empty_path_is_not_the_folder_one_is_in(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=command_line.path)
+    with pytest.raises(SystemExit, match="2"):
+        command_line.run(parser, ["--out", ""])
+    assert "expected a path; received nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -227,6 +228,24 @@ def test_the_name_of_a_release_is_no_folder_of_pictures(
     monkeypatch.chdir(data_dir)
     dataset = data.open_dataset("small_samples/streamed", data_dir=pathlib.Path())
     assert dataset.full_name == "small_samples/streamed:1.0.0"
+
+
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "info"])
+def test_a_damaged_release_is_told_with_its_cure(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, config: str, damage: str
+) -> None:
+    shutil.copytree(data_dir, tmp_path / "data")
+    folder = tmp_path / "data" / small_release.NAME / config / small_release.VERSION
+    (shard,) = folder.glob("*-train.*")
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    elif damage == "gone":
+        shard.unlink()
+    else:
+        (folder / "dataset_info.json").write_text("{")
+    with pytest.raises(errors.InputError, match=r"missing, truncated or damaged \(.*Copy the version again"):
+        data.open_dataset(f"{small_release.NAME}/{config}:1.0.0", data_dir=tmp_path / "data").split("train")
 
 
 def test_the_digest_names_the_content(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pathlib
 import shlex
 
+import h5py
 import map_world
+import numpy as np
 import pytest
 
 from builder import errors
 from refine import __main__ as command
 from refine import demo
+from refine.models import weights_file
 
 
 @pytest.fixture
@@ -77,13 +80,20 @@ def test_a_demo_of_other_settings_or_a_strangers_folder_is_refused(
 
 
 def test_weights_are_found_from_where_the_user_stands(
-    tmp_path: pathlib.Path, called: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path,
+    called: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(errors.InputError, match="which is no file"):
         demo.run(tmp_path / "demo", weights="w.h5")
-    assert not (tmp_path / "demo").exists()
     (tmp_path / "w.h5").write_bytes(b"weights")
-    demo.run(tmp_path / "demo", weights="w.h5")
+    assert command.main(["demo", "demo", "--weights", "w.h5"]) == 2  # before the minutes that the world takes
+    assert "not an HDF5 file" in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["layers/kernel"] = np.zeros(weights_file.INCEPTION_V3, np.int8)
+    assert command.main(["demo", "demo", "--weights", "w.h5"]) == 0
     (compare,) = [words for words in called if "compare" in words]
     assert shlex.join(compare).count(f"--weights {tmp_path / 'w.h5'}") == 1

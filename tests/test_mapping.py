@@ -191,6 +191,20 @@ def test_a_base_without_a_crs_is_refused_with_its_cure(world: pathlib.Path, tmp_
         mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
 
 
+@pytest.mark.parametrize(("dtype", "nodata"), [("int16", -9999), ("uint16", 65535)])
+def test_a_nodata_value_that_bytes_cannot_keep_is_refused_before_anything_is_classified(
+    world: pathlib.Path, tmp_path: pathlib.Path, dtype: str, nodata: int
+) -> None:
+    base = tmp_path / "n49_30_2010lc030.tif"
+    with rasterio.open(world / "n49_30_2010lc030.tif") as source:
+        profile = source.profile | {"dtype": dtype, "nodata": nodata}
+        with rasterio.open(base, "w", **profile) as copy:
+            copy.write(source.read().astype(dtype))
+    with pytest.raises(errors.InputError, match=r"expected a nodata value of 0\.\.255.*gdalwarp -ot Byte"):
+        mapping.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
+    assert [p.name for p in tmp_path.iterdir()] == [base.name]
+
+
 @pytest.mark.slow
 def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
     frame = tmp_path / "frame"

@@ -64,6 +64,7 @@ def test_a_spreadsheets_byte_order_mark_and_spaces_do_no_harm(tmp_path):
         ("map,Forest,forest\nForest,1,2\nforest,3,4\n", "one spelling"),
         ("map;a;b\na;1;2\nb;3;4\n", "received semicolons. Separate them by commas"),
         ("map\ta\tb\na\t1\t2\nb\t3\t4\n", "received tabs. Separate them by commas"),
+        ("50,3\n3,40\n", "expected a header row with the names of 2 classes or more; received 3"),
         ("", "is empty. Write a header row, then a row for each class"),
         ("\n\n", "is empty"),
         ("map,a,b\n", "holds a header only. Add a row for each class"),
@@ -124,6 +125,12 @@ def test_wrong_areas_are_refused(tmp_path, text, message):
     with pytest.raises(errors.InputError, match=message) as refused:
         matrix_files.read_areas(_write(tmp_path, text, "A.csv")).of(("a", "b"))
     assert "A.csv" in str(refused.value)
+
+
+def test_guesses_of_one_column_are_in_one_unit(tmp_path):
+    """1.7 can only be percent, so 0.9 beside it is 0.9 percent too; what says % is percent anyway."""
+    areas = matrix_files.read_areas(_write(tmp_path, "class,area,users\na,1,0.9\nb,2,1.7\nc,3,80%\n", "A.csv"))
+    assert areas.users == pytest.approx({"a": 0.009, "b": 0.017, "c": 0.8})
 
 
 def test_a_class_without_area_needs_no_samples(tmp_path):

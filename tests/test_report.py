@@ -6,6 +6,7 @@ import dataclasses
 import html.parser
 import pathlib
 import re
+import shutil
 
 import pytest
 import report_artefacts
@@ -134,7 +135,7 @@ def test_the_same_inputs_give_the_same_page(inputs: report.ReportRequest, page: 
 
 
 def test_a_page_of_nothing_says_what_is_missing(tmp_path: pathlib.Path) -> None:
-    page = report.write(report.ReportRequest(out=tmp_path / "r.html")).read_text(encoding="utf-8")
+    page = report.render(report.gather(report.ReportRequest(out=tmp_path / "r.html")))
     for option in ("--map", "--frame", "--comparison", "--noise", "--dataset"):
         assert f"no {option} was given" in page
     assert re.findall(r'<section id="(\w+)"', page) == ["facts", "missing"]
@@ -167,7 +168,7 @@ def test_a_page_says_where_its_inputs_are_not_those_of_the_map(
     comparison = report_artefacts.write_comparison(tmp_path / "comparison")
     summary = comparison / "compare.json"
     summary.write_text(summary.read_text().replace(report_artefacts.MODEL_SHA256, "cd" * 32), encoding="utf-8")
-    request = dataclasses.replace(inputs, frame=frame, comparison=comparison, noise=None, dataset=None)
+    request = dataclasses.replace(inputs, frame=frame, comparison=comparison, noise=None, dataset=None, data_dir=None)
     told = report.gather(request)
     assert len(told.notes) == 3
     assert told.notes[0] == "Generated, <not> real."
@@ -183,7 +184,7 @@ def test_a_dead_source_of_imagery_is_said_and_the_page_is_whole_otherwise(
     (frame / "imagery.toml").write_text(
         '[[source]]\nname = "dead"\ntype = "stac"\nhref = "http://127.0.0.1:9/catalog.json"\n', encoding="utf-8"
     )
-    request = dataclasses.replace(inputs, out=tmp_path / "r.html", frame=frame, noise=None, dataset=None)
+    request = dataclasses.replace(inputs, out=tmp_path / "r.html", frame=frame, noise=None, dataset=None, data_dir=None)
     page = report.write(request).read_text(encoding="utf-8")
     assert "The imagery: left out, it cannot be read: http://127.0.0.1:9/catalog.json" in page
     assert 'id="view-closeup"' in page
@@ -203,6 +204,38 @@ def test_an_input_that_is_not_there_is_refused(field: str, message: str, tmp_pat
     with pytest.raises(errors.InputError, match=message):
         report.write(request)
     assert not request.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "expected something to report"),
+        ({"base": "b.tif", "frame": "f"}, "--base: expected with --map, which is missing"),
+        ({"data_dir": "d", "frame": "f"}, "--data_dir: expected with --dataset"),
+        ({"frame": "f", "out": "r.tif"}, "r.tif: expected an HTML file"),
+    ],
+)
+def test_a_page_about_nothing_or_half_asked_for_is_refused(
+    given: dict[str, str], message: str, tmp_path: pathlib.Path
+) -> None:
+    paths = {name: tmp_path / value for name, value in ({"out": "r.html"} | given).items()}
+    with pytest.raises(errors.InputError, match=message):
+        report.write(report.ReportRequest(**paths))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("noise.json", "[]", "expected dataset, split"), ("doubtful.csv", "a,b\n1,2\n", "expected key, label, suggested")],
+)
+def test_what_noise_did_not_write_is_refused(
+    inputs: report.ReportRequest, name: str, text: str, message: str, tmp_path: pathlib.Path
+) -> None:
+    assert inputs.noise is not None
+    folder = shutil.copytree(inputs.noise, tmp_path / "noise")
+    (folder / name).write_text(text)
+    with pytest.raises(errors.InputError, match=f"{name}: {message}"):
+        report.write(report.ReportRequest(noise=folder, out=tmp_path / "r.html"))
 
 
 def test_an_empty_change_table_is_said_in_a_sentence() -> None:

@@ -67,6 +67,8 @@ def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, mo
         (["--epochs", "0"], "--epochs: expected 1 or more; received 0"),
         (["--validation-share", "0.1"], "has a validation split of 14 examples"),
         (["--weight-by", "nowhere.csv"], "nowhere.csv is not a file"),
+        (["--weights", "nowhere.h5"], "received 'nowhere.h5', which is no file"),
+        (["--devices", "99"], "Give at most as many, or leave it out"),
     ],
 )
 def test_a_training_that_makes_no_sense_is_refused(

@@ -79,12 +79,13 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     import geopandas
 
     if not path.exists():
-        raise errors.InputError(f"--aoi {path}: expected a file of polygons; there is no such file.")
+        raise errors.InputError(f"--aoi {path}: expected a file of polygons; there is no such file. Check the path.")
     try:
         features = geopandas.read_file(path)
     except Exception as error:  # each driver has its own
         raise errors.InputError(
-            f"--aoi {path}: expected polygons in a format GDAL reads; {str(error).rstrip('.')}."
+            f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
+            f"read: {str(error).split('. ')[0].rstrip('.')}. Give such a file."
         ) from error
     if getattr(features, "crs", None) is None:
         raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
@@ -92,7 +93,10 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     polygons = [part for part in shapely.get_parts(whole).tolist() if part.geom_type in ("Polygon", "MultiPolygon")]
     area = shapely.union_all(polygons)
     if area.is_empty or area.area <= 0:
-        raise errors.InputError(f"--aoi {path}: expected polygons; received {len(features)} features without area.")
+        raise errors.InputError(
+            f"--aoi {path}: expected polygons; received {len(features)} features without area. "
+            "Give a file that holds polygons."
+        )
     return area
 
 

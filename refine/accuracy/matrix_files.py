@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from refine.accuracy import accuracy, csv_tables, lint, seasonal, support
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
 PRODUCERS_NAMES = ("producers", "producer", "producer's", "producer's accuracy", "producers accuracy", "pa")
+FEWEST_CLASSES = 2
 _SHAPE = "Give a header row and a first column of class names, rows map, columns reference."
 Parsed = TypeVar("Parsed")
 STRATUM, MAP, REFERENCE, PROBABILITY, BLOCK = "stratum", "map", "reference", "inclusion_probability", "block"
@@ -105,6 +106,11 @@ def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
         csv_tables.refuse_twins(path, what, given, first=2)
         csv_tables.refuse_twins(path, what, [kind for kind in map(_kind, given) if kind != "class"])
     names = tuple(name for name in header[1:] if _kind(name) == "class")
+    if len(names) < FEWEST_CLASSES:
+        raise errors.InputError(
+            f"{path}: expected a header row with the names of {FEWEST_CLASSES} classes or more; received "
+            f"{', '.join(names) or 'none'}. Write the names into the first row and the first column."
+        )
     _refuse_other_names(path, names, [name for name in body if _kind(name) == "class"])
     place = {name: index for index, name in enumerate(header) if index}
     counts = [
@@ -172,7 +178,7 @@ def _sizes(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, where it is there, `guesses`."""
     sizes: dict[str, float] = {}
-    users: dict[str, float] = {}
+    printed: dict[str, tuple[str, str]] = {}
     for line, record in csv_tables.records(path, kind, needed=(kind, value), named=(kind,)):
         name = record[kind]
         if name in sizes:
@@ -181,9 +187,21 @@ def _sizes(
             )
         sizes[name] = csv_tables.number(path, record[value], f"line {line}, column {value!r}")
         if guesses in record:
-            users[name] = lint.Figure.parse(record[guesses], f"{path}, line {line}, column {guesses!r}").value
+            printed[name] = record[guesses], f"{path}, line {line}, column {guesses!r}"
     csv_tables.refuse_spellings(str(path), sizes)
-    return sizes, users
+    return sizes, _shares(printed)
+
+
+def _shares(printed: Mapping[str, tuple[str, str]]) -> dict[str, float]:
+    """Each (text, place) as a share. A column is in one unit: where one number is above 1, all are percents."""
+    figures = {name: lint.Figure.parse(text, place) for name, (text, place) in printed.items()}
+    bare = {name: text for name, (text, _) in printed.items() if not text.strip().endswith("%")}
+    if all(float(text) <= 1 for text in bare.values()):
+        return {name: figure.value for name, figure in figures.items()}
+    return {
+        name: lint.Figure.parse(f"{bare[name]}%", printed[name][1]).value if name in bare else figure.value
+        for name, figure in figures.items()
+    }
 
 
 def _refuse_other_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:

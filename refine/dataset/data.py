@@ -89,10 +89,11 @@ class Dataset:
             raise errors.InputError(
                 f"{self.full_name} has no scalar feature {_listed(absent)}; there are {_listed(self.scalars)}."
             )
-        reader = self._reader(name)
         key_feature = self.key_feature
         wanted = [readers.LABEL, *columns, *([key_feature] if key_feature else [])]
-        table = reader.columns(list(dict.fromkeys(wanted)))
+        with readers.whole(self.full_name):
+            reader = self._reader(name)
+            table = reader.columns(list(dict.fromkeys(wanted)))
         own = table[readers.LABEL].astype(np.int64)
         keys = table[key_feature] if key_feature else np.array([f"{name}[{i}]" for i in range(len(own))])
         whole = Split(
@@ -131,7 +132,8 @@ class Split:
     @functools.cached_property
     def digest(self) -> str:
         """sha256 of the files that hold the whole split."""
-        return self.reader.digest()
+        with readers.whole(self.dataset.full_name):
+            return self.reader.digest()
 
     def where(self, kept: np.ndarray) -> Split:
         """The examples where `kept` (bool[n]) holds."""
@@ -248,7 +250,8 @@ def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     if len({d.partition(":")[0] for d in there}) > 1:
         raise errors.InputError(f"{reference} has several configs: {_listed(there)}. Name one.")
     name, _, version = max(there, key=lambda d: tuple(int(n) for n in d.rpartition(":")[2].split("."))).rpartition(":")
-    return _of_builder(tfds.builder_from_directory(root / name / version), name, version)
+    with readers.whole(f"{root / name / version}"):
+        return _of_builder(tfds.builder_from_directory(root / name / version), name, version)
 
 
 def _of_builder(builder: Any, name: str, version: str) -> Dataset:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from builder import errors
 
 IMAGE, LABEL = "image", "label"
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
+_GRAPH_NODE = re.compile(r"\{\{.*?\}\}")  # where in its graph TensorFlow was
 _DIGEST_BLOCK_BYTES = 1 << 20
 
 
@@ -35,6 +38,24 @@ class Reader(Protocol):
 
     def digest(self) -> str:
         """Digest of everything the split holds."""
+
+
+@contextlib.contextmanager
+def whole(name: str) -> Iterator[None]:
+    """Turns what formats and TFDS raise for damaged files of a release into one clear error.
+
+    Raises:
+      errors.InputError: for any error inside but our own and a lack of memory.
+    """
+    try:
+        yield
+    except (errors.InputError, MemoryError):
+        raise
+    except Exception as error:  # TFDS, array_record, tf.data and protobuf have their own each
+        told = " ".join(_GRAPH_NODE.sub("", str(error)).split())[:200] or type(error).__name__
+        raise errors.InputError(
+            f"{name}: its files are missing, truncated or damaged ({told}). Copy the version again, or build it again."
+        ) from error
 
 
 def has_tensorflow() -> bool:

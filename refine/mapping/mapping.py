@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import pathlib
 import re
 import shutil
@@ -28,6 +29,8 @@ from builder.points import region as regions
 from refine.mapping import blocks, engines, reclassify, writing
 
 BLOCK_PX = 128  # pixels of the base along one side of a block: the unit of work that a killed run loses
+LOG = logging.getLogger(__name__)
+LARGEST_BYTE = 255
 CHECK_ROWS = 512  # of the base, read at a time when its codes are checked
 BLOCKS_FORMAT = 2  # raise it when the same request yields other blocks
 SUFFIXES = (".tif", ".tiff")
@@ -165,6 +168,7 @@ def plan_of(request: MapRequest) -> Plan:
     _check_frame(frame)
     imagery = settings.read(frame.imagery_file)
     base = _described(request.base)
+    _check_nodata(base)
     table = _table(base)
     area = _area(request)
     _check_meets(base, area, request)
@@ -235,6 +239,15 @@ def _described(path: pathlib.Path) -> rasters.RasterFile:
         ) from error
 
 
+def _check_nodata(base: rasters.RasterFile) -> None:
+    """The refined map keeps the base's nodata, and is of bytes."""
+    if base.nodata is not None and base.nodata > LARGEST_BYTE:
+        raise errors.InputError(
+            f"{base.path}: expected a nodata value of 0..{LARGEST_BYTE}, which a map of bytes can keep; it declares "
+            f"another. Give it one, e.g. `gdalwarp -ot Byte -dstnodata 0 {base.path.name} bytes.tif`."
+        )
+
+
 def _table(base: rasters.RasterFile) -> crosswalk.Crosswalk:
     """GlobeLand30's crosswalk; what the file itself declares as nodata is none of its classes."""
     table = crosswalk.shipped(known.BASE)
@@ -290,7 +303,13 @@ def _refuse_blind(summary: blocks.MapSummary, request: MapRequest) -> None:
     """A map whose every wanted pixel lacks a picture is the base map again, not a refined one."""
     counted = {p: summary.pixels.get(p, 0) for p in reclassify.Provenance}
     classified = sum(counted[p] for p in reclassify.CLASSIFIED)
-    if classified or not counted[reclassify.Provenance.NO_IMAGERY]:
+    if classified:
+        return
+    if not counted[reclassify.Provenance.NO_IMAGERY]:
+        LOG.warning(
+            "%s: no pixel of the region lies in an inconsistent cell of the frame, so nothing is reclassified: the map "
+            "is the base map again.", request.base,
+        )  # fmt: skip
         return
     reasons = ", ".join(f"{reason} ({count:,} pixels)" for reason, count in sorted(summary.refused.items()))
     remove_blocks(request.out)

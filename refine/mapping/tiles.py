@@ -39,6 +39,7 @@ def refine_tiles(requests: Sequence[mapping.MapRequest], beam_options: Sequence[
         if finished(request) is None:
             mapping.check_out(request)
             mapping.plan_of(request)
+    requests[0].out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=requests[0].out.parent) as scratch:
         result = pathlib.Path(scratch) / "summary.json"
         with options.run(beam_options) as pipeline:

@@ -106,7 +106,6 @@ def compare(
     for (chosen, name), learnt in given.items():
         check_apart(learnt, test)
         _is_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
-    out.mkdir(parents=True, exist_ok=True)
     entries = []
     for (chosen, name), learnt in given.items():
         # In one expression: a network that was judged is let go before the next one learns.

@@ -46,7 +46,9 @@ def chosen(wanted: int | None) -> list[str]:
     """
     names = available()
     if wanted is not None and wanted > len(names):
-        raise errors.InputError(f"--devices {wanted}: there are {len(names)}: {', '.join(names)}.")
+        raise errors.InputError(
+            f"--devices {wanted}: there are {len(names)}: {', '.join(names)}. Give at most as many, or leave it out."
+        )
     return names[: wanted or len(names)]
 
 

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import math
 import pathlib
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ import keras
 import numpy as np
 
 from builder import errors
+from refine.models import weights_file
 
 BASE, DROPOUT, LOGITS, PROBABILITIES = "inception_v3", "dropout", "logits", "probabilities"
 FEATURES = 2048
@@ -95,55 +97,28 @@ def start(base: keras.Model, weights: str) -> None:
         raise errors.InputError(
             f"--weights: expected imagenet, none or a Keras weights file; received {weights!r}, which is no file."
         )
-    _check_architecture(path, base)
+    weights_file.check(path, parameters=base.count_params())
     try:
         base.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise errors.InputError(
-            f"--weights {path}: its layers are not those of InceptionV3 without top. {_WANTED} Keras says: "
+            f"--weights {path}: its layers are not those of InceptionV3 without top. {weights_file.WANTED} Keras says: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
 
 
-_WANTED = (
-    "Expected a file that keras.applications.InceptionV3(include_top=False).save_weights wrote; give such a file, "
-    "or --weights imagenet (network) or --weights none."
-)
-
-
 def _imagenet(shape: tuple[int, ...]) -> list[np.ndarray]:
     try:
-        published = keras.applications.InceptionV3(
-            include_top=False, weights="imagenet", input_shape=shape, pooling="avg"
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # Keras tells there of what it fetches
+            published = keras.applications.InceptionV3(
+                include_top=False, weights="imagenet", input_shape=shape, pooling="avg"
+            )
     except Exception as error:
         raise errors.InputError(
             f"--weights imagenet: Keras could not fetch its weights ({error}). Give --weights FILE, a Keras weights "
             "file of InceptionV3 without top that you have, or --weights none to train from random weights."
         ) from error
     return list(published.get_weights())
-
-
-def _check_architecture(path: pathlib.Path, base: keras.Model) -> None:
-    """Refuses a file whose number of parameters is not that of `base`: Keras alone ignores what it does not need."""
-    import h5py  # type: ignore[import-untyped]
-
-    sizes: list[int] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith(("optimizer", "_layer_checkpoint")):
-            sizes.append(int(np.prod(item.shape)))
-
-    try:
-        with h5py.File(path) as file:
-            file.visititems(visit)
-    except OSError as error:
-        raise errors.InputError(f"--weights {path}: not an HDF5 file, or damaged ({error}). {_WANTED}") from error
-    if sum(sizes) != base.count_params():
-        raise errors.InputError(
-            f"--weights {path}: expected the {base.count_params():,} parameters of InceptionV3 without top; received "
-            f"{sum(sizes):,}. {_WANTED}"
-        )
 
 
 def learn(network: Network, *, base: bool, batch_norm: str, momentum: float = SLOWEST) -> None:

@@ -41,6 +41,26 @@ def _sha256_of_weights(weights: str) -> str | None:
     return readers.sha256(path) if weights not in strategies.WORDS and path.is_file() else None
 
 
+def check(work: pathlib.Path, plan: Mapping[str, Any]) -> str:
+    """What differs between `plan` and the unfinished work in the folder `work`; empty where nothing does.
+
+    Raises:
+      errors.InputError: if the main stage of another plan has kept an epoch.
+    """
+    file = work / FILE
+    if not file.is_file():
+        return ""
+    before = json.loads(file.read_text(encoding="utf-8"))
+    differing = differences(before, plan)
+    main = HEAD if before["settings"]["strategy"] == strategies.LOGITS else ALL_LAYERS
+    if differing and stages.epochs_kept(work / main):
+        raise errors.InputError(
+            f"{work} holds an unfinished training that differs in {differing}. Give the same settings to go on "
+            "with it, another --out, or remove the folder to start anew."
+        )
+    return differing
+
+
 def claim(work: pathlib.Path, plan: Mapping[str, Any]) -> None:
     """Starts or takes up the unfinished work of exactly this plan in the folder `work`.
 
@@ -48,22 +68,14 @@ def claim(work: pathlib.Path, plan: Mapping[str, Any]) -> None:
     warm-up is not worth keeping: it takes seconds on features, which stay.
 
     Raises:
-      errors.InputError: if the main stage of another plan has kept an epoch.
+      errors.InputError: as `check`.
     """
-    file = work / FILE
-    if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        differing = differences(before, plan)
-        if not differing:
-            return
-        main = HEAD if before["settings"]["strategy"] == strategies.LOGITS else ALL_LAYERS
-        if stages.epochs_kept(work / main):
-            raise errors.InputError(
-                f"{work} holds an unfinished training that differs in {differing}. Give the same settings to go on "
-                "with it, another --out, or remove the folder to start anew."
-            )
+    if differing := check(work, plan):
         LOG.warning("%s kept no epoch of another training: starting anew, with other %s.", work, differing)
         shutil.rmtree(work)
+    file = work / FILE
+    if file.is_file():
+        return
     with atomic.file(file) as temporary:
         temporary.write_text(json.dumps(plan, indent=1))
 

@@ -302,7 +302,9 @@ def out_of_memory(batch_size: int) -> errors.InputError:
     """The advice for a batch that does not fit."""
     if batch_size == 1:
         return errors.InputError("out of memory with a batch of one chip: give a smaller --size.")
-    return errors.InputError(f"out of memory with --batch-size {batch_size}: try --batch-size {batch_size // 2}.")
+    return errors.InputError(
+        f"out of memory with --batch-size {batch_size}: try --batch-size {batch_size // 2}, or a smaller --size."
+    )
 
 
 def write_history(path: pathlib.Path, history: Sequence[Row]) -> None:

@@ -39,12 +39,13 @@ def train(
         raise errors.RefusedOverwrite(out)
     work = out.with_name(out.name + ".unfinished")
     plan = plans.plan_of(given, settings)
-    plans.claim(work, plan)
+    plans.check(work, plan)
     root = features_root or out.parent / "features"
     began = time.monotonic()
     devices.chosen(settings.devices)  # too few are told of before the start is computed
     with stages.memory_errors(settings.batch_size):
         alone = starts.started(given.train, settings, root=root)
+    plans.claim(work, plan)  # whatever is refused until here leaves nothing
     with devices.scope(settings.devices), stages.memory_errors(settings.batch_size):
         network = starts.shared(alone, given.train, settings)
         outcomes = _learn(network, given, settings, work=work, root=root)

@@ -26,6 +26,7 @@ from refine.report import content, map_layers, picturing
 CHIPS_PER_CLASS = 12
 CHIP_PX = 128
 SHOWN_POINTS = 3000
+DOUBT_COLUMNS = ("key", "label", "suggested", "probability_of_suggested", "reason")
 WORST_SHOWN = 24
 STATE_COLOURS = {
     agreement.State.CONSISTENT: "#4c9a6a",
@@ -140,6 +141,15 @@ def read_noise(folder: pathlib.Path, dataset: data.Dataset | None) -> content.No
     """
     told = _json(folder / noise.SUMMARY, "python -m refine noise")
     rows = _csv(folder / noise.DOUBTFUL, "python -m refine noise")[:WORST_SHOWN]
+    for name, found, wanted in (
+        (noise.SUMMARY, told, ("dataset", "split", "examples", "doubtful", "rates")),
+        (noise.DOUBTFUL, rows[0] if rows else DOUBT_COLUMNS, DOUBT_COLUMNS),
+    ):
+        if absent := [key for key in wanted if not isinstance(found, Mapping | tuple) or key not in found]:
+            raise errors.InputError(
+                f"{folder / name}: expected {', '.join(absent)}; it lacks them. Give the folder that "
+                "`python -m refine noise` wrote."
+            )
     worst = _worst(dataset, told["split"], rows) if dataset is not None and dataset.full_name == told["dataset"] else ()
     picture = folder / noise.SHEET
     sheet = None

@@ -68,12 +68,25 @@ def write(request: ReportRequest) -> pathlib.Path:
       errors.InputError: if an input that was given is missing or does not belong to the others, or `out` exists and
         `overwrite` is false.
     """
+    _check_request(request)
     if request.out.exists() and not request.overwrite:
         raise errors.RefusedOverwrite(request.out)
     page = render(gather(request))
     with atomic.file(request.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return request.out
+
+
+def _check_request(request: ReportRequest) -> None:
+    """Refuses a page about nothing, an option without the one it belongs to, and an output that is no HTML file."""
+    if request.out.suffix.lower() not in (".html", ".htm"):
+        raise errors.InputError(f"--out {request.out}: expected an HTML file. Name it something.html.")
+    for name, needed in (("base", "map"), ("data_dir", "dataset")):
+        if getattr(request, name) is not None and getattr(request, needed) is None:
+            raise errors.InputError(f"--{name}: expected with --{needed}, which is missing. Give both, or neither.")
+    parts = ("map", "frame", "comparison", "noise", "dataset")
+    if all(getattr(request, name) is None for name in parts):
+        raise errors.InputError(f"expected something to report; give {', '.join(f'--{name}' for name in parts)}.")
 
 
 def gather(request: ReportRequest) -> content.Report:
