@@ -85,7 +85,7 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     except Exception as error:  # each driver has its own
         raise errors.InputError(
             f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
-            f"read: {str(error).split('. ')[0].rstrip('.')}. Give such a file."
+            f"read: {str(error).split(';')[0].rstrip('.')}. Give such a file."
         ) from error
     if getattr(features, "crs", None) is None:
         raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
