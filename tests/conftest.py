@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import pathlib
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -12,6 +13,7 @@ import pytest
 from refine.models import memory
 
 memory.suit_networks()  # as the commands do
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores Ctrl-C
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile("untimed", deadline=None)
