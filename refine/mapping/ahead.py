@@ -5,12 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-Task = tuple[concurrent.futures.Future[T | None], Callable[[], T | None]]
+Task = tuple[concurrent.futures.Future[Any], Iterator[Any]]  # where the next item of which iterator goes
 WAIT_S = 5.0  # for what is being fetched when the work ends early
 
 
@@ -22,7 +22,7 @@ class Fetcher:
     """
 
     def __init__(self, *, wait_s: float = WAIT_S) -> None:
-        self._tasks: queue.SimpleQueue[Task[object] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
         self._wait_s = wait_s
 
@@ -45,13 +45,13 @@ class Fetcher:
 
     def _next(self, items: Iterator[T]) -> concurrent.futures.Future[T | None]:
         future: concurrent.futures.Future[T | None] = concurrent.futures.Future()
-        self._tasks.put((future, lambda: next(items, None)))  # type: ignore[arg-type]
+        self._tasks.put((future, items))
         return future
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            future, fetch = task
+            future, items = task
             try:
-                future.set_result(fetch())
+                future.set_result(next(items, None))
             except BaseException as error:  # noqa: BLE001 - it is raised where the item is awaited
                 future.set_exception(error)
