@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from builder import command_line, errors
+from builder.command_line import path
 
 DESCRIPTION = """From land cover products to a sampling frame and its chips.
 
@@ -62,7 +63,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="generate a region with products, imagery and truth, and draw a sampling frame from it",
         allow_abbrev=False,
     )
-    p.add_argument("folder", type=command_line.path, metavar="DIR", help="folder to write")
+    p.add_argument("folder", type=path, metavar="DIR", help="folder to write")
     p.add_argument(
         "--size", choices=("tiny", "small"), default="small", help="tiny takes seconds, small under a minute"
     )
@@ -79,29 +80,22 @@ def _add_points(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         allow_abbrev=False,
     )
     given = p.add_mutually_exclusive_group(required=True)
-    given.add_argument(
-        "--products", type=command_line.path, metavar="DIR", help="one folder per product, or a products.toml"
-    )
+    given.add_argument("--products", type=path, metavar="DIR", help="one folder per product, or a products.toml")
     given.add_argument(
         "--from",
-        type=command_line.path,
+        type=path,
         dest="given_points",
         metavar="FILE",
         help="take these points instead: CSV or GeoJSON with lon, lat, label",
     )
-    p.add_argument(
-        "--out", type=command_line.path, required=True, metavar="FRAME", help="folder to write: the sampling frame"
-    )
-    p.add_argument("--imagery", type=command_line.path, metavar="FILE", help="imagery.toml to put into the frame")
+    p.add_argument("--out", type=path, required=True, metavar="FRAME", help="folder to write: the sampling frame")
+    p.add_argument("--imagery", type=path, metavar="FILE", help="imagery.toml to put into the frame")
     region = p.add_mutually_exclusive_group()
     region.add_argument(
         "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
     )
     region.add_argument(
-        "--aoi",
-        type=command_line.path,
-        metavar="FILE",
-        help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS",
+        "--aoi", type=path, metavar="FILE", help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS"
     )
     p.add_argument(
         "--per-class",
@@ -163,9 +157,7 @@ def _add_chips(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=BEAM_NOTE,
         allow_abbrev=False,
     )
-    p.add_argument(
-        "--frame", type=command_line.path, required=True, metavar="FRAME", help="sampling frame written by `points`"
-    )
+    p.add_argument("--frame", type=path, required=True, metavar="FRAME", help="sampling frame written by `points`")
     p.set_defaults(run=_chips, passes_beam_options=True)
 
 
@@ -173,12 +165,12 @@ def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p = commands.add_parser(
         "release", help="publish a built version with card, sums, index, both formats", allow_abbrev=False
     )
-    p.add_argument("built", type=command_line.path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
-    p.add_argument("--to", type=command_line.path, required=True, metavar="DIR", help="folder of all releases")
+    p.add_argument("built", type=path, metavar="BUILT", help="DATA/globeland_samples/<config>/<version>")
+    p.add_argument("--to", type=path, required=True, metavar="DIR", help="folder of all releases")
     p.add_argument("--url", default="", metavar="URL", help="where DIR will be found, for croissant.json and the card")
     p.add_argument(
         "--records",
-        type=command_line.path,
+        type=path,
         metavar="DIR",
         help="where to record the release (default: datasets/globeland_samples/releases of this checkout)",
     )
@@ -188,14 +180,14 @@ def _add_release(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("verify", help="check a release: sums, counts, digest, splits, rules", allow_abbrev=False)
-    p.add_argument("release", type=command_line.path, metavar="DIR", help=".../globeland_samples/<config>/<version>")
+    p.add_argument("release", type=path, metavar="DIR", help=".../globeland_samples/<config>/<version>")
     p.set_defaults(run=_verify)
 
 
 def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("diff", help="what changed between two versions, example by example", allow_abbrev=False)
-    p.add_argument("before", type=command_line.path, metavar="A", help=".../globeland_samples/<config>/<version>")
-    p.add_argument("after", type=command_line.path, metavar="B", help="another version")
+    p.add_argument("before", type=path, metavar="A", help=".../globeland_samples/<config>/<version>")
+    p.add_argument("after", type=path, metavar="B", help="another version")
     p.set_defaults(run=_diff)
 
 
@@ -203,14 +195,14 @@ def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     p = commands.add_parser("catalog", help="write CATALOG.md: products, imagery, releases", allow_abbrev=False)
     p.add_argument(
         "--out",
-        type=command_line.path,
+        type=path,
         default=pathlib.Path("CATALOG.md"),
         metavar="FILE",
         help="file to write (%(default)s)",
     )
     p.add_argument(
         "--html",
-        type=command_line.path,
+        type=path,
         default=pathlib.Path("docs/catalog.html"),
         metavar="FILE",
         help="its twin to read in a browser (%(default)s)",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder import command_line, errors
+from builder.command_line import path
 from refine.models import memory
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_demo(commands: Commands) -> None:
     p = commands.add_parser("demo", help="the whole road on a generated world, ending in a report", allow_abbrev=False)
-    p.add_argument(
-        "folder", type=command_line.path, metavar="DIR", help="folder to write; an unfinished one is gone on with"
-    )
+    p.add_argument("folder", type=path, metavar="DIR", help="folder to write; an unfinished one is gone on with")
     p.add_argument("--weights", default="none", metavar="none|imagenet|FILE", help="start of the network (%(default)s)")
     p.add_argument("--seed", type=int, default=0, help="another seed is another world (%(default)s)")
     p.set_defaults(run=_demo)
@@ -71,10 +70,8 @@ def _add_dataset(p: argparse.ArgumentParser, *, both_of: str | None = None) -> N
         if both_of is None
         else "a TFDS dataset with image and label; its configs rough and accurate are compared (%(default)s)",
     )
-    p.add_argument("--data_dir", type=command_line.path, metavar="DIR", help="where `tfds build --data_dir` wrote it")
-    p.add_argument(
-        "--labels", type=command_line.path, metavar="FILE", help="CSV label,class that maps labels to classes"
-    )
+    p.add_argument("--data_dir", type=path, metavar="DIR", help="where `tfds build --data_dir` wrote it")
+    p.add_argument("--labels", type=path, metavar="FILE", help="CSV label,class that maps labels to classes")
 
 
 def _add_network(p: argparse.ArgumentParser, *, seed: str = "of order, views and dropout (%(default)s)") -> None:
@@ -129,10 +126,8 @@ def _add_train(commands: Commands) -> None:
     p.add_argument("--strategy", choices=("logits", "first-layer"), required=True, help="what learns: the head, or all")
     _add_learning(p)
     doubtful = p.add_mutually_exclusive_group()
-    doubtful.add_argument(
-        "--without-doubtful", type=command_line.path, metavar="FILE", help="leave out what `noise` lists"
-    )
-    doubtful.add_argument("--weight-by", type=command_line.path, metavar="FILE", help="weigh by the table of `noise`")
+    doubtful.add_argument("--without-doubtful", type=path, metavar="FILE", help="leave out what `noise` lists")
+    doubtful.add_argument("--weight-by", type=path, metavar="FILE", help="weigh by the table of `noise`")
     p.add_argument(
         "--export",
         type=lambda text: tuple(text.split(",")),
@@ -140,7 +135,7 @@ def _add_train(commands: Commands) -> None:
         metavar="saved_model,onnx",
         help="also write MODEL/saved_model and MODEL/model.onnx, with the preprocessing inside",
     )
-    p.add_argument("--out", type=command_line.path, required=True, metavar="MODEL", help="model folder to write")
+    p.add_argument("--out", type=path, required=True, metavar="MODEL", help="model folder to write")
     p.add_argument("--overwrite", action="store_true", help="replace MODEL")
     p.set_defaults(run=_train)
 
@@ -152,9 +147,7 @@ def _add_compare(commands: Commands) -> None:
     p.add_argument("--split", default="test", help="test split to judge on (%(default)s)")
     _add_learning(p, epochs="of first-layer, at most (30)")
     p.add_argument("--logits-epochs", type=int, metavar="N", help="of logits, at most (200)")
-    p.add_argument(
-        "--out", type=command_line.path, required=True, metavar="DIR", help="folder of models, table and figure"
-    )
+    p.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of models, table and figure")
     p.set_defaults(run=_compare)
 
 
@@ -162,34 +155,25 @@ def _add_accuracy(commands: Commands) -> None:
     p = commands.add_parser(
         "accuracy", help="estimates from a confusion matrix or a sample, and a linter", allow_abbrev=False
     )
-    p.add_argument("--matrix", type=command_line.path, metavar="M.csv", help="counts; rows map, columns reference")
+    p.add_argument("--matrix", type=path, metavar="M.csv", help="counts; rows map, columns reference")
     p.add_argument(
         "--areas",
-        type=command_line.path,
+        type=path,
         metavar="A.csv",
         help="class,area[,users]: mapped area of each class, guessed user's accuracy to plan with",
     )
     p.add_argument(
-        "--sample",
-        type=command_line.path,
-        metavar="S.csv",
-        help="map,reference[,stratum,inclusion_probability,block,map2]",
+        "--sample", type=path, metavar="S.csv", help="map,reference[,stratum,inclusion_probability,block,map2]"
     )
-    p.add_argument(
-        "--strata", type=command_line.path, metavar="T.csv", help="stratum,size: strata that are not map classes"
-    )
+    p.add_argument("--strata", type=path, metavar="T.csv", help="stratum,size: strata that are not map classes")
     p.add_argument("--strata-are-counts", action="store_true", help="sizes count sampling units, not area")
     p.add_argument("--printed-overall", metavar="X", help="overall accuracy as published, for the linter")
     p.add_argument("--printed-kappa", metavar="X", help="kappa as published, for the linter")
     p.add_argument("--wanted-error", type=float, metavar="E", help="standard error of overall accuracy to plan for")
-    p.add_argument(
-        "--model", type=command_line.path, metavar="MODEL", help="judge a model instead, on a split of a dataset"
-    )
+    p.add_argument("--model", type=path, metavar="MODEL", help="judge a model instead, on a split of a dataset")
     p.add_argument("--dataset", metavar="NAME/CONFIG:VERSION", help="of --model (what it was trained on)")
-    p.add_argument("--data_dir", type=command_line.path, metavar="DIR", help="where that dataset lies")
-    p.add_argument(
-        "--labels", type=command_line.path, metavar="FILE", help="CSV label,class that maps its labels to classes"
-    )
+    p.add_argument("--data_dir", type=path, metavar="DIR", help="where that dataset lies")
+    p.add_argument("--labels", type=path, metavar="FILE", help="CSV label,class that maps its labels to classes")
     p.add_argument("--split", metavar="SPLIT", help="of that dataset (test)")
     p.add_argument("--level", type=float, default=0.95, metavar="P", help="of all intervals (%(default)s)")
     p.add_argument("--draws", type=int, default=2000, metavar="N", help="of the bootstrap, 0 for none (%(default)s)")
@@ -211,7 +195,7 @@ def _add_noise(commands: Commands) -> None:
         metavar="DEG",
         help="side of the blocks that fill the folds, in degrees (the largest of 1 to 0.02 that gives 10 a fold)",
     )
-    p.add_argument("--out", type=command_line.path, required=True, metavar="DIR", help="folder of table and sheet")
+    p.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of table and sheet")
     p.add_argument("--overwrite", action="store_true", help="replace DIR")
     p.set_defaults(run=_noise)
 
@@ -224,16 +208,12 @@ def _add_map(commands: Commands) -> None:
         "Beam (--runner, --direct_num_workers ...) apply to many tiles.",
         allow_abbrev=False,
     )
-    p.add_argument("--model", type=command_line.path, required=True, metavar="MODEL", help="folder written by `train`")
-    p.add_argument(
-        "--base", type=command_line.path, required=True, nargs="+", metavar="FILE", help="GlobeLand30 tile(s) to refine"
-    )
-    p.add_argument(
-        "--frame", type=command_line.path, required=True, metavar="FRAME", help="says which cells, which imagery"
-    )
+    p.add_argument("--model", type=path, required=True, metavar="MODEL", help="folder written by `train`")
+    p.add_argument("--base", type=path, required=True, nargs="+", metavar="FILE", help="GlobeLand30 tile(s) to refine")
+    p.add_argument("--frame", type=path, required=True, metavar="FRAME", help="says which cells, which imagery")
     p.add_argument(
         "--out",
-        type=command_line.path,
+        type=path,
         required=True,
         metavar="FILE",
         help="GeoTIFF to write, on the base's grid; for several tiles the folder of their maps",
@@ -242,7 +222,7 @@ def _add_map(commands: Commands) -> None:
     region.add_argument(
         "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
     )
-    region.add_argument("--aoi", type=command_line.path, metavar="FILE", help="region as polygons, any CRS")
+    region.add_argument("--aoi", type=path, metavar="FILE", help="region as polygons, any CRS")
     p.add_argument("--include-undetermined", action="store_true", help="reclassify undetermined cells too")
     p.add_argument(
         "--base-trust",
@@ -263,15 +243,15 @@ def _add_map(commands: Commands) -> None:
 
 def _add_report(commands: Commands) -> None:
     p = commands.add_parser("report", help="one HTML page about map, models and data", allow_abbrev=False)
-    p.add_argument("--map", type=command_line.path, metavar="FILE", help="refined map written by `map`")
-    p.add_argument("--base", type=command_line.path, metavar="FILE", help="the base map before")
-    p.add_argument("--frame", type=command_line.path, metavar="FRAME", help="sampling frame")
-    p.add_argument("--comparison", type=command_line.path, metavar="DIR", help="folder written by `compare`")
-    p.add_argument("--noise", type=command_line.path, metavar="DIR", help="folder written by `noise`")
+    p.add_argument("--map", type=path, metavar="FILE", help="refined map written by `map`")
+    p.add_argument("--base", type=path, metavar="FILE", help="the base map before")
+    p.add_argument("--frame", type=path, metavar="FRAME", help="sampling frame")
+    p.add_argument("--comparison", type=path, metavar="DIR", help="folder written by `compare`")
+    p.add_argument("--noise", type=path, metavar="DIR", help="folder written by `noise`")
     p.add_argument("--dataset", metavar="NAME/CONFIG:VERSION", help="for the sheets of samples")
-    p.add_argument("--data_dir", type=command_line.path, metavar="DIR", help="where the dataset lies")
+    p.add_argument("--data_dir", type=path, metavar="DIR", help="where the dataset lies")
     p.add_argument("--note", action="append", default=[], metavar="TEXT", help="a sentence to print at the top")
-    p.add_argument("--out", type=command_line.path, required=True, metavar="FILE", help="HTML file to write")
+    p.add_argument("--out", type=path, required=True, metavar="FILE", help="HTML file to write")
     p.add_argument("--overwrite", action="store_true", help="replace FILE")
     p.set_defaults(run=_report)
 
@@ -299,8 +279,8 @@ def _train(args: argparse.Namespace) -> int:
         compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
     else:
         training.train(given, settings, args.out, overwrite=args.overwrite)
-    for path in (args.out, *export.export_all(args.out, args.export)):
-        print(path)
+    for written in (args.out, *export.export_all(args.out, args.export)):
+        print(written)
     return command_line.DONE_WITH_GAPS if training.is_broken(export.read_record(args.out)) else command_line.DONE
 
 
