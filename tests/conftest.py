@@ -40,9 +40,7 @@ def shared_data() -> pathlib.Path:
 @pytest.fixture(scope="module")
 def small_network() -> Iterator[None]:
     """While a module's tests run, `refine.models.model.build` builds a small network under InceptionV3's name."""
-    import keras
     import small_network
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.applications, "InceptionV3", small_network.inception_v3)
+    with small_network.stands_in():
         yield

@@ -5,9 +5,12 @@ The real one is built, frozen, exported and mapped with in test_model, test_expo
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
+import pytest
 
 from refine.models import model
 
@@ -22,3 +25,11 @@ def inception_v3(*, input_shape: tuple[int, int, int], name: str = model.BASE, *
         deep = keras.layers.BatchNormalization(scale=False, name=f"batch_normalization_{number}")(deep)
         deep = keras.layers.ReLU()(deep)
     return keras.Model(seen, keras.layers.GlobalAveragePooling2D()(deep), name=name)
+
+
+@contextlib.contextmanager
+def stands_in() -> Iterator[None]:
+    """Inside, `refine.models.model.build` builds the small network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, "InceptionV3", inception_v3)
+        yield

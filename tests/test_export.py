@@ -22,8 +22,7 @@ LABELS = ("forest", "water", "snow_ice")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of the small network: what a folder holds and how chips are resized does not depend on what sees them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.applications, "InceptionV3", small_network.inception_v3)
+    with small_network.stands_in():
         return _written(tmp_path_factory.mktemp("models") / "model")
 
 

@@ -271,9 +271,11 @@ def _nodata(
 
 
 def _year(description: described.Description, named: naming.Named | None) -> int:
-    if description.year is None and named is None:
+    if description.year is not None:
+        return description.year
+    if named is None:
         raise errors.InputError(f"{description.where}: expected the key year, of the land that the map shows.")
-    return description.year if description.year is not None else named.year  # type: ignore[union-attr]
+    return named.year
 
 
 def _licence(description: described.Description) -> str:

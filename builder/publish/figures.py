@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from builder.legend import legend
 from builder.publish import assembly, extent, records
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAP_FILE, SHEET_FILE = "map.png", "chips.png"
 CHIPS_PER_CLASS = 10
@@ -65,20 +69,21 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
         drawing.savefig(path, format="png", metadata={"Software": None})
 
 
-def _draw(axes: object, index: pa.Table, size: float) -> np.ndarray:
+def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     """Draws the points; returns their longitudes without a jump inside the region."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
     west, _ = extent.narrowest(lon)
     lon = west + (lon - west) % 360.0
     refused = np.asarray(pc.is_valid(index["reason"]))
     splits = np.array(index["split"].to_pylist())
-    scatter = axes.scatter  # type: ignore[attr-defined]
     if refused.any():
-        scatter(lon[refused], lat[refused], size, REFUSED_COLOUR, linewidths=0, label=f"refused ({int(refused.sum())})")
+        axes.scatter(
+            lon[refused], lat[refused], size, REFUSED_COLOUR, linewidths=0, label=f"refused ({int(refused.sum())})"
+        )
     for split, colour in SPLIT_COLOURS.items():
         chosen = (splits == split) & ~refused
         if chosen.any():
-            scatter(lon[chosen], lat[chosen], size, colour, linewidths=0, label=f"{split} ({int(chosen.sum())})")
+            axes.scatter(lon[chosen], lat[chosen], size, colour, linewidths=0, label=f"{split} ({int(chosen.sum())})")
     unbroken: np.ndarray = lon
     return unbroken
 

@@ -128,7 +128,7 @@ def refine_map(request: MapRequest) -> blocks.MapSummary:
     with rasterio.open(plan.frame.layers_file) as layers:
         job = _job(plan, layers)
         summary = blocks.make_all(job)
-        _refuse_blind(summary, request)
+        _check_classified(summary, request)
         writing.write(job, summary, request.out, plan.tags(), year=plan.year)
     remove_blocks(request.out)
     return summary
@@ -299,8 +299,8 @@ def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: MapR
         )
 
 
-def _refuse_blind(summary: blocks.MapSummary, request: MapRequest) -> None:
-    """A map whose every wanted pixel lacks a picture is the base map again, not a refined one."""
+def _check_classified(summary: blocks.MapSummary, request: MapRequest) -> None:
+    """Says where no pixel was to be classified; refuses a map whose every wanted pixel lacks a picture."""
     counted = {p: summary.pixels.get(p, 0) for p in reclassify.Provenance}
     classified = sum(counted[p] for p in reclassify.CLASSIFIED)
     if classified:

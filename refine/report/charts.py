@@ -151,12 +151,12 @@ def _scale(height: int, total: float, nodes: int) -> float:
 
 def _nodes(changes: Sequence[content.Change], side: str, height: int, total: float) -> dict[str, tuple[float, float]]:
     """{class: (top, size)} in pixels, the largest first."""
-    sums: collections.Counter[str] = collections.Counter()
+    sums: dict[str, float] = collections.defaultdict(float)
     for change in changes:
-        sums[getattr(change, side)] += change.hectares  # type: ignore[assignment]
+        sums[getattr(change, side)] += change.hectares
     most = max(len({c.before for c in changes}), len({c.after for c in changes}))
     scale, y, nodes = _scale(height, total, most), 10.0, {}
-    for name, hectares in sums.most_common():
+    for name, hectares in sorted(sums.items(), key=lambda node: node[1], reverse=True):
         nodes[name] = (y, hectares * scale)
         y += hectares * scale + FLOW_GAP_PX
     return nodes
