@@ -73,6 +73,17 @@ def test_an_epoch_holds_every_example_once_with_its_label_and_weight(splits: dic
     np.testing.assert_array_equal(np.concatenate([label for label, _ in seen]), split.labels[order])
 
 
+def test_what_is_computed_in_the_memory_of_a_batch_changes_no_other(splits: dict[str, data.Split]) -> None:
+    feed = batches.RowFeed(batches.Passes(splits["array_record"], 80, 7))
+    before = [[a.copy() for a in feed[i]] for i in range(feed.num_batches)]
+    for index in range(feed.num_batches):
+        for array in feed[index]:
+            array[:] = 9
+    for index, expected in enumerate(before):
+        for array, was in zip(feed[index], expected, strict=True):
+            np.testing.assert_array_equal(array, was)
+
+
 @pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
 def test_an_epoch_taken_up_later_is_the_epoch_that_would_have_come(splits: dict[str, data.Split], kind: str) -> None:
     def third_epoch(first: int) -> np.ndarray:

@@ -24,7 +24,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from refine.dataset import data
+from refine.dataset import batches, data
 from refine.models import devices, examples, export, features, losses, model, stages, starts, strategies, training
 root = pathlib.Path(sys.argv[1])
 """
@@ -71,7 +71,12 @@ for count in (1, 2):
 STATISTICS = """
 inputs = np.random.default_rng(0).normal(3, 2, size=(64, 5)).astype(np.float32)
 labels = (inputs[:, 0] > 3).astype(np.int64)
-batches = [(inputs[i : i + 16], labels[i : i + 16]) for i in range(0, 64, 16)] * 3
+class Feed(batches.AheadFeed):
+    num_batches = 4
+    def _make(self, epoch, index):
+        part = slice(index * 16, index * 16 + 16)
+        return inputs[part].copy(), labels[part].copy(), np.ones(16, np.float32)
+feed = Feed(size_px=1, batch_size=16)
 settings = strategies.Settings(weights="none", batch_size=16, dropout=0.5, learning_rate=0.1)
 with devices.scope(2):
     keras.utils.set_random_seed(0)
@@ -79,8 +84,8 @@ with devices.scope(2):
     trained = keras.Sequential([keras.Input((5,)), *layers])
     training._compile(trained, settings, steps=4, epochs=3)
     outcome = stages.run(
-        trained, stages.Stage("all", root / "stage"), feed=lambda first: (b for b in batches),
-        validation=(inputs, labels), steps=4, images=64, epochs=3, patience=9, batch_size=16,
+        trained, stages.Stage("all", root / "stage"), feed=lambda first: feed, validation=(inputs, labels),
+        steps=4, images=64, epochs=3, patience=9, batch_size=16, on_epoch_begin=feed.begin,
     )
     keras.Model(trained.inputs, trained.outputs).save(root / "saved.keras")
 again = keras.saving.load_model(root / "saved.keras", compile=False)

@@ -93,7 +93,8 @@ def key_bits(split: data.Split) -> np.ndarray:
 class AheadFeed(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches by number, made ahead by threads: as many as there are threads, if `AHEAD_BYTES` hold them.
 
-    A subclass sets `num_batches` and `_make`. `begin(epoch)` comes before each epoch.
+    A subclass sets `num_batches` and `_make`, which makes new arrays: TensorFlow reads them in place where they are
+    aligned, and may compute in their memory. `begin(epoch)` comes before each epoch.
     """
 
     def __init__(self, *, size_px: int, batch_size: int) -> None:
