@@ -19,11 +19,12 @@ DONE, FAILED, WRONG_INPUT, DONE_WITH_GAPS, INTERRUPTED = 0, 1, 2, 3, 130
 NEGATIVE_LIST = re.compile(r"-[\d.]+,")
 
 
-def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None, *, extra: str = "build") -> int:
     """Parses `argv`, calls the chosen command's `run`, and returns its exit code.
 
     0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted. A command that takes Beam options sets
     `passes_beam_options` on its parser and receives the arguments that nobody claimed as `args.beam_options`.
+    `extra` of the project installs what the commands of `parser` need.
     """
     args, unknown = parser.parse_known_args(_with_negative_values(sys.argv[1:] if argv is None else argv))
     if unknown and not getattr(args, "passes_beam_options", False):
@@ -47,14 +48,22 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> i
     except BrokenPipeError:
         return DONE
     except Exception as error:  # noqa: BLE001 - the last stop
-        return _told(error)
+        return _told(error, extra)
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, extra: str) -> int:
     """Tells of an error that nobody refused before, and returns its exit code: a fault of ours is shown whole."""
     if any(kind.__module__.startswith("rasterio.") for kind in type(error).__mro__):
         cause = str(error.__cause__ or error).rstrip(".")  # rasterio itself often says only that there is one
         print(f"error: a raster cannot be read: {cause}. Copy or write that file again.", file=sys.stderr)
+        return WRONG_INPUT
+    if isinstance(error, ModuleNotFoundError) and (missing := (error.name or "").partition(".")[0]) not in _OURS:
+        wanted = _EXTRAS.get(missing, extra)
+        print(
+            f"error: this command needs the package {missing}, which is not installed: "
+            f"pip install 'globeland[{wanted}]', or in a checkout pip install -e '.[{wanted}]'.",
+            file=sys.stderr,
+        )
         return WRONG_INPUT
     if isinstance(error, OSError):
         cure = _CURES.get(error.errno or 0)
@@ -75,6 +84,9 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
     return joined
 
 
+_OURS = ("builder", "refine", "")
+# Which extra brings a package that commands of both programs need.
+_EXTRAS = {"apache_beam": "build", "jax": "jax", "jaxlib": "jax"}
 _CURES = {
     errno.EEXIST: "Something else has that name already: name another place.",
     errno.ENOENT: "There is no such place: check the path.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder import command_line, errors
 from builder.command_line import path
-from refine.models import memory
+from refine.models import backends, memory
 
 if TYPE_CHECKING:
     from refine.models import strategies
@@ -33,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     # TensorFlow tells of every accelerator that it does not find; its errors that matter are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    backends.choose()
     memory.suit_networks()
-    return command_line.run(_parser(), argv)
+    return command_line.run(_parser(), argv, extra="refine")
 
 
 def _parser() -> argparse.ArgumentParser:

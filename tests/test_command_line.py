@@ -17,10 +17,10 @@ import rasterio
 from builder import atomic, command_line
 
 
-def _run(command: Callable[[argparse.Namespace], int]) -> int:
+def _run(command: Callable[[argparse.Namespace], int], *, extra: str = "build") -> int:
     parser = argparse.ArgumentParser()
     parser.set_defaults(run=command)
-    return command_line.run(parser, [])
+    return command_line.run(parser, [], extra=extra)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,27 @@ def test_a_command_that_is_ended_leaves_nothing_half_written(
         signal.signal(signal.SIGTERM, before)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().err.startswith("interrupted: ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "extra"),
+    [("apache_beam.options", "build"), ("jax", "jax"), ("cleanlab", "refine"), ("keras", "refine")],
+)
+def test_a_package_that_is_not_installed_is_named_with_the_extra_that_brings_it(
+    missing: str, extra: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: argparse.Namespace) -> int:
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    assert _run(fails, extra="refine") == 2
+    told = capsys.readouterr().err
+    assert f"needs the package {missing.partition('.')[0]}, which is not installed" in told
+    assert f"pip install 'globeland[{extra}]'" in told and "Traceback" not in told
+
+
+def test_a_module_of_ours_that_is_missing_is_a_fault_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails(_: argparse.Namespace) -> int:
+        raise ModuleNotFoundError("No module named 'refine.nothing'", name="refine.nothing")
+
+    assert _run(fails) == 1
+    assert "Traceback" in capsys.readouterr().err

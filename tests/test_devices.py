@@ -67,10 +67,10 @@ for count in (1, 2):
     print(json.dumps({"loss": [r["loss"] for r in outcome.history], "val": outcome.best["val_loss"], "own": own}))
 """
 
-# Copies of a model see different halves of each batch; BatchNormalization is watched as it will be saved.
+# Copies of a model see different halves of each batch of bytes; BatchNormalization is watched as it will be saved.
 STATISTICS = """
-inputs = np.random.default_rng(0).normal(3, 2, size=(64, 5)).astype(np.float32)
-labels = (inputs[:, 0] > 3).astype(np.int64)
+inputs = np.random.default_rng(0).integers(0, 256, size=(64, 5)).astype(np.uint8)
+labels = (inputs[:, 0] > 127).astype(np.int64)
 class Feed(batches.AheadFeed):
     num_batches = 4
     def _make(self, epoch, index):

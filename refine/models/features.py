@@ -169,7 +169,7 @@ class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
         chosen = self.pictures[index * self._batch_size :][: self._batch_size]
-        full = np.empty((self._batch_size, *chosen[0].shape), np.float32)
+        full = np.empty((self._batch_size, *chosen[0].shape), np.uint8)
         for i in range(self._batch_size):
             full[i] = batches.turned(chosen[min(i, len(chosen) - 1)], self._view)
         return (full,)

@@ -29,8 +29,8 @@ FORGETTING = 6.0  # of the statistics before an epoch, exp(-FORGETTING) is left 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """One set of layers under three views: `classifier` and `logits` map pixels (float32[n, y, x, rgb] in 0..255) to
-    probabilities and logits (float32[n, class]); `head` maps features (float32[n, 2048]) to logits."""
+    """One set of layers under three views: `classifier` and `logits` map pixels (uint8[n, y, x, rgb], or floats in
+    0..255) to probabilities and logits (float32[n, class]); `head` maps features (float32[n, 2048]) to logits."""
 
     classifier: keras.Model
     logits: keras.Model
