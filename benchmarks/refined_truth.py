@@ -174,12 +174,17 @@ def majority(votes: np.ndarray) -> np.ndarray:
 
 def judge(pixels: Pixels) -> dict[str, dict[str, list[float]]]:
     """[accuracy, low, high] of each map, in inconsistent cells and in all."""
-    return {
-        where: {name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()}
+    everywhere = np.ones(len(pixels.truth), bool)
+    return {"inconsistent": accuracies(pixels, pixels.inconsistent), "all": accuracies(pixels, everywhere)}
+
+
+def accuracies(pixels: Pixels, chosen: np.ndarray) -> dict[str, list[float]]:
+    """[accuracy, low, high] of each map on the chosen pixels, and how much the refined map gains."""
+    return (
+        {name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()}
         | {"refined - GlobeLand30": difference(pixels, "GlobeLand30", chosen)}
         | {"refined - majority": difference(pixels, "majority of five", chosen)}
-        for where, chosen in (("inconsistent", pixels.inconsistent), ("all", np.ones(len(pixels.truth), bool)))
-    }
+    )
 
 
 def difference(pixels: Pixels, other: str, chosen: np.ndarray) -> list[float]:
@@ -209,13 +214,7 @@ def between(pixels: Pixels, one: str, two: str) -> dict[str, dict[str, list[floa
     codes = [legend.seven().by_name(name).code for name in (one, two)]
     is_pair = pixels.inconsistent & np.isin(pixels.truth, codes)
     parts = {"truth": is_pair, "truth and GlobeLand30": is_pair & np.isin(pixels.maps["GlobeLand30"], codes)}
-    return {
-        f"{part} {one} or {two}, inconsistent": {
-            name: interval(pixels, values == pixels.truth, chosen) for name, values in pixels.maps.items()
-        }
-        | {"refined - GlobeLand30": difference(pixels, "GlobeLand30", chosen)}
-        for part, chosen in parts.items()
-    }
+    return {f"{part} {one} or {two}, inconsistent": accuracies(pixels, chosen) for part, chosen in parts.items()}
 
 
 def table(results: list[dict[str, Any]]) -> str:
