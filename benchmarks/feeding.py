@@ -105,7 +105,7 @@ def step_rates(batch_size: int, steps: int) -> dict[str, tuple[float, float]]:
     network = model.build(classes=2, size_px=SIDE_PX, dropout=0.2)
     model.learn(network, base=True, batch_norm="frozen")
     network.logits.compile(model.LayeredAdam(1e-4), losses.Loss(), jit_compile=devices.compiles())
-    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3)).astype(np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3), np.uint8)
     labels = np.arange(batch_size) % 2
     features = network.features
     work = {

@@ -85,7 +85,7 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 
 
 _OURS = ("builder", "refine", "")
-# Which extra brings a package that commands of both programs need.
+# Packages that another extra brings than the one that a command's program needs.
 _EXTRAS = {"apache_beam": "build", "jax": "jax", "jaxlib": "jax"}
 _CURES = {
     errno.EEXIST: "Something else has that name already: name another place.",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from builder import command_line, errors
 from builder.command_line import path
-from refine.models import backends, memory
+from refine.dataset import backends
+from refine.models import memory
 
 if TYPE_CHECKING:
     from refine.models import strategies

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from refine.models import backends
+from refine.dataset import backends
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import small_release
 
 from builder import errors
-from refine.dataset import data, readers
+from refine.dataset import backends, data, readers
 
 WANTED = [0, 3, 20]
 
@@ -78,7 +78,7 @@ def test_without_tensorflow_a_release_of_tfrecord_is_refused_with_the_cure(
 ) -> None:
     reference = small_release.write(tmp_path, file_format="tfrecord")
     dataset = data.open_dataset(reference, data_dir=tmp_path)
-    monkeypatch.setattr(readers, "has_tensorflow", lambda: False)
+    monkeypatch.setattr(backends, "has_tensorflow", lambda: False)
     with pytest.raises(errors.InputError, match=r"stored as tfrecord.*--file_format=array_record"):
         dataset.split("train")
 

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from builder import errors
+from refine.dataset import backends
 
 IMAGE, LABEL = "image", "label"
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -56,11 +56,6 @@ def whole(name: str) -> Iterator[None]:
         raise errors.InputError(
             f"{name}: its files are missing, truncated or damaged ({told}). Copy the version again, or build it again."
         ) from error
-
-
-def has_tensorflow() -> bool:
-    """True where TensorFlow is installed; does not import it."""
-    return importlib.util.find_spec("tensorflow") is not None
 
 
 class SourceReader:
@@ -183,7 +178,7 @@ def reader_of_builder(builder: Any, split: str, *, name: str) -> Reader:
     formats = builder.info.available_file_formats()
     if formats & tfds.core.FileFormat.with_random_access():
         return SourceReader(builder, split)
-    if not has_tensorflow():
+    if not backends.has_tensorflow():
         raise errors.InputError(
             f"{name} is stored as {' and '.join(sorted(f.value for f in formats))}, which only TensorFlow reads, and "
             "TensorFlow is not installed. Install tensorflow, or build the dataset with --file_format=array_record."

@@ -1,4 +1,4 @@
-"""Which library computes for Keras."""
+"""Which library computes for Keras, and whether TensorFlow is there to read with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ VARIABLE = "KERAS_BACKEND"
 
 def choose() -> None:
     """JAX where TensorFlow is not installed and nobody has chosen: Keras itself would look for TensorFlow alone."""
-    if VARIABLE not in os.environ and not _installed("tensorflow") and _installed("jax"):
+    if VARIABLE not in os.environ and not has_tensorflow() and _installed("jax"):
         os.environ[VARIABLE] = "jax"
+
+
+def has_tensorflow() -> bool:
+    """True where TensorFlow is installed; does not import it."""
+    return _installed("tensorflow")
 
 
 def _installed(name: str) -> bool:
