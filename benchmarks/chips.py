@@ -29,7 +29,7 @@ from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from builder.chips import chip, settings
+from builder.chips import chip, imagery_toml
 from builder.imagery import geotiffs
 
 SIDE_PX, PIXEL_M, BLOCK_PX = 4000, 0.3, 512
@@ -46,7 +46,7 @@ def main() -> None:
     print(f"{datetime.date.today()} Python {platform.python_version()}, {libraries}, numpy {np.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         scenes = [write_scene(pathlib.Path(folder), number) for number in range(args.scenes)]
-        imagery = settings.parse(
+        imagery = imagery_toml.parse(
             {"source": [{"name": "made", "type": "folder", "path": ".", "date": {"from": "name"}}]},
             pathlib.Path(folder),
         )
@@ -83,7 +83,7 @@ def overlapping(side: int) -> np.ndarray:
 Scenes = Sequence[tuple[pathlib.Path, float]]
 
 
-def compare(name: str, scenes: Scenes, points: np.ndarray, imagery: settings.Imagery, rounds: int) -> None:
+def compare(name: str, scenes: Scenes, points: np.ndarray, imagery: imagery_toml.Imagery, rounds: int) -> None:
     cases: dict[str, Callable[[], list[np.ndarray]]] = {
         "decode floor": functools.partial(decode_floor, scenes, points),
         "WarpedVRT per chip": functools.partial(warped_vrt, scenes, points),
@@ -139,7 +139,7 @@ def warped_vrt(scenes: Scenes, points: np.ndarray) -> list[np.ndarray]:
     return pictures
 
 
-def ours(scenes: Scenes, points: np.ndarray, imagery: settings.Imagery) -> list[np.ndarray]:
+def ours(scenes: Scenes, points: np.ndarray, imagery: imagery_toml.Imagery) -> list[np.ndarray]:
     """`chip.acquire`, all chips of a scene in one call, the file opened anew."""
     pictures = []
     to_degrees = pyproj.Transformer.from_crs(CRS, 4326, always_xy=True)

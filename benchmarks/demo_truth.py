@@ -21,10 +21,11 @@ import numpy as np
 import rasterio
 
 from builder import hashing
+from builder.frame import frame, reviews
+from builder.geometry import grid
 from builder.legend import legend
-from builder.maps import agreement, grid
-from builder.points import frame, reviews
-from builder.world import settings, truth
+from builder.maps import agreement
+from builder.world import truth, world_settings
 
 CHIP_M = 90.0
 SAMPLES = 15  # points along a side of the chip
@@ -67,7 +68,7 @@ def chip_truth(ground: truth.Truth, cells: np.ndarray) -> np.ndarray:
     lon, lat = grid.cell_centre(cells)
     offset = ((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5) * CHIP_M / METRES_PER_DEGREE
     dy, dx = (a.ravel() for a in np.meshgrid(offset, offset, indexing="ij"))
-    codes = np.array([*legend.seven().codes, settings.WETLAND])
+    codes = np.array([*legend.seven().codes, world_settings.WETLAND])
     seen = ground.at(lon[:, None] + dx / np.cos(np.radians(lat))[:, None], lat[:, None] + dy)
     return codes[np.stack([(seen == code).sum(axis=1) for code in codes], axis=1).argmax(axis=1)]
 

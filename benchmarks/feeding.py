@@ -34,8 +34,10 @@ import PIL.Image
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from refine.dataset import batches, data  # noqa: E402 - the checkout need not be installed
-from refine.models import devices, examples, export, losses, memory, model, stages, strategies, training  # noqa: E402
+from refine.export import exporting  # noqa: E402
+from refine.network import devices, losses, model, process  # noqa: E402
+from refine.samples import batches, datasets  # noqa: E402 - the checkout need not be installed
+from refine.training import learning_set, resumable_fit, train_model, training_settings  # noqa: E402
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -55,7 +57,7 @@ def jpeg(number: int) -> bytes:
     return stored.getvalue()
 
 
-def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: int = 0) -> data.Dataset:
+def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: int = 0) -> datasets.Dataset:
     """The chips as a release under `root`, `validation` of them as its validation split."""
     import tensorflow_datasets as tfds
 
@@ -71,10 +73,10 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
         data_dir=root,
         file_format=config.partition("-")[0],
     )
-    return data.open_dataset(f"feeding/{config}:1.0.0", data_dir=root)
+    return datasets.open_dataset(f"feeding/{config}:1.0.0", data_dir=root)
 
 
-def ours(train: data.Split, batch_size: int) -> Iterable[Any]:
+def ours(train: datasets.Split, batch_size: int) -> Iterable[Any]:
     feed = batches.feed_of(batches.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
     return feed.for_fit(0, 1)
 
@@ -128,11 +130,11 @@ def head_epochs(root: pathlib.Path, chips: list[bytes], batch_size: int) -> tupl
     dataset = release(root, chips, config="array_record-head", validation=len(chips) // 5)
     weights = root / "random.weights.h5"
     model.build(classes=2, size_px=SIDE_PX, dropout=0.2).base.save_weights(weights)
-    settings = strategies.Settings(
+    settings = training_settings.TrainingSettings(
         strategy="logits", weights=str(weights), epochs=12, patience=12, batch_size=batch_size
     )
-    folder = training.train(examples.examples_of(dataset, settings), settings, root / "model").folder
-    seconds = [row["seconds"] for row in stages.read_history(folder / export.HISTORY)]
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder
+    seconds = [row["seconds"] for row in resumable_fit.read_history(folder / exporting.HISTORY)]
     return seconds[0], statistics.median(seconds[1:])
 
 
@@ -143,7 +145,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="of the network (%(default)s)")
     parser.add_argument("--head-chips", type=int, default=128, help="that `logits` learns from (%(default)s)")
     args = parser.parse_args()
-    memory.suit_networks()
+    process.suit_networks()
     chips = [jpeg(i) for i in range(args.chips)]
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
@@ -157,7 +159,7 @@ def main() -> None:
         rates |= step_rates(args.batch_size, args.steps)
         first, later = head_epochs(root, chips[: args.head_chips], args.batch_size)
     print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Keras on {keras.backend.backend()}; ", end="")
-    print(", ".join(f"{name} {version}" for name, version in export.versions().items()))
+    print(", ".join(f"{name} {version}" for name, version in exporting.versions().items()))
     print(f"chips of {SIDE_PX} px, {statistics.mean(map(len, chips)) / 1000:.0f} KB of JPEG\n")
     print("| | chips/s | chips/s per core |\n|---|---|---|")
     for name, (wall, cpu) in rates.items():

@@ -23,8 +23,9 @@ import pyproj
 import rasterio
 import rasterio.warp
 
+from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
-from builder.maps import grid, harmonize, placement, products, rasters
+from builder.maps import harmonize, placement, products, rasters
 
 CODES = np.array([10, 20, 30, 40, 50, 60, 70, 80, 90, 100], np.uint8)
 WEST, SOUTH = 108.2, 33.8
@@ -102,7 +103,7 @@ def read_alone(file: rasters.RasterFile) -> np.ndarray:
         return dataset.read(1)
 
 
-def harmonize_by_tiles(product: products.Product, window: grid.Window) -> np.ndarray:
+def harmonize_by_tiles(product: products.Product, window: grid.CellWindow) -> np.ndarray:
     classes = np.zeros(window.shape, np.uint8)
     for tile in window.tiles(360):
         part = np.s_[
@@ -112,7 +113,7 @@ def harmonize_by_tiles(product: products.Product, window: grid.Window) -> np.nda
     return classes
 
 
-def reproject(file: rasters.RasterFile, window: grid.Window) -> np.ndarray:
+def reproject(file: rasters.RasterFile, window: grid.CellWindow) -> np.ndarray:
     recoded = crosswalks.recode(read_alone(file), crosswalks.shipped("globeland30"), "strict", source=str(file.path))
     classes = np.zeros(window.shape, np.uint8)
     rasterio.warp.reproject(

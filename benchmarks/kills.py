@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "worlds"))
 
 import generated_frame  # noqa: E402 - lies beside the tests, which use it too
 

@@ -23,7 +23,7 @@ import rasterio
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from builder.points import frame as frames  # noqa: E402 - the checkout need not be installed
+from builder.frame import frame as frames  # noqa: E402 - the checkout need not be installed
 
 TILE = "n49_30_2010lc030.tif"
 TIMES = (1, 2, 4)

@@ -26,12 +26,13 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from builder.chips import chip, settings  # noqa: E402 - the checkout need not be installed
+from builder.chips import chip, imagery_toml  # noqa: E402 - the checkout need not be installed
+from builder.frame import frame as frames  # noqa: E402
 from builder.legend import legend  # noqa: E402
-from builder.points import frame as frames  # noqa: E402
-from refine.dataset import batches  # noqa: E402
+from refine.export import exporting  # noqa: E402
 from refine.mapping import engines  # noqa: E402
-from refine.models import calibration, export, memory, model  # noqa: E402
+from refine.network import calibration, model, process  # noqa: E402
+from refine.samples import batches  # noqa: E402
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3
@@ -44,9 +45,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=299, help="side of the network's input in pixels")
     parser.add_argument("--side", type=int, default=16, help="base pixels along one side of the block")
     args = parser.parse_args()
-    memory.suit_networks()
+    process.suit_networks()
     frame = frames.Frame.open(args.demo / "frame", needs_imagery=True)
-    imagery = settings.read(frame.imagery_file)
+    imagery = imagery_toml.read(frame.imagery_file)
     requests = wanted(frame, args.side)
     with tempfile.TemporaryDirectory() as scratch:
         engine = random_engine(pathlib.Path(scratch) / "model", args.size)
@@ -83,9 +84,9 @@ def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"format": export.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
+    record = {"format": exporting.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
-    export.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
+    exporting.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
     return engines.open_engine("onnxruntime", folder)
 
 

@@ -27,10 +27,11 @@ import rasterio
 import shapely
 
 from builder import hashing
+from builder.frame import frame as frames
+from builder.geometry import grid
 from builder.legend import crosswalk, legend
-from builder.maps import agreement, grid
-from builder.points import frame as frames
-from builder.world import demo
+from builder.maps import agreement
+from builder.world import make_world
 from refine.mapping import engines
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -81,7 +82,9 @@ def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namesp
     tile = world / "products" / "globeland30" / "n49_30_2010lc030.tif"
     if not out.exists():
         if not world.exists():
-            demo.run(world, "small", seed, indistinguishable=args.indistinguishable and tuple(args.indistinguishable))
+            make_world.run(
+                world, "small", seed, indistinguishable=args.indistinguishable and tuple(args.indistinguishable)
+            )
         cells = drawn_cells(frames.Frame.open(world / "frame"), seed)
         (folder / "cells.geojson").write_text(geojson(cells))
         data, model = folder / "data", own / "model"

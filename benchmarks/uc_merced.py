@@ -25,8 +25,10 @@ sys.path.insert(0, str(ROOT))
 
 from builder import hashing  # noqa: E402 - the checkout need not be installed
 from refine.accuracy import paired  # noqa: E402
-from refine.dataset import batches, data  # noqa: E402
-from refine.models import compare, examples, losses, memory, noise, strategies  # noqa: E402
+from refine.judging import compare, noise  # noqa: E402
+from refine.network import losses, process  # noqa: E402
+from refine.samples import batches, datasets  # noqa: E402
+from refine.training import learning_set, training_settings  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"
@@ -40,27 +42,29 @@ WANTED = {"logits": 0.90, "first-layer": 0.93}
 class Bench:
     """The images, where results go, and the settings that all trainings share."""
 
-    dataset: data.Dataset
+    dataset: datasets.Dataset
     out: pathlib.Path
-    settings: strategies.Settings
+    settings: training_settings.TrainingSettings
 
     @property
     def features_root(self) -> pathlib.Path:
         """Where features are kept."""
         return self.out / "features"
 
-    def judged(self, name: str, given: examples.Examples, settings: strategies.Settings) -> compare.Entry:
+    def judged(
+        self, name: str, given: learning_set.LearningSet, settings: training_settings.TrainingSettings
+    ) -> compare.Entry:
         """The training `name`, done unless it is there, judged on the test split."""
         loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
         return compare.judge(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 
-def flipped(split: data.Split, seed: int) -> np.ndarray:
+def flipped(split: datasets.Split, seed: int) -> np.ndarray:
     """bool[n]: the tenth of the examples whose label is replaced."""
     return hashing.uniform(hashing.stream(seed, "flip"), batches.key_bits(split)) < FLIPPED_SHARE
 
 
-def with_flips(split: data.Split, seed: int) -> data.Split:
+def with_flips(split: datasets.Split, seed: int) -> datasets.Split:
     """`split` with a tenth of its labels replaced by any other class."""
     classes = len(split.dataset.classes)
     shift = 1 + hashing.bits(hashing.stream(seed, "flip to"), batches.key_bits(split)) % np.uint64(classes - 1)
@@ -68,19 +72,19 @@ def with_flips(split: data.Split, seed: int) -> data.Split:
     return split.relabelled(np.where(flipped(split, seed), wrong, split.labels))
 
 
-def without(given: examples.Examples, keys: np.ndarray) -> examples.Examples:
+def without(given: learning_set.LearningSet, keys: np.ndarray) -> learning_set.LearningSet:
     train, validation = (s.where(~np.isin(s.keys, keys)) for s in (given.train, given.validation))
     return dataclasses.replace(given, train=train, validation=validation)
 
 
-def weighed(given: examples.Examples, weights: Mapping[str, float]) -> examples.Examples:
+def weighed(given: learning_set.LearningSet, weights: Mapping[str, float]) -> learning_set.LearningSet:
     return dataclasses.replace(given, weights=np.array([weights.get(k, 1.0) for k in given.train.keys], np.float32))
 
 
 def noisy_round(bench: Bench, seed: int) -> dict[str, Any]:
     """Overall accuracy of each cure on one draw of wrong labels, and how many of them were found."""
     settings = bench.settings
-    clean = examples.examples_of(bench.dataset, settings)
+    clean = learning_set.learning_set_of(bench.dataset, settings)
     given = dataclasses.replace(
         clean, train=with_flips(clean.train, seed), validation=with_flips(clean.validation, seed)
     )
@@ -168,13 +172,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192, help="input size of `first-layer`, pixels")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of `first-layer` after its warm-up")
     arguments = parser.parse_args()
-    memory.suit_networks()
-    dataset = data.open_dataset(str(arguments.images), data_dir=None)
-    settings = strategies.Settings(
+    process.suit_networks()
+    dataset = datasets.open_dataset(str(arguments.images), data_dir=None)
+    settings = training_settings.TrainingSettings(
         strategy="logits", weights=str(arguments.weights), size_px=arguments.logits_size, validation_share=0.1
     )
     bench = Bench(dataset, arguments.out, settings)
-    given = examples.examples_of(dataset, settings)
+    given = learning_set.learning_set_of(dataset, settings)
     head = bench.judged("logits", given, settings)
     turned = bench.judged("logits-8-views", given, dataclasses.replace(settings, views=batches.VIEWS))
     every_layer = bench.judged(

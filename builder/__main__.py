@@ -212,9 +212,9 @@ def _add_catalog(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from builder.world import demo
+    from builder.world import make_world
 
-    demo.run(args.folder, size=args.size, seed=args.seed, overwrite=args.overwrite)
+    make_world.run(args.folder, size=args.size, seed=args.seed, overwrite=args.overwrite)
     return command_line.DONE
 
 
@@ -233,17 +233,17 @@ _OF_DRAWING = (
 
 
 def _points(args: argparse.Namespace) -> int:
-    from builder.pipeline import draws
+    from builder.steps import make_frame
 
     if args.given_points is not None:
-        defaults = {field.name: field.default for field in dataclasses.fields(draws.FrameRequest)}
+        defaults = {field.name: field.default for field in dataclasses.fields(make_frame.FrameRequest)}
         ignored = [f"--{name.replace('_', '-')}" for name in _OF_DRAWING if getattr(args, name) != defaults[name]]
         if ignored or args.beam_options:
             raise errors.InputError(
                 f"--from: the points are given, so {', '.join([*ignored, *args.beam_options])} do not apply. "
                 "Leave them out."
             )
-        draws.frame_of_given_points(
+        make_frame.frame_of_given_points(
             args.given_points,
             args.out,
             imagery=args.imagery,
@@ -252,23 +252,23 @@ def _points(args: argparse.Namespace) -> int:
             dry_run=args.dry_run,
         )
         return command_line.DONE
-    names = {field.name for field in dataclasses.fields(draws.FrameRequest)} - {"beam_options", "tile_cells"}
+    names = {field.name for field in dataclasses.fields(make_frame.FrameRequest)} - {"beam_options", "tile_cells"}
     given = {name: value for name, value in vars(args).items() if name in names}
-    draws.make_frame(draws.FrameRequest(**given, beam_options=tuple(args.beam_options)))
+    make_frame.make_frame(make_frame.FrameRequest(**given, beam_options=tuple(args.beam_options)))
     return command_line.DONE
 
 
 def _chips(args: argparse.Namespace) -> int:
-    from builder.pipeline import acquire
-    from builder.points import frame
+    from builder.frame import frame
+    from builder.pipeline import chip_rounds
 
-    selection = acquire.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
+    selection = chip_rounds.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
     has_gaps = any(tally.missing for tally in selection.counts.values())
     return command_line.DONE_WITH_GAPS if has_gaps else command_line.DONE
 
 
 def _release(args: argparse.Namespace) -> int:
-    from builder.publish import catalog, release
+    from builder.release import catalog, release
 
     records = args.records or catalog.RELEASES
     released = release.release(args.built, args.to, url=args.url, record_in=records, overwrite=args.overwrite)
@@ -280,7 +280,7 @@ def _release(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from builder.publish import verify
+    from builder.release import verify
 
     faults = list(verify.faults(args.release))
     for fault in faults:
@@ -290,15 +290,15 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _diff(args: argparse.Namespace) -> int:
-    from builder.publish import difference
+    from builder.release import diff
 
-    for line in difference.between(args.before, args.after).lines():
+    for line in diff.between(args.before, args.after).lines():
         print(line)
     return command_line.DONE
 
 
 def _catalog(args: argparse.Namespace) -> int:
-    from builder.publish import catalog
+    from builder.release import catalog
 
     pages = [args.out, args.html]
     if args.check:

@@ -15,9 +15,9 @@ import rasterio
 from matplotlib import patches, pyplot
 from PIL import Image
 
-from builder.chips import settings, store
+from builder.chips import imagery_toml, store
+from builder.frame import frame as frames
 from builder.legend import legend
-from builder.points import frame as frames
 
 CHIPS_PER_CLASS = 6
 MARKERS = {"train": "o", "validation": "s", "test": "^", "test_inconsistent": "x"}
@@ -74,7 +74,7 @@ def _map(figure: matplotlib.figure.SubFigure, frame: frames.Frame) -> None:
 def _chips(frame: frames.Frame, name: str) -> list[Image.Image]:
     points = frame.points().to_pandas()
     keys = points[(points.split == "train") & (points.label == name)].sort_values("rank").key
-    folder = store.ChipStore(frame.chips_folder, settings.read(frame.imagery_file).digest)
+    folder = store.ChipStore(frame.chips_folder, imagery_toml.read(frame.imagery_file).digest)
     images = dict(folder.images(list(keys)))
     kept = [key for key in keys if key in images][:CHIPS_PER_CLASS]
     return [Image.open(io.BytesIO(images[key])) for key in kept]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from builder import command_line, errors
 from builder.command_line import path
-from refine.dataset import backends
-from refine.models import memory
+from refine.network import process
+from refine.samples import backends
 
 if TYPE_CHECKING:
-    from refine.models import strategies
+    from refine.training import training_settings
 
 DESCRIPTION = """From a released dataset to a refined map with receipts.
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # TensorFlow tells of every accelerator that it does not find; its errors that matter are raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     backends.choose()
-    memory.suit_networks()
+    process.suit_networks()
     return command_line.run(_parser(), argv, extra="refine")
 
 
@@ -258,37 +258,43 @@ def _add_report(commands: Commands) -> None:
     p.set_defaults(run=_report)
 
 
-def _settings(args: argparse.Namespace, **more: Any) -> strategies.Settings:
+def _settings(args: argparse.Namespace, **more: Any) -> training_settings.TrainingSettings:
     """The training settings among the arguments."""
-    from refine.models import losses, strategies
+    from refine.network import losses
+    from refine.training import training_settings
 
-    names = {field.name for field in dataclasses.fields(strategies.Settings)} - {"loss", "weigh_by"}
+    names = {field.name for field in dataclasses.fields(training_settings.TrainingSettings)} - {"loss", "weigh_by"}
     given = {name: value for name, value in vars(args).items() if name in names}
     weigh_by = tuple(name for name in args.weigh_by.split(",") if name)
     loss = losses.Loss(args.loss, args.smoothing, args.q)
-    return strategies.Settings(**(given | {"loss": loss, "weigh_by": weigh_by} | more))
+    return training_settings.TrainingSettings(**(given | {"loss": loss, "weigh_by": weigh_by} | more))
 
 
 def _train(args: argparse.Namespace) -> int:
-    from refine.dataset import data
-    from refine.models import compare, examples, export, training
+    from refine.export import exporting
+    from refine.judging import compare
+    from refine.samples import datasets
+    from refine.training import learning_set, train_model
 
-    export.check_exports(args.export)
-    dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
+    exporting.check_exports(args.export)
+    dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
-    given = examples.examples_of(dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by)
+    given = learning_set.learning_set_of(
+        dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by
+    )
     if args.export and not args.overwrite:  # a MODEL that is finished is only exported
         compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
     else:
-        training.train(given, settings, args.out, overwrite=args.overwrite)
-    for written in (args.out, *export.export_all(args.out, args.export)):
+        train_model.train(given, settings, args.out, overwrite=args.overwrite)
+    for written in (args.out, *exporting.export_all(args.out, args.export)):
         print(written)
-    return command_line.DONE_WITH_GAPS if training.is_broken(export.read_record(args.out)) else command_line.DONE
+    return command_line.DONE_WITH_GAPS if train_model.is_broken(exporting.read_record(args.out)) else command_line.DONE
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from refine.dataset import data
-    from refine.models import compare, strategies
+    from refine.judging import compare
+    from refine.samples import datasets
+    from refine.training import training_settings
 
     if "/" in args.dataset or ":" in args.dataset:
         raise errors.InputError(
@@ -296,19 +302,19 @@ def _compare(args: argparse.Namespace) -> int:
             f"received {args.dataset!r}. Give the name alone, and --version X.Y.Z for another than the newest."
         )
     version = f":{args.version}" if args.version else ""
-    datasets = {
-        kind: data.open_dataset(f"{args.dataset}/{kind}{version}", data_dir=args.data_dir, labels=args.labels)
+    compared = {
+        kind: datasets.open_dataset(f"{args.dataset}/{kind}{version}", data_dir=args.data_dir, labels=args.labels)
         for kind in ("rough", "accurate")
     }
-    compare.check_versions(datasets)
+    compare.check_versions(compared)
     both = [
-        _settings(args, strategy=strategies.FIRST_LAYER),
-        _settings(args, strategy=strategies.LOGITS, epochs=args.logits_epochs),
+        _settings(args, strategy=training_settings.FIRST_LAYER),
+        _settings(args, strategy=training_settings.LOGITS, epochs=args.logits_epochs),
     ]
-    test = datasets["rough"].split(args.split, columns=compare.test_columns(datasets["rough"]))
-    compared = compare.compare(datasets, both, args.out, test=test)
+    test = compared["rough"].split(args.split, columns=compare.test_columns(compared["rough"]))
+    result = compare.compare(compared, both, args.out, test=test)
     print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
-    return command_line.DONE_WITH_GAPS if compared.is_broken else command_line.DONE
+    return command_line.DONE_WITH_GAPS if result.is_broken else command_line.DONE
 
 
 def _accuracy(args: argparse.Namespace) -> int:
@@ -324,22 +330,25 @@ def _accuracy(args: argparse.Namespace) -> int:
                 "dataset. Give --model, or leave it out."
             )
         return command.run(options, as_json=args.json)
-    from refine.models import judging
+    from refine.judging import model_sample
 
-    sample = judging.sample_of_model(
+    sample = model_sample.sample_of_model(
         args.model, dataset=args.dataset, data_dir=args.data_dir, split=args.split or "test", labels=args.labels
     )
     return command.run(options, judged_sample=sample, as_json=args.json)
 
 
 def _noise(args: argparse.Namespace) -> int:
-    from refine.dataset import data
-    from refine.models import noise, strategies
+    from refine.judging import noise
+    from refine.samples import datasets
+    from refine.training import training_settings
 
     noise.check_out(args.out, overwrite=args.overwrite)
-    names = {field.name for field in dataclasses.fields(strategies.Settings)}
-    settings = strategies.Settings(**{name: value for name, value in vars(args).items() if name in names})
-    dataset = data.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
+    names = {field.name for field in dataclasses.fields(training_settings.TrainingSettings)}
+    settings = training_settings.TrainingSettings(
+        **{name: value for name, value in vars(args).items() if name in names}
+    )
+    dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     split = dataset.split(args.split, columns=noise.place_columns(dataset))
     root = args.out.parent / "features"
     found = noise.find(split, settings, features_root=root, folds=args.folds, block_deg=args.block_deg)
@@ -358,7 +367,7 @@ def _report(args: argparse.Namespace) -> int:
 
 def _demo(args: argparse.Namespace) -> int:
     from refine import demo
-    from refine.models import weights_file
+    from refine.network import weights_file
 
     if (weights := pathlib.Path(args.weights)).is_file():  # not after the minutes that world and dataset take
         weights_file.check(weights, parameters=weights_file.INCEPTION_V3)
@@ -367,21 +376,21 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _map(args: argparse.Namespace) -> int:
-    from refine.mapping import mapping, reclassify
+    from refine.mapping import reclassify, refine_map
 
-    names = {field.name for field in dataclasses.fields(mapping.MapRequest)} - {"base", "out"}
+    names = {field.name for field in dataclasses.fields(refine_map.MapRequest)} - {"base", "out"}
     given = {name: value for name, value in vars(args).items() if name in names}
     if len(args.base) > 1 or args.out.is_dir():
         from refine.mapping import tiles
 
-        requests = [mapping.MapRequest(base=base, out=tiles.out_of(args.out, base), **given) for base in args.base]
+        requests = [refine_map.MapRequest(base=base, out=tiles.out_of(args.out, base), **given) for base in args.base]
         summary = tiles.refine_tiles(requests, args.beam_options)
     elif args.beam_options:
         raise errors.InputError(
             f"unrecognized arguments: {' '.join(args.beam_options)}. Options of Beam apply to several --base tiles."
         )
     else:
-        summary = mapping.refine_map(mapping.MapRequest(base=args.base[0], out=args.out, **given))
+        summary = refine_map.refine_map(refine_map.MapRequest(base=args.base[0], out=args.out, **given))
     for value, pixels in sorted(summary.pixels.items()):
         print(f"{reclassify.PROVENANCE_TITLES[reclassify.Provenance(value)]:<42}{pixels:>12,} pixels")
     for reason, count in sorted(summary.refused.items()):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import rasterio
 
 from builder import atomic, errors, progress
-from builder.points import frame as frames
+from builder.frame import frame as frames
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DATASET = ROOT / "datasets" / "globeland_samples"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from refine.models import memory
+from refine.network import process
 
-memory.suit_networks()  # as the commands do
+process.suit_networks()  # as the commands do
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores Ctrl-C
 
 # A busy machine is no failure.
@@ -39,7 +39,7 @@ def shared_data() -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def small_network() -> Iterator[None]:
-    """While a module's tests run, `refine.models.model.build` builds a small network under InceptionV3's name."""
+    """While a module's tests run, `refine.network.model.build` builds a small network under InceptionV3's name."""
     import small_network
 
     with small_network.stands_in():

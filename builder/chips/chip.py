@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.chips import footprint, quality
+from builder.chips import footprint, imagery_rules
 from builder.imagery import source
 
 if TYPE_CHECKING:
-    from builder.chips import settings
+    from builder.chips import imagery_toml
 
-Reason = quality.Reason
+Reason = imagery_rules.Reason
 NODES = 5  # per side of a grid that sources transform exactly
 
 
@@ -56,7 +56,7 @@ class Outcome:
     result: Chip | Refusal
 
 
-def acquire(requests: Sequence[Request], imagery: settings.Imagery) -> list[Outcome]:
+def acquire(requests: Sequence[Request], imagery: imagery_toml.Imagery) -> list[Outcome]:
     """A chip or a refusal for each request, in order.
 
     Candidates are the acquisition days of each source that pass the rules, the preferred first; scenes of one source
@@ -81,7 +81,7 @@ def acquire(requests: Sequence[Request], imagery: settings.Imagery) -> list[Outc
     return [attempt.outcome() for attempt in attempts]
 
 
-def _attempts(requests: Sequence[Request], imagery: settings.Imagery) -> list[_Attempt]:
+def _attempts(requests: Sequence[Request], imagery: imagery_toml.Imagery) -> list[_Attempt]:
     if not requests:
         return []
     size = imagery.chip
@@ -99,10 +99,14 @@ class _Attempt:
     """One request on its way through its candidates."""
 
     def __init__(
-        self, request: Request, grid: source.GroundGrid, scenes: list[list[source.Scene]], rules: quality.Rules
+        self,
+        request: Request,
+        grid: source.GroundGrid,
+        scenes: list[list[source.Scene]],
+        rules: imagery_rules.ImageryRules,
     ) -> None:
         self.request, self.grid = request, grid
-        self._faults: list[quality.Fault] = []
+        self._faults: list[imagery_rules.Fault] = []
         self._candidates = _candidates(request, scenes, rules, self._faults)
         self._pixels: np.ndarray | None = None
         self._valid: np.ndarray | None = None
@@ -121,7 +125,7 @@ class _Attempt:
         rank, scenes = self._candidates[0]
         return rank, scenes[self._scene]
 
-    def take(self, patch: source.Patch | source.Unreadable, rules: quality.Rules) -> None:
+    def take(self, patch: source.Patch | source.Unreadable, rules: imagery_rules.ImageryRules) -> None:
         """Lays the patch of `next_scene` under what is there already; judges when the candidate has no more."""
         if isinstance(patch, source.Unreadable):
             self._unreadable = patch.detail
@@ -135,7 +139,7 @@ class _Attempt:
     def outcome(self) -> Outcome:
         """What became of the request."""
         if not self._is_chip or self._pixels is None:
-            return Outcome(self.request, Refusal(*quality.summary(self._faults)))
+            return Outcome(self.request, Refusal(*imagery_rules.summary(self._faults)))
         square = footprint.Footprint(self.request.lon, self.request.lat, self.grid.size_m, self.request.rotation_deg)
         return Outcome(self.request, Chip(self._pixels, square, mosaic_acquisition(self._used)))
 
@@ -150,7 +154,7 @@ class _Attempt:
             self._valid = self._valid | fills
             self._used.append(scene)
 
-    def _judge(self, rules: quality.Rules) -> None:
+    def _judge(self, rules: imagery_rules.ImageryRules) -> None:
         fault = self._pixel_fault(rules)
         if fault is None:
             self._is_chip = True
@@ -160,13 +164,13 @@ class _Attempt:
         self._pixels = self._valid = None
         self._used, self._scene, self._unreadable = [], 0, ""
 
-    def _pixel_fault(self, rules: quality.Rules) -> quality.Fault | None:
+    def _pixel_fault(self, rules: imagery_rules.ImageryRules) -> imagery_rules.Fault | None:
         shape = (self.grid.size_px, self.grid.size_px)
         pixels = self._pixels if self._pixels is not None else np.zeros((*shape, 3), np.uint8)
         valid = self._valid if self._valid is not None else np.zeros(shape, bool)
-        fault = quality.pixel_fault(pixels, valid, rules)
+        fault = imagery_rules.pixel_fault(pixels, valid, rules)
         if fault is not None and fault.reason == Reason.NODATA and self._unreadable:
-            return quality.Fault(Reason.UNREADABLE, self._unreadable)
+            return imagery_rules.Fault(Reason.UNREADABLE, self._unreadable)
         return fault
 
 
@@ -174,15 +178,18 @@ Candidate = tuple[int, list[source.Scene]]
 
 
 def _candidates(
-    request: Request, scenes: list[list[source.Scene]], rules: quality.Rules, faults: list[quality.Fault]
+    request: Request,
+    scenes: list[list[source.Scene]],
+    rules: imagery_rules.ImageryRules,
+    faults: list[imagery_rules.Fault],
 ) -> list[Candidate]:
     """(number of the source, scenes of one acquisition) in order of preference; appends to `faults` what fails."""
     passed: list[tuple[tuple[int, float, str, str], int, source.Scene]] = []
     for rank, offered in enumerate(scenes):
         for scene in offered:
-            fault = quality.scene_fault(scene, request.label, request.lat, rules)
+            fault = imagery_rules.scene_fault(scene, request.label, request.lat, rules)
             if fault is None:
-                passed.append((quality.preference(scene, rank, rules), rank, scene))
+                passed.append((imagery_rules.preference(scene, rank, rules), rank, scene))
             else:
                 faults.append(fault)
     passed.sort(key=lambda entry: (entry[0], _layer(entry[2], request)))

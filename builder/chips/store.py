@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from builder import atomic, errors
-from builder.chips import chip, pictures, settings
+from builder.chips import chip, imagery_toml, pictures
 
 STORED = pa.schema(
     [
@@ -107,7 +107,7 @@ class ChipStore:
         self,
         batch: str,
         outcomes: Sequence[chip.Outcome],
-        size: settings.ChipSize,
+        size: imagery_toml.ChipSize,
         earlier: Sequence[Mapping[str, Any]] = (),
     ) -> pa.Table:
         """Stores a finished batch, the rows of `earlier` batches that it repeats included; returns its index rows.
@@ -197,7 +197,7 @@ class ChipStore:
             ) from error
 
 
-def row_of(outcome: chip.Outcome, size: settings.ChipSize) -> dict[str, Any]:
+def row_of(outcome: chip.Outcome, size: imagery_toml.ChipSize) -> dict[str, Any]:
     """An outcome as a row of STORED; the digest and hash are of the pixels that a reader decodes."""
     request, result = outcome.request, outcome.result
     row: dict[str, Any] = {

@@ -20,7 +20,7 @@ from PIL import Image
 from rasterio.enums import MaskFlags, Resampling
 
 from builder import errors
-from builder.imagery import geotiffs, source, web
+from builder.imagery import geotiffs, http, source
 
 LARGEST_MISFIT_PX = 0.05
 FIT_TOLERANCE_PX = 0.01  # of the file's pixels: where a plane fit is farther off, the grid is bent in cells
@@ -41,7 +41,7 @@ def read(pixels: source.PixelFile, grids: Sequence[source.GroundGrid]) -> list[s
       errors.InputError: if the file lacks the bands, or has more than 8 bits and no stretch is stated.
     """
     try:
-        remote = web.GDAL_REMOTE if pixels.path.startswith("/vsi") else {}
+        remote = http.GDAL_REMOTE if pixels.path.startswith("/vsi") else {}
         with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **remote):
             file = geotiffs.opened(pixels.path)
             _check(file.reader, pixels)

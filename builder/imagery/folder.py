@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from builder import errors
-from builder.imagery import cogs, geotiffs, scenes, source
+from builder.imagery import cogs, geotiffs, scene_index, source
 
 DATE_KINDS = ("tag", "name", "csv")
 # Of two dates in a NAIP name, the first is the capture.
@@ -57,7 +57,7 @@ class Folder:
 
 
 @functools.lru_cache(maxsize=32)
-def _index(folder: Folder) -> scenes.SceneIndex:
+def _index(folder: Folder) -> scene_index.SceneIndex:
     base = pathlib.Path(folder.path)
     if not base.is_dir():
         raise errors.InputError(f"{base}: no such folder. Mend path of source {folder.name!r} in imagery.toml.")
@@ -69,7 +69,7 @@ def _index(folder: Folder) -> scenes.SceneIndex:
         )
     rows = _table(pathlib.Path(folder.dates.file), base) if folder.dates.file else {}
     found = [_scene(path, folder, rows.get(path.resolve(), {})) for path in paths]
-    return scenes.SceneIndex([scene for scene in found if scene is not None])
+    return scene_index.SceneIndex([scene for scene in found if scene is not None])
 
 
 def _scene(path: pathlib.Path, folder: Folder, row: Mapping[str, str]) -> source.Scene | None:

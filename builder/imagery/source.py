@@ -1,6 +1,6 @@
 """What a source of imagery is: it finds dated scenes over an area, and reads their pixels on a given ground grid.
 
-Choosing (rules, seasons, order) is not the source's business: `builder.chips.quality` judges what `find` offers.
+Choosing (rules, seasons, order) is not the source's business: `builder.chips.imagery_rules` judges what `find` offers.
 Sources and scenes are frozen values that pickle; what is expensive to open is cached per process.
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder import errors
-from builder.imagery import cogs, scenes, source, web
+from builder.imagery import cogs, http, scene_index, source
 
 FETCHES_AT_ONCE = 16
 _ROOTS = ("catalog.json", "collection.json")
@@ -47,17 +47,17 @@ class Catalogue:
 
 
 @functools.lru_cache(maxsize=32)
-def _index(catalogue: Catalogue) -> scenes.SceneIndex:
+def _index(catalogue: Catalogue) -> scene_index.SceneIndex:
     root = _root(catalogue.href, catalogue.name)
     found = [scene_of(item, href, collection, catalogue) for item, href, collection in items(root)]
     if not found:
         raise errors.InputError(f"{catalogue.href}: the STAC catalogue of source {catalogue.name!r} holds no item.")
-    return scenes.SceneIndex(found)
+    return scene_index.SceneIndex(found)
 
 
 def _root(href: str, owner: str) -> str:
     folder = pathlib.Path(href)
-    if web.is_remote(href) or folder.is_file():
+    if http.is_remote(href) or folder.is_file():
         return href
     for name in _ROOTS:
         if (folder / name).is_file():
@@ -77,7 +77,7 @@ def items(root: str) -> Iterator[tuple[Document, str, Document]]:
     level: list[tuple[str, Document]] = [(root, {})]
     with concurrent.futures.ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
         while level:
-            documents = list(pool.map(lambda entry: web.read_json(entry[0]), level))
+            documents = list(pool.map(lambda entry: http.read_json(entry[0]), level))
             below: list[tuple[str, Document]] = []
             for (href, collection), document in zip(level, documents, strict=True):
                 yield from _items_of(document, href, collection)
@@ -105,7 +105,7 @@ def _children(document: Document, href: str) -> list[str]:
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
         raise errors.InputError(f"{href}: expected links as a list of objects; received {links!r}. Mend the document.")
     return [
-        web.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")
+        http.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")
     ]
 
 
@@ -141,19 +141,19 @@ def _scene(item: Document, href: str, collection: Document, catalogue: Catalogue
         gsd_m=_gsd_m(asset, facts, collection, stated, href),
         licence=licence,
         attribution=stated.attribution or "; ".join(dict.fromkeys(filter(None, names))),
-        url=_public(web.joined(href, asset["href"])),
+        url=_public(http.joined(href, asset["href"])),
         redistribution=stated.may_redistribute(licence),
     )
     of_collection = [
         str(text) for text in (item.get("collection"), collection.get("id"), collection.get("title")) if text
     ]
     words = (*names, *instruments, *of_collection)
-    pixels = stated.pixels(web.gdal_path(web.joined(href, asset["href"])))
+    pixels = stated.pixels(http.gdal_path(http.joined(href, asset["href"])))
     return source.Scene(acquisition, pixels, _bounds(item, href), tuple(filter(None, dict.fromkeys(words))))
 
 
 def _public(address: str) -> str:
-    return address if web.is_remote(address) else pathlib.Path(address).name  # a local path means nothing elsewhere
+    return address if http.is_remote(address) else pathlib.Path(address).name  # a local path means nothing elsewhere
 
 
 def _asset(item: Document, href: str, name: str | None) -> Document:

@@ -19,8 +19,9 @@ import rasterio.windows
 from rasterio._err import CPLE_BaseError  # what copying raises; rasterio has no public name for it
 
 from builder import atomic, errors
+from builder.geometry import grid
 from builder.legend import legend as legends
-from builder.maps import grid, pam
+from builder.maps import pam
 
 BLOCK_SIZE = 512
 CACHE_BYTES = 256 << 20  # GDAL's, for blocks that are not yet whole
@@ -39,7 +40,7 @@ class Profile:
     nodata: float | None = None
 
 
-def of_window(window: grid.Window, *, bands: int = 1, nodata: float | None = legends.NODATA) -> Profile:
+def of_window(window: grid.CellWindow, *, bands: int = 1, nodata: float | None = legends.NODATA) -> Profile:
     """Profile of uint8 bands on the cells of `window`."""
     return Profile("EPSG:4326", window.transform, window.shape, bands, "uint8", nodata)
 

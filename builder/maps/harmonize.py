@@ -10,9 +10,10 @@ import dataclasses
 
 import numpy as np
 
+from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
-from builder.maps import grid, placement, products, rasters
+from builder.maps import placement, products, rasters
 
 MIN_VALID_SHARE = 0.5  # of a cell's area; below it the cell has no data
 TOUCH = 0.01  # cells: how far from the centre the four samples of the touching rule lie
@@ -34,7 +35,7 @@ class Harmonized:
 
 
 @dataclasses.dataclass(frozen=True)
-class Counts:
+class PixelCounts:
     """What was seen in each cell: `pixels` int64[y, x, slot] and `share` float64[y, x], the valid share of its area.
 
     Slots (n classes): 0..n-1 class under both uses; n..2n-1 class under `dominant`, outside under `strict`; 2n outside.
@@ -53,7 +54,7 @@ class Counts:
         return np.concatenate([both + contested, outside], axis=-1)
 
 
-def harmonize(product: products.Product, window: grid.Window, use: crosswalks.Use) -> Harmonized:
+def harmonize(product: products.Product, window: grid.CellWindow, use: crosswalks.Use) -> Harmonized:
     """`product` on the cells of `window`.
 
     Products with `sampling`
@@ -71,7 +72,7 @@ def harmonize(product: products.Product, window: grid.Window, use: crosswalks.Us
     return decide(count(product, window), use, unanimous=product.sampling == "touching")
 
 
-def count(product: products.Product, window: grid.Window) -> Counts:
+def count(product: products.Product, window: grid.CellWindow) -> PixelCounts:
     """Pixels of every class in each cell, for both uses in one reading (see `harmonize`)."""
     if product.sampling == "mode":
         return _count_pixels(product, window)
@@ -79,7 +80,7 @@ def count(product: products.Product, window: grid.Window) -> Counts:
     return _count_samples(product, window, offsets if product.sampling == "touching" else [(0.0, 0.0)])
 
 
-def decide(counts: Counts, use: crosswalks.Use, *, unanimous: bool = False) -> Harmonized:
+def decide(counts: PixelCounts, use: crosswalks.Use, *, unanimous: bool = False) -> Harmonized:
     """The most frequent class of each cell; 255 where it is outside, tied or, if `unanimous`, contradicted."""
     pixels = counts.of(use)
     values = np.array([*counts.codes, legends.OUTSIDE], np.uint8)
@@ -92,7 +93,7 @@ def decide(counts: Counts, use: crosswalks.Use, *, unanimous: bool = False) -> H
     return Harmonized(classes, purity)
 
 
-def core_class(product: products.Product, window: grid.Window) -> np.ndarray:
+def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray:
     """The strict class that all nine pixels of 30 m round the cell's centre hold, else 0: uint8[y, x].
 
     The nine are looked up at -30, 0 and +30 m east and north of the centre, so this is what lies under a 90 m chip,
@@ -131,7 +132,7 @@ def _slots(native: np.ndarray, product: products.Product, file: rasters.RasterFi
     return contested
 
 
-def _count_pixels(product: products.Product, window: grid.Window) -> Counts:
+def _count_pixels(product: products.Product, window: grid.CellWindow) -> PixelCounts:
     codes = _codes(product)
     rows, columns = window.shape
     slots = 2 * len(codes) + 2
@@ -147,13 +148,13 @@ def _count_pixels(product: products.Product, window: grid.Window) -> Counts:
         total += pixels
         share += valid / placement.pixels_per_cell(file, window)
         earlier.append((file, np.pad(valid > 0, 1).ravel()))
-    return Counts(total, share, codes)
+    return PixelCounts(total, share, codes)
 
 
 def _count_file(
     product: products.Product,
     file: rasters.RasterFile,
-    window: grid.Window,
+    window: grid.CellWindow,
     slots: int,
     earlier: list[tuple[rasters.RasterFile, np.ndarray]],
 ) -> np.ndarray:
@@ -177,7 +178,9 @@ def _count_file(
     return total
 
 
-def _count_samples(product: products.Product, window: grid.Window, offsets: list[tuple[float, float]]) -> Counts:
+def _count_samples(
+    product: products.Product, window: grid.CellWindow, offsets: list[tuple[float, float]]
+) -> PixelCounts:
     """Counts at points of each cell, offset from its centre by (east, north) in cells."""
     codes = _codes(product)
     slots = 2 * len(codes) + 2
@@ -190,7 +193,7 @@ def _count_samples(product: products.Product, window: grid.Window, offsets: list
             pixels[np.arange(lon.size), _slots_at(product, product.files, *moved)] += 1
         counted.append(pixels.reshape(*band.shape, slots)[..., 1:])
     pixels = np.concatenate(counted)
-    return Counts(pixels, pixels.sum(axis=-1) / len(offsets), codes)
+    return PixelCounts(pixels, pixels.sum(axis=-1) / len(offsets), codes)
 
 
 def _slots_at(
@@ -226,12 +229,12 @@ def _read_points(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> 
     return native, inside
 
 
-def _bands(window: grid.Window) -> list[grid.Window]:
+def _bands(window: grid.CellWindow) -> list[grid.CellWindow]:
     starts = range(window.row0, window.row1, BAND_ROWS)
-    return [grid.Window(row, min(row + BAND_ROWS, window.row1), window.col0, window.col1) for row in starts]
+    return [grid.CellWindow(row, min(row + BAND_ROWS, window.row1), window.col0, window.col1) for row in starts]
 
 
-def centres(window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+def centres(window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes and latitudes of the window's cell centres; longitudes run on past 180."""
     lon = (np.arange(window.col0, window.col1) + 0.5) / grid.CELLS_PER_DEGREE - 180.0
     lat = 90.0 - (np.arange(window.row0, window.row1) + 0.5) / grid.CELLS_PER_DEGREE

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyproj
 
-from builder.maps import grid, rasters
+from builder.geometry import grid
+from builder.maps import rasters
 
 CHUNK_ROWS, CHUNK_COLUMNS = 512, 4096  # pixels held at once; multiples of usual block sizes
 NODE_STEP = 32  # pixels between exactly projected nodes
@@ -40,7 +41,7 @@ class Chunk:
         return self.row1 - self.row0, self.col1 - self.col0
 
 
-def chunks(file: rasters.RasterFile, window: grid.Window) -> Iterator[Chunk]:
+def chunks(file: rasters.RasterFile, window: grid.CellWindow) -> Iterator[Chunk]:
     """The parts of `file` that hold every pixel whose centre may lie in `window`."""
     rows, columns = _ranges_lonlat(file, window) if is_lonlat(file.crs) else _ranges_projected(file, window)
     for row0, row1 in rows:
@@ -50,7 +51,7 @@ def chunks(file: rasters.RasterFile, window: grid.Window) -> Iterator[Chunk]:
                     yield Chunk(top, bottom, left, right)
 
 
-def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.ndarray:
+def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
     """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
 
     Equal to projecting every pixel centre on its own. Where the projection is curved, only every 32nd pixel is
@@ -68,7 +69,7 @@ def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.nda
     return _projected_cells(file, chunk, window)
 
 
-def pixels_per_cell(file: rasters.RasterFile, window: grid.Window) -> np.ndarray:
+def pixels_per_cell(file: rasters.RasterFile, window: grid.CellWindow) -> np.ndarray:
     """How many source pixels the area of each cell holds: float64[y, x], or [1, 1] where it is the same for all."""
     a, _, _, _, e, _ = file.transform
     if is_lonlat(file.crs):
@@ -131,7 +132,7 @@ def _snap(position: np.ndarray) -> np.ndarray:
     return np.where(np.abs(position - nearest) < SNAP, nearest, position)
 
 
-def _axes(file: rasters.RasterFile, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+def _axes(file: rasters.RasterFile, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the pixel centres along both axes, x in 0..COLUMNS."""
     a, _, c, _, e, f = file.transform
     rows, columns = file.shape
@@ -140,7 +141,7 @@ def _axes(file: rasters.RasterFile, window: grid.Window) -> tuple[np.ndarray, np
     return x, y
 
 
-def _ranges_lonlat(file: rasters.RasterFile, window: grid.Window) -> tuple[Runs, Runs]:
+def _ranges_lonlat(file: rasters.RasterFile, window: grid.CellWindow) -> tuple[Runs, Runs]:
     x, y = _axes(file, window)
     rows, columns = window.shape
     return _runs((y >= 0) & (y < rows)), _runs(x < columns)
@@ -152,7 +153,7 @@ def _runs(inside: np.ndarray) -> Runs:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _ranges_projected(file: rasters.RasterFile, window: grid.Window) -> tuple[Runs, Runs]:
+def _ranges_projected(file: rasters.RasterFile, window: grid.CellWindow) -> tuple[Runs, Runs]:
     """Rows and columns round the projected outline of the window, with room for the bend between its samples."""
     west, south, east, north = window.bounds
     lon, lat = np.linspace(west, east, EDGE_SAMPLES), np.linspace(south, north, EDGE_SAMPLES)
@@ -178,14 +179,14 @@ def _cut(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
         yield max(low, start), min(low + size, end)
 
 
-def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.shape
     row = (np.clip(y, -1, rows) + 1).astype(np.int32)
     column = (np.clip(x, -1, columns) + 1).astype(np.int32)
     return row, column
 
 
-def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.Window) -> tuple[np.ndarray, np.ndarray]:
+def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) of points, continuous round the window's middle; far away where the projection has no answer."""
     half = window.shape[1] / 2.0
     with np.errstate(invalid="ignore"):
@@ -195,14 +196,16 @@ def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.Window) -> t
     return np.nan_to_num(x, nan=-np.inf), np.nan_to_num(y, nan=-np.inf)
 
 
-def _exact_cells(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray, window: grid.Window) -> np.ndarray:
+def _exact_cells(
+    file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray, window: grid.CellWindow
+) -> np.ndarray:
     x, y = _window_position(*pixel_centres(file, rows, columns), window)
     row, column = _with_rim(y, x, window)
     index: np.ndarray = row * np.int32(window.shape[1] + 2) + column
     return index
 
 
-def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.Window) -> np.ndarray:
+def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
     node_rows, node_columns = _nodes(chunk.shape[0]), _nodes(chunk.shape[1])
     grid_rows, grid_columns = np.meshgrid(chunk.row0 + node_rows, chunk.col0 + node_columns, indexing="ij")
     x, y = _window_position(*pixel_centres(file, grid_rows, grid_columns), window)

@@ -12,12 +12,13 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from builder import errors
+from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
-from builder.maps import described, grid, known, naming, rasters
+from builder.maps import known_products, product_file_names, products_toml, rasters
 
-CATALOGUE = known.CATALOGUE
-ProductFacts = known.ProductFacts
+CATALOGUE = known_products.CATALOGUE
+ProductFacts = known_products.ProductFacts
 Sampling = Literal["mode", "centre", "touching"]
 
 COARSEST_M = 500.0
@@ -110,8 +111,8 @@ def find(folder: pathlib.Path) -> ProductSet:
     """
     if not folder.is_dir():
         raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
-    toml = folder / described.FILE_NAME
-    descriptions = described.read(toml) if toml.exists() else _the_five(folder)
+    toml = folder / products_toml.FILE_NAME
+    descriptions = products_toml.read(toml) if toml.exists() else _the_five(folder)
     if not 2 <= len(descriptions) <= MOST_PRODUCTS:
         raise errors.InputError(
             f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
@@ -121,35 +122,35 @@ def find(folder: pathlib.Path) -> ProductSet:
     return ProductSet(tuple(sorted(products, key=lambda product: not product.is_base)))
 
 
-def _shopping_list(names: Sequence[str] = known.FOUND_BY_NAME) -> str:
-    lines = "".join(f"\n  {known.what_to_put(name)}" for name in names)
-    return f"Put there:{lines}\nor describe other maps in a {described.FILE_NAME} beside them."
+def _shopping_list(names: Sequence[str] = known_products.FOUND_BY_NAME) -> str:
+    lines = "".join(f"\n  {known_products.what_to_put(name)}" for name in names)
+    return f"Put there:{lines}\nor describe other maps in a {products_toml.FILE_NAME} beside them."
 
 
-def _the_five(folder: pathlib.Path) -> tuple[described.Description, ...]:
-    missing = [name for name in known.FOUND_BY_NAME if naming.folder_of(folder, name) is None]
+def _the_five(folder: pathlib.Path) -> tuple[products_toml.Description, ...]:
+    missing = [name for name in known_products.FOUND_BY_NAME if product_file_names.folder_of(folder, name) is None]
     if missing:
         raise errors.InputError(
             f"{folder}: expected a folder for each of the five products; missing: {', '.join(missing)}. "
             f"{_shopping_list(missing)}"
         )
-    return tuple(described.Description(name, where=str(folder / name)) for name in known.FOUND_BY_NAME)
+    return tuple(products_toml.Description(name, where=str(folder / name)) for name in known_products.FOUND_BY_NAME)
 
 
-def _base(toml: pathlib.Path, descriptions: Sequence[described.Description]) -> str:
+def _base(toml: pathlib.Path, descriptions: Sequence[products_toml.Description]) -> str:
     named = [d.name for d in descriptions if d.base]
-    if not named and any(d.name == known.BASE for d in descriptions):
-        return known.BASE
+    if not named and any(d.name == known_products.BASE for d in descriptions):
+        return known_products.BASE
     if len(named) != 1:
         raise errors.InputError(
-            f"{toml}: expected one product with base = true (or {known.BASE} among the products); "
+            f"{toml}: expected one product with base = true (or {known_products.BASE} among the products); "
             f"received {', '.join(named) or 'none'}."
         )
     return named[0]
 
 
-def _product(folder: pathlib.Path, description: described.Description, *, is_base: bool) -> Product:
-    facts = known.facts_of(description.name)
+def _product(folder: pathlib.Path, description: products_toml.Description, *, is_base: bool) -> Product:
+    facts = known_products.facts_of(description.name)
     paths, named = _paths(folder, description)
     files = _described_files(paths, description)
     _refuse_twins(description.name, files)
@@ -177,15 +178,15 @@ def _product(folder: pathlib.Path, description: described.Description, *, is_bas
 
 
 def _paths(
-    folder: pathlib.Path, description: described.Description
-) -> tuple[tuple[pathlib.Path, ...], naming.Named | None]:
+    folder: pathlib.Path, description: products_toml.Description
+) -> tuple[tuple[pathlib.Path, ...], product_file_names.Named | None]:
     if description.files is None:
-        return naming.files_of(folder, description.name)
+        return product_file_names.files_of(folder, description.name)
     paths: set[pathlib.Path] = set()
     for pattern in description.files:
         paths |= _matched(folder, pattern, description.where)
     ordered = tuple(sorted(paths))
-    return ordered, naming.of(description.name, ordered[0])
+    return ordered, product_file_names.of(description.name, ordered[0])
 
 
 def _matched(folder: pathlib.Path, pattern: str, where: str) -> set[pathlib.Path]:
@@ -201,7 +202,7 @@ def _matched(folder: pathlib.Path, pattern: str, where: str) -> set[pathlib.Path
 
 
 def _described_files(
-    paths: Sequence[pathlib.Path], description: described.Description
+    paths: Sequence[pathlib.Path], description: products_toml.Description
 ) -> tuple[rasters.RasterFile, ...]:
     describe = functools.partial(rasters.describe, crs=description.crs, variable=description.variable)
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:  # the time goes into digests, which need no GIL
@@ -224,21 +225,21 @@ def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
 
 def _crosswalk(
     folder: pathlib.Path,
-    description: described.Description,
-    named: naming.Named | None,
+    description: products_toml.Description,
+    named: product_file_names.Named | None,
     files: Sequence[rasters.RasterFile],
 ) -> crosswalks.Crosswalk:
     given = description.crosswalk
     if given is not None and given.lower().endswith(".csv"):
         return crosswalks.read(folder / given, legends.seven())
-    facts = known.facts_of(description.name)
+    facts = known_products.facts_of(description.name)
     name = given or (named.crosswalk if named else facts.crosswalk if facts else None)
     if name is None:
         raise errors.InputError(
             f"{description.where}: expected the key crosswalk: one of {', '.join(crosswalks.shipped_names())}, "
             "or the path of a CSV."
         )
-    if given is None and any(file.variable in naming.LAYERS_WITH_WATER_0 for file in files):
+    if given is None and any(file.variable in product_file_names.LAYERS_WITH_WATER_0 for file in files):
         name = "mcd12q1_c5"
     try:
         return crosswalks.shipped(name)
@@ -247,7 +248,7 @@ def _crosswalk(
 
 
 def _nodata(
-    crosswalk: crosswalks.Crosswalk, files: Sequence[rasters.RasterFile], description: described.Description
+    crosswalk: crosswalks.Crosswalk, files: Sequence[rasters.RasterFile], description: products_toml.Description
 ) -> int | None:
     """The code beside the crosswalk's own that counts as no data: as the user states it, else as the files' tags do."""
     if description.nodata is not None or description.ignores_tags:
@@ -258,7 +259,7 @@ def _nodata(
         if code in crosswalk.strict:
             raise errors.InputError(
                 f"{file.path}: its tag says nodata = {code}, but in {crosswalk.path.name} that is "
-                f"{crosswalk.names[code]!r}. Say which is right in {described.FILE_NAME}: nodata = {code}, or "
+                f"{crosswalk.names[code]!r}. Say which is right in {products_toml.FILE_NAME}: nodata = {code}, or "
                 'nodata = "none" to ignore the tag.'
             )
     if len(extra) > 1:
@@ -270,7 +271,7 @@ def _nodata(
     return next(iter(extra), None)
 
 
-def _year(description: described.Description, named: naming.Named | None) -> int:
+def _year(description: products_toml.Description, named: product_file_names.Named | None) -> int:
     if description.year is not None:
         return description.year
     if named is None:
@@ -278,15 +279,15 @@ def _year(description: described.Description, named: naming.Named | None) -> int
     return named.year
 
 
-def _licence(description: described.Description) -> str:
-    facts = known.facts_of(description.name)
+def _licence(description: products_toml.Description) -> str:
+    facts = known_products.facts_of(description.name)
     licence = description.licence or (facts.licence if facts else None)
     if licence is None:
         raise errors.InputError(f"{description.where}: expected the key licence: under what terms the map may be used.")
     return licence
 
 
-def _sampling(description: described.Description, files: Sequence[rasters.RasterFile]) -> Sampling:
+def _sampling(description: products_toml.Description, files: Sequence[rasters.RasterFile]) -> Sampling:
     if description.sampling is not None:
         return cast(Sampling, description.sampling)
     found = {_sampling_of(file) for file in files}
@@ -320,5 +321,5 @@ def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:
     if faults:
         raise errors.InputError(
             f"{product.name} ({product.files[0].path}) has {' and '.join(faults)}. Take another edition, or accept it "
-            f'with allow = "<reason>" in {folder / described.FILE_NAME}.'
+            f'with allow = "<reason>" in {folder / products_toml.FILE_NAME}.'
         )

@@ -77,7 +77,7 @@ class RasterFile:
         return self.pixel_size[1] * unit_m
 
 
-class Source(Protocol):
+class RasterReader(Protocol):
     """An open file of one form: what it says about itself, and its codes by window."""
 
     crs: str | None
@@ -241,9 +241,9 @@ class _OpenSources(threading.local):
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._sources: collections.OrderedDict[RasterFile, Source] = collections.OrderedDict()
+        self._sources: collections.OrderedDict[RasterFile, RasterReader] = collections.OrderedDict()
 
-    def source(self, file: RasterFile) -> Source:
+    def source(self, file: RasterFile) -> RasterReader:
         if self._process != os.getpid():  # a forked child would share file positions with its parent
             self._process = os.getpid()
             self._sources = collections.OrderedDict()
@@ -257,7 +257,7 @@ class _OpenSources(threading.local):
 _OPEN = _OpenSources()
 
 
-def _open(path: pathlib.Path, variable: str | None) -> Source:
+def _open(path: pathlib.Path, variable: str | None) -> RasterReader:
     with path.open("rb") as stream:
         magic = stream.read(8)
     if magic.startswith(HDF4_MAGIC):

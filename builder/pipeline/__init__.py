@@ -1,1 +1,1 @@
-"""Beam: thin transforms over the rooms, and the only place in `builder` that imports apache_beam."""
+"""Apache Beam, and nothing else: the only room of builder that imports it."""

@@ -1,1 +1,1 @@
-"""Where to look: the sampling frame and its points."""
+"""How points are drawn, or given, for a sampling frame."""

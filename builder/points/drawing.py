@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
+from builder.frame import design as designs
+from builder.frame import points_table
+from builder.geometry import grid, spacing
 from builder.legend import legend as legends
-from builder.maps import grid
-from builder.points import design as designs
-from builder.points import sampling, spacing, table
+from builder.points import sampling
 
 # Applies a function to the layers of every tile and adds up the draws, in any order and by any number of workers.
 OverTiles = Callable[[Callable[[sampling.Layers], sampling.Draw]], sampling.Draw]
@@ -98,11 +99,11 @@ def _taken(before: np.ndarray | None, candidates: np.ndarray, wanted: int, spaci
     return new if before is None else np.concatenate([before, new])
 
 
-def points_table(drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
+def table_of_drawn(drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
     """The drawn points as `table.SCHEMA`, split by split, class by class, in rank order."""
     order = [(split, c.name) for split in designs.SPLITS for c in legends.seven().classes]
     tables = [_rows(group, drawn, design) for group in order if len(drawn.records.get(group, ()))]
-    return pa.concat_tables(tables) if tables else table.SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else points_table.SCHEMA.empty_table()
 
 
 def _rows(group: sampling.Group, drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
@@ -110,16 +111,16 @@ def _rows(group: sampling.Group, drawn: Drawn, design: designs.SamplingDesign) -
     records = drawn.records[group]
     cells, count = records["cell"], len(records)
     lon, lat = grid.cell_centre(cells)
-    state = table.INCONSISTENT if split == designs.TEST_INCONSISTENT else table.CONSISTENT
+    state = points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT
     tau = drawn.strata[group].tau if group in drawn.strata else None
     names = {c.code: c.name for c in legends.seven().classes}
     columns = {
-        "key": table.cell_keys(cells),
+        "key": points_table.cell_keys(cells),
         "cell": cells,
         "lon": lon,
         "lat": lat,
         "state": [state] * count,
-        "label": [name if state == table.CONSISTENT else None] * count,
+        "label": [name if state == points_table.CONSISTENT else None] * count,
         "base_class": [names.get(code) for code in records["base"].tolist()],
         "consensus": [names.get(code) for code in records["consensus"].tolist()],
         "votes": records["votes"],
@@ -127,11 +128,11 @@ def _rows(group: sampling.Group, drawn: Drawn, design: designs.SamplingDesign) -
         "purity": (records["purity"] / 100.0).astype(np.float32),
         "split": [split] * count,
         "stratum": [f"{name}/{state}"] * count,
-        "block": table.block_names(cells, design.block_cells),
+        "block": points_table.block_names(cells, design.block_cells),
         "rank": np.arange(count, dtype=np.int32),
         "rank_value": records["xi"],
         "inclusion_probability": [None] * count if tau is None else sampling.inclusion_probabilities(cells, tau),
-        "product_labels": table.product_labels(records["harmonized"], design.products, names),
-        "geometry": table.wkb_points(lon, lat),
+        "product_labels": points_table.product_labels(records["harmonized"], design.products, names),
+        "geometry": points_table.wkb_points(lon, lat),
     }
-    return pa.table([pa.array(columns[f.name], type=f.type) for f in table.SCHEMA], schema=table.SCHEMA)
+    return pa.table([pa.array(columns[f.name], type=f.type) for f in points_table.SCHEMA], schema=points_table.SCHEMA)

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from builder import errors
+from builder.frame import design as designs
+from builder.frame import points_table
+from builder.geometry import grid
 from builder.legend import legend as legends
-from builder.maps import grid
-from builder.points import design as designs
-from builder.points import table
 
 SPLITS = (designs.TRAIN, designs.VALIDATION, designs.TEST)
 COLUMNS = ("lon", "lat", "label")
@@ -119,7 +119,7 @@ def _refuse_twins(points: Sequence[GivenPoint]) -> None:
 
 
 def _keys(points: Sequence[GivenPoint]) -> list[str]:
-    return table.point_keys(*_places(points))
+    return points_table.point_keys(*_places(points))
 
 
 def _places(points: Sequence[GivenPoint]) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +142,7 @@ def design_of(points: Sequence[GivenPoint], *, chip_size_m: float, split_block_d
     )
 
 
-def points_table(points: Sequence[GivenPoint], design: designs.SamplingDesign) -> pa.Table:
+def table_of_given(points: Sequence[GivenPoint], design: designs.SamplingDesign) -> pa.Table:
     """The given points as `table.SCHEMA`; their rank is their order in the file, within split and class."""
     lon, lat = _places(points)
     ranks: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -154,14 +154,15 @@ def points_table(points: Sequence[GivenPoint], design: designs.SamplingDesign) -
         "key": _keys(points),
         "lon": lon,
         "lat": lat,
-        "state": [table.GIVEN] * len(points),
+        "state": [points_table.GIVEN] * len(points),
         "label": [p.label for p in points],
         "split": [p.split for p in points],
-        "block": table.block_names(grid.cell_of(lon, lat), design.block_cells),
+        "block": points_table.block_names(grid.cell_of(lon, lat), design.block_cells),
         "rank": rank,
-        "geometry": table.wkb_points(lon, lat),
+        "geometry": points_table.wkb_points(lon, lat),
     }
     nothing = [None] * len(points)
     return pa.table(
-        [pa.array(columns.get(field.name, nothing), type=field.type) for field in table.SCHEMA], schema=table.SCHEMA
+        [pa.array(columns.get(field.name, nothing), type=field.type) for field in points_table.SCHEMA],
+        schema=points_table.SCHEMA,
     )

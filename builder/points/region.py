@@ -11,7 +11,8 @@ import numpy as np
 import shapely
 
 from builder import errors
-from builder.maps import grid, products, rasters
+from builder.geometry import grid
+from builder.maps import products, rasters
 
 Bounds = tuple[float, float, float, float]
 LONGEST_SIDE_M = 1000.0  # of a projected polygon: the curve leaves such a chord by centimetres
@@ -21,7 +22,7 @@ LONGEST_SIDE_M = 1000.0  # of a projected polygon: the curve leaves such a chord
 class Region:
     """The cells to look at, and the area within them that counts (degrees; None = all of them)."""
 
-    window: grid.Window
+    window: grid.CellWindow
     aoi: shapely.Geometry | None = None
 
     @property
@@ -135,7 +136,7 @@ WESTERN = shapely.box(-360.0, -90.0, 0.0, 90.0)
 EASTERN = shapely.box(0.0, -90.0, 360.0, 90.0)
 
 
-def _window_of_base(base: products.Product) -> grid.Window:
+def _window_of_base(base: products.Product) -> grid.CellWindow:
     """The smallest window, without crossing 180 degrees, that surely holds every file of the base."""
     bounds = [rasters.bounds_lonlat(file) for file in base.files]
     crosses = any(west < -180.0 or east > 180.0 for west, _, east, _ in bounds)

@@ -14,10 +14,11 @@ from typing import TypeVar
 import numpy as np
 
 from builder import hashing
+from builder.frame import design as designs
+from builder.frame import points_table
+from builder.geometry import grid, spacing
 from builder.legend import legend as legends
-from builder.maps import agreement, grid
-from builder.points import design as designs
-from builder.points import spacing, table
+from builder.maps import agreement
 
 Group = tuple[str, str]  # (split, class name)
 REGION_SIZES_DEG = (1.0, 10.0)  # for reporting; blocks themselves where the whole region is small
@@ -31,7 +32,7 @@ _Value = TypeVar("_Value", "Lowest", np.ndarray)
 class Layers:
     """The frame's rasters on one window of the grid: uint8[y, x] each, `harmonized` uint8[product, y, x]."""
 
-    window: grid.Window
+    window: grid.CellWindow
     consensus: np.ndarray
     state: np.ndarray
     votes: np.ndarray
@@ -239,7 +240,7 @@ def _undecided(
 
 def in_validation(cells: np.ndarray, design: designs.SamplingDesign) -> np.ndarray:
     """bool[cell]: whether the block of each cell belongs to validation."""
-    return _blocks_of_validation(*table.block_numbers(cells, design.block_cells), design)
+    return _blocks_of_validation(*points_table.block_numbers(cells, design.block_cells), design)
 
 
 def _blocks_of_validation(rows: np.ndarray, columns: np.ndarray, design: designs.SamplingDesign) -> np.ndarray:
@@ -250,7 +251,7 @@ def _blocks_of_validation(rows: np.ndarray, columns: np.ndarray, design: designs
 def closed(
     cells: np.ndarray,
     validation: np.ndarray,
-    window: grid.Window,
+    window: grid.CellWindow,
     design: designs.SamplingDesign,
     tests: spacing.Discs,
 ) -> np.ndarray:
@@ -267,7 +268,7 @@ def closed(
     return is_closed
 
 
-def validation_boxes(window: grid.Window, design: designs.SamplingDesign, within_m: float) -> np.ndarray:
+def validation_boxes(window: grid.CellWindow, design: designs.SamplingDesign, within_m: float) -> np.ndarray:
     """int64[box, 4]: row0, row1, column0, column1 of each validation block that may be within `within_m`."""
     side = design.block_cells
     margin = spacing.row_margin(within_m)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from builder.frame import design as designs
+from builder.frame import frame as frames
+from builder.frame import points_table
+from builder.geometry import grid
 from builder.legend import legend as legends
-from builder.maps import grid
-from builder.points import design as designs
-from builder.points import drawing, sampling, table
-from builder.points import frame as frames
+from builder.points import drawing, sampling
 
 REGIONS_PRINTED = 5
 CURES = {
@@ -40,7 +41,7 @@ def strata(drawn: drawing.Drawn) -> dict[str, Record]:
 def stratum_name(group: sampling.Group) -> str:
     """The name of the stratum of a group of points: class and state."""
     split, name = group
-    return f"{name}/{table.INCONSISTENT if split == designs.TEST_INCONSISTENT else table.CONSISTENT}"
+    return f"{name}/{points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT}"
 
 
 def find(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:
@@ -64,7 +65,7 @@ def _regions(group: sampling.Group, drawn: drawing.Drawn, design: designs.Sampli
     rows = []
     for place in sorted(census.keys() | ranked.keys()):
         row, column = place
-        window = grid.Window(
+        window = grid.CellWindow(
             row * side, min((row + 1) * side, grid.ROWS), column * side, min((column + 1) * side, grid.COLUMNS)
         )
         record: Record = {"bbox": [round(v, 6) for v in window.bounds], "ranked": ranked.get(place, 0)}

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from builder import hashing
-from builder.world import settings
+from builder.world import world_settings
 
 SAMPLES_PER_CELL = 6  # about 50 m: fine enough for correlation lengths of 100 m and more
 
@@ -34,7 +34,7 @@ class Field:
         return np.asarray(top * (1 - fy) + bottom * fy)
 
 
-def gaussian(world: settings.World, purpose: str, scale_m: float) -> Field:
+def gaussian(world: world_settings.World, purpose: str, scale_m: float) -> Field:
     """A field of mean 0 and variance 1 with a Gaussian correlation of length `scale_m`; one per (seed, purpose)."""
     rows, columns = (n * SAMPLES_PER_CELL for n in world.ground.shape)
     generator = np.random.default_rng(hashing.stream(world.seed, f"field {purpose}"))

@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 
 from builder import atomic
-from builder.maps import grid
+from builder.geometry import grid
 
 PIXELS = 2400  # along a side of a tile
 TILE_M = 2 * math.pi * grid.EARTH_RADIUS_M / 36

@@ -9,13 +9,13 @@ from types import MappingProxyType
 import numpy as np
 
 from builder.world import perception
-from builder.world.settings import ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER, WETLAND
+from builder.world.world_settings import ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER, WETLAND
 
 VEGETATION = (FOREST, GRASS_SHRUB, WETLAND)
 
 
 @dataclasses.dataclass(frozen=True)
-class Legend:
+class NativeLegend:
     """Codes of one coarse product.
 
     Pure pixels take the code of their class: a tuple holds one code per third of the trait that varies inside the
@@ -31,27 +31,27 @@ class Legend:
     sparse: int
 
 
-LEGENDS: Mapping[str, Legend] = MappingProxyType(
+LEGENDS: Mapping[str, NativeLegend] = MappingProxyType(
     {
-        "mcd12q1": Legend(
+        "mcd12q1": NativeLegend(
             {FOREST: (4, 5, 1), GRASS_SHRUB: (10, 10, 7), CULTIVATED: (12,), ARTIFICIAL: (13,), SNOW_ICE: (15,),
              BARELAND: (16,), WATER: (17,), WETLAND: (11,)},
             crops_over_nature=14, nature_over_crops=14, trees_over_grass=8, grass_over_trees=9, open_forest=8,
             sparse=16,
         ),
-        "glcnmo": Legend(
+        "glcnmo": NativeLegend(
             {FOREST: (2, 5, 3), GRASS_SHRUB: (8, 9, 7), CULTIVATED: (11, 11, 12), ARTIFICIAL: (18,), SNOW_ICE: (19,),
              BARELAND: (17, 17, 16), WATER: (20,), WETLAND: (15,)},
             crops_over_nature=13, nature_over_crops=13, trees_over_grass=6, grass_over_trees=9, open_forest=6,
             sparse=10,
         ),
-        "cci_lc": Legend(
+        "cci_lc": NativeLegend(
             {FOREST: (61, 90, 70), GRASS_SHRUB: (130, 130, 122), CULTIVATED: (10, 11, 20), ARTIFICIAL: (190,),
              SNOW_ICE: (220,), BARELAND: (202, 200, 201), WATER: (210,), WETLAND: (180,)},
             crops_over_nature=30, nature_over_crops=40, trees_over_grass=100, grass_over_trees=110, open_forest=62,
             sparse=150,
         ),
-        "globcover": Legend(
+        "globcover": NativeLegend(
             {FOREST: (50, 100, 70), GRASS_SHRUB: (140, 140, 130), CULTIVATED: (14, 14, 11), ARTIFICIAL: (190,),
              SNOW_ICE: (220,), BARELAND: (200,), WATER: (210,), WETLAND: (180,)},
             crops_over_nature=20, nature_over_crops=30, trees_over_grass=110, grass_over_trees=120, open_forest=60,
@@ -61,7 +61,7 @@ LEGENDS: Mapping[str, Legend] = MappingProxyType(
 )  # fmt: skip
 
 
-def coarse(legend: Legend, seen: perception.Seen, *, mosaic_below: float, open_share: float) -> np.ndarray:
+def coarse(legend: NativeLegend, seen: perception.Seen, *, mosaic_below: float, open_share: float) -> np.ndarray:
     """uint8 native codes, in the shape of `seen`, of a product with mosaic classes."""
     codes = np.zeros(seen.first.shape, np.uint8)
     for cover, variants in legend.pure.items():

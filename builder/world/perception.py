@@ -9,20 +9,36 @@ from types import MappingProxyType
 import numpy as np
 
 from builder import hashing
-from builder.world import fields, settings, truth
+from builder.world import fields, truth, world_settings
 
 # What a class is mistaken for, with shares: the confusions of the paper's Table 2 (grass and bareland, cultivated and
 # grass, water and snow in shadow), completed so that every class has two or three.
 MISTAKEN_FOR: Mapping[int, tuple[tuple[int, float], ...]] = MappingProxyType(
     {
-        settings.ARTIFICIAL: ((settings.CULTIVATED, 0.6), (settings.BARELAND, 0.4)),
-        settings.BARELAND: ((settings.GRASS_SHRUB, 0.65), (settings.CULTIVATED, 0.2), (settings.ARTIFICIAL, 0.15)),
-        settings.CULTIVATED: ((settings.GRASS_SHRUB, 0.6), (settings.FOREST, 0.2), (settings.ARTIFICIAL, 0.2)),
-        settings.FOREST: ((settings.GRASS_SHRUB, 0.65), (settings.CULTIVATED, 0.35)),
-        settings.GRASS_SHRUB: ((settings.BARELAND, 0.45), (settings.CULTIVATED, 0.3), (settings.FOREST, 0.25)),
-        settings.SNOW_ICE: ((settings.BARELAND, 0.6), (settings.WATER, 0.4)),
-        settings.WATER: ((settings.SNOW_ICE, 0.35), (settings.GRASS_SHRUB, 0.35), (settings.CULTIVATED, 0.3)),
-        settings.WETLAND: ((settings.GRASS_SHRUB, 0.5), (settings.WATER, 0.5)),
+        world_settings.ARTIFICIAL: ((world_settings.CULTIVATED, 0.6), (world_settings.BARELAND, 0.4)),
+        world_settings.BARELAND: (
+            (world_settings.GRASS_SHRUB, 0.65),
+            (world_settings.CULTIVATED, 0.2),
+            (world_settings.ARTIFICIAL, 0.15),
+        ),
+        world_settings.CULTIVATED: (
+            (world_settings.GRASS_SHRUB, 0.6),
+            (world_settings.FOREST, 0.2),
+            (world_settings.ARTIFICIAL, 0.2),
+        ),
+        world_settings.FOREST: ((world_settings.GRASS_SHRUB, 0.65), (world_settings.CULTIVATED, 0.35)),
+        world_settings.GRASS_SHRUB: (
+            (world_settings.BARELAND, 0.45),
+            (world_settings.CULTIVATED, 0.3),
+            (world_settings.FOREST, 0.25),
+        ),
+        world_settings.SNOW_ICE: ((world_settings.BARELAND, 0.6), (world_settings.WATER, 0.4)),
+        world_settings.WATER: (
+            (world_settings.SNOW_ICE, 0.35),
+            (world_settings.GRASS_SHRUB, 0.35),
+            (world_settings.CULTIVATED, 0.3),
+        ),
+        world_settings.WETLAND: ((world_settings.GRASS_SHRUB, 0.5), (world_settings.WATER, 0.5)),
     }
 )
 
@@ -47,7 +63,7 @@ class Seen:
 class Eyes:
     """The fields that decide what the products of one world get wrong. Drawn once, asked by every product."""
 
-    def __init__(self, world: settings.World) -> None:
+    def __init__(self, world: world_settings.World) -> None:
         self._world = world
         self._shared = self._gaussian("shared", world.shared_scale_m)
         families = sorted({observer.family for observer in world.observers})
@@ -55,7 +71,7 @@ class Eyes:
         self._target = self._uniform("target", world.shared_scale_m)
         self._traits = {name: self._uniform(name, 700.0) for name in ("species", "shrubbiness", "wetness")}
 
-    def see(self, observer: settings.Observer, ground: truth.Truth, lon: np.ndarray, lat: np.ndarray) -> Seen:
+    def see(self, observer: world_settings.Observer, ground: truth.Truth, lon: np.ndarray, lat: np.ndarray) -> Seen:
         """What `observer` takes its pixels for.
 
         Args:
@@ -67,7 +83,7 @@ class Eyes:
         east_m, north_m = self._world.metres_per_degree
         shares = ground.shares(lon + observer.offset_m[0] / east_m, lat + observer.offset_m[1] / north_m)
         order = np.argsort(-shares, axis=-1, kind="stable")
-        codes = np.array(settings.TRUTH_CODES, np.uint8)
+        codes = np.array(world_settings.TRUTH_CODES, np.uint8)
         first, second = codes[order[..., 0]], codes[order[..., 1]]
         first_share = np.take_along_axis(shares, order[..., :1], -1)[..., 0]
         centre_lon, centre_lat = lon.mean(axis=-1), lat.mean(axis=-1)
@@ -76,7 +92,9 @@ class Eyes:
         traits = {name: field.at(centre_lon, centre_lat) for name, field in self._traits.items()}
         return Seen(first, np.where(second == first, codes[order[..., 0]], second), first_share, openness, **traits)
 
-    def _mistake(self, observer: settings.Observer, codes: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    def _mistake(
+        self, observer: world_settings.Observer, codes: np.ndarray, lon: np.ndarray, lat: np.ndarray
+    ) -> np.ndarray:
         own_share = 1 - observer.shared_weight - observer.family_weight
         badness = fields.uniform(
             fields.mixed(
@@ -109,5 +127,5 @@ class Eyes:
         return fields.uniform(self._gaussian(purpose, scale_m))
 
 
-def _seed(world: settings.World, purpose: str) -> int:
+def _seed(world: world_settings.World, purpose: str) -> int:
     return hashing.stream(world.seed, purpose)

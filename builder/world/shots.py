@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyproj
 
-from builder.world import settings
+from builder.world import world_settings
 
 OVERLAP_M = 320.0  # of neighbouring scenes: more than the diagonal of a chip, so that one of them holds it whole
 ZONES = (48, 49)
@@ -52,7 +52,7 @@ class SceneJob:
     shape: tuple[int, int]
 
 
-def plan(world: settings.World) -> tuple[Shot, ...]:
+def plan(world: world_settings.World) -> tuple[Shot, ...]:
     """The shots of a world: two good days of 2010, and what the rules of the frame must refuse or may fall back on.
 
     The swath of the good days ends before the north-eastern corner: about 4 % of the window has no acceptable picture,
@@ -77,12 +77,12 @@ def plan(world: settings.World) -> tuple[Shot, ...]:
     )
 
 
-def jobs(world: settings.World) -> list[SceneJob]:
+def jobs(world: world_settings.World) -> list[SceneJob]:
     """Every file of every shot."""
     return [job for shot in plan(world) for zone in shot.zones for job in _jobs_of(world, shot, zone)]
 
 
-def _jobs_of(world: settings.World, shot: Shot, zone: int) -> Iterator[SceneJob]:
+def _jobs_of(world: world_settings.World, shot: Shot, zone: int) -> Iterator[SceneJob]:
     west, south, east, north = world.window.bounds
     lon_range = [west + share * (east - west) for share in shot.part[::2]]
     lat_range = [south + share * (north - south) for share in shot.part[1::2]]

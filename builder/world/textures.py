@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from builder.world import settings
+from builder.world import world_settings
 from builder.world.grains import Grains
 
 Colour = tuple[np.ndarray, np.ndarray, np.ndarray]  # red, green, blue: float32[n], 0..255
@@ -21,7 +21,7 @@ RGB = tuple[float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class Ground:
+class PaintedGround:
     """Positions to paint: `x` and `y` float32[n], metres east and north; `winter` says how to paint them."""
 
     x: np.ndarray
@@ -47,7 +47,7 @@ class Ground:
         row = (self.y + bend * self.grains.at("broad", self.y, self.x, 2.1 + 0.2 * salt)) * np.float32(1 / size_m)
         return column.astype(np.int32), row.astype(np.int32)
 
-    def turned(self, turn: np.ndarray) -> Ground:
+    def turned(self, turn: np.ndarray) -> PaintedGround:
         """The same ground in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
         angle = (turn * 31).astype(np.int32)  # 32 directions: sines from a table
         cos, sin = _COS.take(angle), _SIN.take(angle)
@@ -80,7 +80,7 @@ ORCHARDS, PLASTIC = 0.10, 0.06  # shares of the parcels
 WINTER_CROPS = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
 
 
-def artificial(ground: Ground) -> Colour:
+def artificial(ground: PaintedGround) -> Colour:
     """Streets, courtyards and roofs of several materials; each district has its own direction, size and density."""
     lot = _lots(ground)
     grain, leafy = ground.grain("white", 1.6), ground.grain("crowns", 1.1)
@@ -106,7 +106,7 @@ class _Lots:
     depth_m: np.ndarray
 
 
-def _lots(ground: Ground) -> _Lots:
+def _lots(ground: PaintedGround) -> _Lots:
     g = ground.grains
     column, row = ground.districts(520.0, 1)
     city = ground.turned(g.fraction(column, row, 2))
@@ -130,7 +130,7 @@ def _lots(ground: Ground) -> _Lots:
     return _Lots(street, roof, shadow, kind, g.fraction(i * 8 + number, j * 2 + back, 5), lot_v)
 
 
-def bareland(ground: Ground) -> Colour:
+def bareland(ground: PaintedGround) -> Colour:
     """Dunes in one place, flats, rock and gullies in others; from pale sand over red to grey; some shrubs."""
     g = ground.grains
     column, row = ground.districts(700.0, 2)
@@ -153,7 +153,7 @@ def bareland(ground: Ground) -> Colour:
     return _lit(_between(sandy, stone, pale), light * (1 - np.float32(0.4) * shrubs))
 
 
-def cultivated(ground: Ground) -> Colour:
+def cultivated(ground: PaintedGround) -> Colour:
     """Parcels with rows in the colours of several crops, orchards, plastic; winter leaves soil, stubble, some wheat."""
     g = ground.grains
     column, row = ground.districts(640.0, 3)
@@ -178,7 +178,7 @@ def cultivated(ground: Ground) -> Colour:
     return _lit(_between(plastic, colour, _choose(vigour, COVERS)), light * bank)
 
 
-def forest(ground: Ground) -> Colour:
+def forest(ground: PaintedGround) -> Colour:
     """Crowns with a sunny and a shaded side, of broadleaved and coniferous trees, closed or open."""
     stand = _step(ground.slow(3.2) + 0.4 * ground.grain("rough", 4.0), 0.3)
     large = ground.slow(6.2) > 0
@@ -192,7 +192,7 @@ def forest(ground: Ground) -> Colour:
     return _between(gap, trees, floor)
 
 
-def grass_shrub(ground: Ground) -> Colour:
+def grass_shrub(ground: PaintedGround) -> Colour:
     """Soft mottles of green, brown and grey with few or many shrubs; straw in winter, then close to bareland."""
     mottle = np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7) + 0.16 * ground.grain("fractal", 1.9), 0, 1)
     lush = np.clip(0.5 + 0.5 * ground.slow(4.8), 0, 1)
@@ -207,7 +207,7 @@ def grass_shrub(ground: Ground) -> Colour:
     return _lit(meadow, light * (1 - np.float32(0.5) * shrubs))
 
 
-def snow_ice(ground: Ground) -> Colour:
+def snow_ice(ground: PaintedGround) -> Colour:
     """Bright slopes with blue shadows, bare and dirty ice, crevasses in places, and rock that shows through."""
     turned = ground.turned(np.full(ground.x.shape, 0.3, np.float32))
     relief = 0.65 * ground.grain("relief", 2.9) + 0.55 * turned.grain("crisp", 1.6)
@@ -222,7 +222,7 @@ def snow_ice(ground: Ground) -> Colour:
     return _lit(_between(rock, colour, (stone, stone, stone)), dull)
 
 
-def water(ground: Ground) -> Colour:
+def water(ground: PaintedGround) -> Colour:
     """Smooth: dark blue, green or turbid and pale, with ripples and glint; winter covers much of it with pale ice."""
     g = ground.grains
     column, row = ground.districts(1500.0, 4)
@@ -241,22 +241,22 @@ def water(ground: Ground) -> Colour:
     return _between(ice, (red, green, blue), (pale - 6, pale + 3, pale + 10))
 
 
-def wetland(ground: Ground) -> Colour:
+def wetland(ground: PaintedGround) -> Colour:
     """Reeds with open water between them."""
     pools = _step(ground.grain("fractal", 1.9) - 0.2, 0.1)
     return _between(pools, _lit(grass_shrub(ground), np.float32(0.8)), water(ground))
 
 
-TEXTURES: Mapping[int, Callable[[Ground], Colour]] = MappingProxyType(
+TEXTURES: Mapping[int, Callable[[PaintedGround], Colour]] = MappingProxyType(
     {
-        settings.ARTIFICIAL: artificial,
-        settings.BARELAND: bareland,
-        settings.CULTIVATED: cultivated,
-        settings.FOREST: forest,
-        settings.GRASS_SHRUB: grass_shrub,
-        settings.SNOW_ICE: snow_ice,
-        settings.WATER: water,
-        settings.WETLAND: wetland,
+        world_settings.ARTIFICIAL: artificial,
+        world_settings.BARELAND: bareland,
+        world_settings.CULTIVATED: cultivated,
+        world_settings.FOREST: forest,
+        world_settings.GRASS_SHRUB: grass_shrub,
+        world_settings.SNOW_ICE: snow_ice,
+        world_settings.WATER: water,
+        world_settings.WETLAND: wetland,
     }
 )
 

@@ -11,13 +11,13 @@ import rasterio
 from builder import hashing
 from builder.legend import legend
 from builder.maps import cog
-from builder.world import fields, settings
+from builder.world import fields, world_settings
 
 QUANTILE_STEP = 7  # every seventh pixel will do
 LAKE_WITH_SHORE = 1.12  # area of lakes and their wet shores, in lakes
 REEDS_ABOVE = 0.2  # of a field of variance 1: reeds grow on about two fifths of the shores
 _WETLAND = legend.LandCoverClass(
-    7, settings.WETLAND, "wetland", "Wetland", "Reeds with open water between them; outside the legend", "#7a5fa8"
+    7, world_settings.WETLAND, "wetland", "Wetland", "Reeds with open water between them; outside the legend", "#7a5fa8"
 )
 
 
@@ -32,7 +32,7 @@ class Truth:
     @property
     def per_degree(self) -> int:
         """Pixels along a degree."""
-        return settings.TRUTH_PER_CELL * 360
+        return world_settings.TRUTH_PER_CELL * 360
 
     def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """uint8 code at points (degrees, any shape); beyond the edge the edge's code."""
@@ -44,10 +44,12 @@ class Truth:
     def shares(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """float32[..., code index]: share of each of `settings.TRUTH_CODES` among the points of the last axis."""
         seen = self.at(lon, lat)
-        return np.stack([(seen == code).mean(axis=-1, dtype=np.float32) for code in settings.TRUTH_CODES], axis=-1)
+        return np.stack(
+            [(seen == code).mean(axis=-1, dtype=np.float32) for code in world_settings.TRUTH_CODES], axis=-1
+        )
 
 
-def draw(world: settings.World) -> Truth:
+def draw(world: world_settings.World) -> Truth:
     """The ground of a world: massifs with snow and rock, woods, grass, a cultivated plain, towns, lakes and a river.
 
     Classes are cut out one after another, each as the highest-scoring share of what is left, so that every class has
@@ -56,37 +58,41 @@ def draw(world: settings.World) -> Truth:
     canvas = _Canvas(world)
     height = canvas.field("height", world.terrain_scale_m)
     edge = canvas.field("edge", world.edge_scale_m, scaled=False) * np.float32(world.edge_weight)
-    canvas.claim(settings.SNOW_ICE, world.snow_share, height + edge)
-    canvas.claim(settings.BARELAND, world.rock_share, height + 0.35 * canvas.field("rock", world.cover_scale_m) + edge)
+    canvas.claim(world_settings.SNOW_ICE, world.snow_share, height + edge)
+    canvas.claim(
+        world_settings.BARELAND, world.rock_share, height + 0.35 * canvas.field("rock", world.cover_scale_m) + edge
+    )
     _fill_lakes(world, canvas, height)
-    river = _river(world, canvas.free | (canvas.codes == settings.BARELAND))
-    canvas.take(settings.WATER, river)
+    river = _river(world, canvas.free | (canvas.codes == world_settings.BARELAND))
+    canvas.take(world_settings.WATER, river)
     towns = canvas.field("city", 0.9 * world.cover_scale_m) - 0.35 * height + edge
-    canvas.claim(settings.ARTIFICIAL, world.city_share, towns)
-    canvas.claim(settings.BARELAND, world.sand_share, canvas.field("sand", world.cover_scale_m) + 0.2 * height + edge)
+    canvas.claim(world_settings.ARTIFICIAL, world.city_share, towns)
+    canvas.claim(
+        world_settings.BARELAND, world.sand_share, canvas.field("sand", world.cover_scale_m) + 0.2 * height + edge
+    )
     cover = canvas.field("cover", world.cover_scale_m)
-    canvas.claim(settings.CULTIVATED, world.cultivated_share, cover - 0.8 * height + edge / 2)
+    canvas.claim(world_settings.CULTIVATED, world.cultivated_share, cover - 0.8 * height + edge / 2)
     woods = canvas.field("wood", world.cover_scale_m) - 0.4 * cover + 2 * edge
-    canvas.claim(settings.FOREST, world.forest_share, woods)
+    canvas.claim(world_settings.FOREST, world.forest_share, woods)
     _build_villages(world, canvas)
     west, _, _, north = world.ground.bounds
     return Truth(canvas.codes, west, north)
 
 
-def _fill_lakes(world: settings.World, canvas: _Canvas, height: np.ndarray) -> None:
+def _fill_lakes(world: world_settings.World, canvas: _Canvas, height: np.ndarray) -> None:
     """Lakes in the lowest ground, with reeds along some of their shores."""
     depth = -height + 0.5 * canvas.field("lake", world.cover_scale_m)
     shore = canvas.threshold(LAKE_WITH_SHORE * world.lake_share, depth)
-    canvas.claim(settings.WATER, world.lake_share, depth)
+    canvas.claim(world_settings.WATER, world.lake_share, depth)
     reeds = canvas.field("reeds", 2 * world.edge_scale_m, scaled=False) > REEDS_ABOVE
-    canvas.take(settings.WETLAND, canvas.free & (depth >= shore) & reeds)
+    canvas.take(world_settings.WETLAND, canvas.free & (depth >= shore) & reeds)
 
 
-def _build_villages(world: settings.World, canvas: _Canvas) -> None:
-    plain = canvas.codes == settings.CULTIVATED
+def _build_villages(world: world_settings.World, canvas: _Canvas) -> None:
+    plain = canvas.codes == world_settings.CULTIVATED
     score = canvas.field("village", 1.1 * world.edge_scale_m, scaled=False)
     canvas.take(
-        settings.ARTIFICIAL, plain & (score > np.quantile(score[plain], 1 - world.village_share / plain.mean()))
+        world_settings.ARTIFICIAL, plain & (score > np.quantile(score[plain], 1 - world.village_share / plain.mean()))
     )
 
 
@@ -109,10 +115,10 @@ def read(path: pathlib.Path) -> Truth:
 class _Canvas:
     """Ground in the making: `codes` uint8[y, x], grass at first, and `free` bool[y, x], where no class was put yet."""
 
-    def __init__(self, world: settings.World) -> None:
+    def __init__(self, world: world_settings.World) -> None:
         self._world = world
-        rows, columns = (n * settings.TRUTH_PER_CELL for n in world.ground.shape)
-        self.codes = np.full((rows, columns), settings.GRASS_SHRUB, np.uint8)
+        rows, columns = (n * world_settings.TRUTH_PER_CELL for n in world.ground.shape)
+        self.codes = np.full((rows, columns), world_settings.GRASS_SHRUB, np.uint8)
         self.free = np.ones((rows, columns), bool)
 
     def field(self, purpose: str, scale_m: float, *, scaled: bool = True) -> np.ndarray:
@@ -146,10 +152,10 @@ def _upsampled(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(values)
 
 
-def _river(world: settings.World, free: np.ndarray) -> np.ndarray:
+def _river(world: world_settings.World, free: np.ndarray) -> np.ndarray:
     """Where the river runs: from the western to the eastern edge, winding, round the snow."""
     rows, columns = free.shape
-    north_m = world.metres_per_degree[1] / (settings.TRUTH_PER_CELL * 360)
+    north_m = world.metres_per_degree[1] / (world_settings.TRUTH_PER_CELL * 360)
     generator = np.random.default_rng(hashing.stream(world.seed, "river"))
     x = np.linspace(0, 1, columns)
     path = np.full(columns, generator.uniform(0.35, 0.65))

@@ -11,21 +11,21 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from builder.dataset import assembly, examples
+from builder.dataset.examples import Kind
+from builder.frame import frame
 from builder.legend import legend
-from builder.pipeline import building
-from builder.points import frame
-from builder.publish import assembly, examples
-from builder.publish.examples import Kind
+from builder.steps import build_dataset
 
-ROUGH = assembly.Rules()
-ACCURATE = assembly.Rules(reviewed_only=True, per_class=800)
+ROUGH = assembly.Contents()
+ACCURATE = assembly.Contents(reviewed_only=True, per_class=800)
 
 
 @dataclasses.dataclass(eq=False)
 class SamplesConfig(tfds.core.BuilderConfig):
     """A config says which labels train and validation carry; the test splits are the same in all."""
 
-    rules: assembly.Rules = ROUGH
+    rules: assembly.Contents = ROUGH
 
 
 class Builder(tfds.core.ShardBasedBuilder):
@@ -73,18 +73,18 @@ class Builder(tfds.core.ShardBasedBuilder):
         try:
             super().download_and_prepare(**kwargs)
         finally:
-            building.remove_empty_folders(pathlib.Path(self.data_path))
+            build_dataset.remove_empty_folders(pathlib.Path(self.data_path))
 
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> None:
         incomplete = pathlib.Path(self.data_dir)
-        building.remove_litter(incomplete)
-        building.check_format(self.info.file_format.value)
+        build_dataset.remove_litter(incomplete)
+        build_dataset.check_format(self.info.file_format.value)
         beam_options = download_config.beam_options
-        flags = building.flags_of(beam_options)
-        self._build = building.prepare(pathlib.Path(dl_manager.manual_dir), self.builder_config.rules, flags)
-        runner = building.distributed_runner(beam_options)
+        flags = build_dataset.flags_of(beam_options)
+        self._build = build_dataset.prepare(pathlib.Path(dl_manager.manual_dir), self.builder_config.rules, flags)
+        runner = build_dataset.distributed_runner(beam_options)
         super()._download_and_prepare(dl_manager, dataclasses.replace(download_config, beam_runner=runner))
         self.info.metadata.update(self._build.finish(incomplete, self.info.file_format.value))
 

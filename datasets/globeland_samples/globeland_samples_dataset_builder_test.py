@@ -1,4 +1,4 @@
-"""The checks TFDS makes of every dataset, on a generated frame (`python tests/generated_frame.py DIR`)."""
+"""The checks TFDS makes of every dataset, on a generated frame (`python tests/worlds/generated_frame.py DIR`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DUMMY_DATA = pathlib.Path(__file__).with_name("dummy_data")
 
 
 class GlobelandSamplesTest(tfds.testing.DatasetBuilderTestCase):
-    """Builds `rough`; `accurate` differs in labels only, which tests/test_dataset_build.py looks at."""
+    """Builds `rough`; `accurate` differs in labels only, which tests/builder/steps/test_build_dataset.py looks at."""
 
     DATASET_CLASS = declaration.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = ("rough",)

@@ -120,7 +120,7 @@ def _refuse_unfit_tables(given: set[str]) -> None:
 def run(
     options: Options,
     *,
-    judged_sample: matrix_files.Sample | None = None,
+    judged_sample: matrix_files.SampleTable | None = None,
     as_json: bool = False,
     out: TextIO | None = None,
 ) -> int:
@@ -151,11 +151,11 @@ class _Findings:
 
     assessment: estimators.Assessment
     judged: support.Support
-    report: lint.Report | None = None
+    report: lint.LintReport | None = None
     bootstraps: dict[str, intervals.Estimate] = dataclasses.field(default_factory=dict)
     weighted: _Findings | str | None = None
     by_season: seasonal.BySeason | None = None
-    survey: planning.Plan | None = None
+    survey: planning.SurveyPlan | None = None
     maps: paired.Maps | None = None
 
 
@@ -179,7 +179,7 @@ def _of_files(options: Options) -> _Findings:
     return _Findings(assessment, judged, None, bootstraps, survey=_survey(options, assessment), maps=maps)
 
 
-def _of_model(sample: matrix_files.Sample, options: Options) -> _Findings:
+def _of_model(sample: matrix_files.SampleTable, options: Options) -> _Findings:
     """Unweighted, as a balanced test set is usually told, and weighted where the sample knows its probabilities."""
     plain = estimators.simple_random(sample.confusion, level=options.level)
     return _Findings(
@@ -191,7 +191,7 @@ def _of_model(sample: matrix_files.Sample, options: Options) -> _Findings:
     )
 
 
-def _weighted(sample: matrix_files.Sample, options: Options) -> _Findings | str | None:
+def _weighted(sample: matrix_files.SampleTable, options: Options) -> _Findings | str | None:
     if sample.probability is None:
         return None
     try:
@@ -228,7 +228,7 @@ def _text(findings: _Findings) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _notes(sample: matrix_files.Sample, assessment: estimators.Assessment) -> list[str]:
+def _notes(sample: matrix_files.SampleTable, assessment: estimators.Assessment) -> list[str]:
     if sample.blocks is None or assessment.design is estimators.Design.SIMPLE:
         return []
     return [
@@ -237,7 +237,7 @@ def _notes(sample: matrix_files.Sample, assessment: estimators.Assessment) -> li
     ]
 
 
-def _refuse_overridden(sample: matrix_files.Sample, options: Options, path: pathlib.Path) -> None:
+def _refuse_overridden(sample: matrix_files.SampleTable, options: Options, path: pathlib.Path) -> None:
     """Refuses a sample whose own columns say another design than the options."""
     if sample.probability is not None and (options.areas or options.strata):
         raise errors.InputError(
@@ -268,7 +268,7 @@ def _of_counts(confusion: accuracy.Confusion, options: Options) -> estimators.As
     return estimators.olofsson(confusion, areas, level=options.level)
 
 
-def _of_sample(sample: matrix_files.Sample, options: Options) -> estimators.Assessment:
+def _of_sample(sample: matrix_files.SampleTable, options: Options) -> estimators.Assessment:
     mapped, reference, names = sample.mapped, sample.reference, sample.names
     if options.strata is not None and sample.strata is not None:
         sizes = matrix_files.read_strata(options.strata)
@@ -284,7 +284,7 @@ def _of_sample(sample: matrix_files.Sample, options: Options) -> estimators.Asse
 
 def _bootstraps(
     confusion: accuracy.Confusion,
-    sample: matrix_files.Sample | None,
+    sample: matrix_files.SampleTable | None,
     options: Options,
     assessment: estimators.Assessment,
 ) -> dict[str, intervals.Estimate]:
@@ -298,7 +298,7 @@ def _bootstraps(
     return bootstrap.by_block(sample.mapped, sample.reference, sample.blocks, sample.names, measures, **asked)
 
 
-def _two_maps(sample: matrix_files.Sample, options: Options) -> paired.Maps | None:
+def _two_maps(sample: matrix_files.SampleTable, options: Options) -> paired.Maps | None:
     """The paired test of the two maps of a sample that has a second one."""
     if sample.second is None:
         return None
@@ -313,7 +313,7 @@ def _two_maps(sample: matrix_files.Sample, options: Options) -> paired.Maps | No
     return paired.Maps(len(right), test, difference, options.level)
 
 
-def _survey(options: Options, assessment: estimators.Assessment | None) -> planning.Plan | None:
+def _survey(options: Options, assessment: estimators.Assessment | None) -> planning.SurveyPlan | None:
     """A survey for the wanted error: with the user's accuracies of the assessment, else with the guesses of A.csv."""
     if options.wanted_error is None or options.areas is None:
         return None

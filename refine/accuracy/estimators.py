@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, designs, figures, intervals
+from refine.accuracy import accuracy, designs, intervals, ratios
 
 
 class Design(enum.StrEnum):
@@ -217,7 +217,7 @@ def _assess(
     hits = [row * column for row, column in zip(rows, columns, strict=True)]
 
     def of_reference(part: np.ndarray, whole: np.ndarray) -> intervals.Estimate:
-        return figures.ratio(sample, part, whole, level, of_reference=True)
+        return ratios.ratio(sample, part, whole, level, of_reference=True)
 
     return Assessment(
         design=design,
@@ -226,9 +226,9 @@ def _assess(
         proportions=sample.proportions(),
         level=level,
         area=area,
-        overall=figures.ratio(sample, identity, everywhere, level),
-        kappa=figures.kappa(sample, level),
-        users=tuple(figures.ratio(sample, hit, row, level) for hit, row in zip(hits, rows, strict=True)),
+        overall=ratios.ratio(sample, identity, everywhere, level),
+        kappa=ratios.kappa(sample, level),
+        users=tuple(ratios.ratio(sample, hit, row, level) for hit, row in zip(hits, rows, strict=True)),
         producers=tuple(map(of_reference, hits, columns)),
         f1=tuple(of_reference(2.0 * hit, row + column) for hit, row, column in zip(hits, rows, columns, strict=True)),
         shares=tuple(of_reference(column, everywhere) for column in columns),

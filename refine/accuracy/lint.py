@@ -90,7 +90,7 @@ class Proposal:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Report:
+class LintReport:
     """What does not agree: sentences; whether the axes are transposed; the best repairs first, and how many more.
 
     Empty findings mean that everything agrees. Of a matrix whose printed totals belong to the other axis, findings
@@ -103,14 +103,14 @@ class Report:
     more: int = 0
 
 
-def lint(confusion: accuracy.Confusion, printed: Printed) -> Report:
+def lint(confusion: accuracy.Confusion, printed: Printed) -> LintReport:
     """What is wrong with the printed matrix, and the smallest repairs of what can be repaired."""
     turned = _totals_look_transposed(confusion, printed)
     seen = accuracy.Confusion(confusion.counts.T, confusion.names) if turned else confusion
     swapped = _figures_look_transposed(seen, printed)
     read = dataclasses.replace(printed, users=printed.producers, producers=printed.users) if swapped else printed
     proposals = _proposals(seen, read)
-    return Report(
+    return LintReport(
         findings=(*[TURNED] * turned, *_sums(seen, read), *[SWAPPED] * swapped, *_figures(seen, read)),
         is_transposed=turned or swapped,
         proposals=tuple(proposals[:SHOWN_REPAIRS]),

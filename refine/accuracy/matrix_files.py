@@ -31,7 +31,7 @@ OTHER_CLASS = -1  # in `Sample.second`: a class that neither the map nor the ref
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sample:
+class SampleTable:
     """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given.
 
     `second` int[sample] is what a second map says of the same samples, `in_season` bool[sample] is known of a dataset's
@@ -141,7 +141,7 @@ def read_strata(path: pathlib.Path) -> dict[str, float]:
     return sizes
 
 
-def read_sample(path: pathlib.Path) -> Sample:
+def read_sample(path: pathlib.Path) -> SampleTable:
     """Samples of S.csv; the classes are those that occur in map or reference, sorted by name.
 
     Raises:
@@ -162,7 +162,7 @@ def read_sample(path: pathlib.Path) -> Sample:
     if (given := texts(PROBABILITY)) is not None:
         places = (f"line {line}, column {PROBABILITY!r}" for line in lines)
         probability = np.array([csv_tables.number(path, t, place) for t, place in zip(given, places, strict=True)])
-    return Sample(
+    return SampleTable(
         names=names,
         strata=strata or None,
         mapped=np.array([index[name] for name in mapped], np.int64),

@@ -15,7 +15,7 @@ ERRORS = (1e-6, 0.5)  # an error of 0.5 is that of knowing nothing; smaller ones
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SurveyPlan:
     """A survey stratified by map class: `needed` samples for the wanted error, and how many to draw in each class.
 
     More are allotted than needed where the `minimum` per class asks for it. Classes without area get none.
@@ -45,7 +45,7 @@ class Plan:
 
 def plan(
     areas: Mapping[str, float], users: Mapping[str, float], standard_error: float, *, minimum: int = FEW_SAMPLES
-) -> Plan:
+) -> SurveyPlan:
     """The survey that gives overall accuracy the wanted standard error.
 
     Args:
@@ -59,7 +59,7 @@ def plan(
     needed = sample_size(sizes, [users[name] for name in names], standard_error)
     drawn = max(math.ceil(needed), minimum * len(names))
     allocation = allocate(drawn, sizes, minimum=minimum).tolist()
-    return Plan(standard_error, needed, minimum, dict(zip(names, allocation, strict=True)))
+    return SurveyPlan(standard_error, needed, minimum, dict(zip(names, allocation, strict=True)))
 
 
 def sample_size(shares: Sequence[float], users: Sequence[float], standard_error: float) -> float:

@@ -17,7 +17,7 @@ def text(
     assessment: estimators.Assessment,
     judged: support.Support,
     *,
-    report: lint.Report | None = None,
+    report: lint.LintReport | None = None,
     bootstraps: Mapping[str, intervals.Estimate] | None = None,
 ) -> str:
     """All of an assessment as lines for a terminal."""
@@ -45,7 +45,7 @@ def season_text(judged: seasonal.BySeason) -> str:
     )
 
 
-def plan_text(survey: planning.Plan) -> str:
+def plan_text(survey: planning.SurveyPlan) -> str:
     """How many samples a survey needs, and where to draw them."""
     allocation = ", ".join(f"{name} {count}" for name, count in survey.allocation.items())
     return (
@@ -78,7 +78,7 @@ def paired_text(maps: paired.Maps) -> str:
     return "\n".join(lines)
 
 
-def lint_text(report: lint.Report, names: tuple[str, ...]) -> str:
+def lint_text(report: lint.LintReport, names: tuple[str, ...]) -> str:
     """What the linter found, and the repairs it proposes; empty where all agrees."""
     if not report.findings:
         return ""
@@ -104,7 +104,7 @@ def values(
     assessment: estimators.Assessment,
     judged: support.Support,
     *,
-    report: lint.Report | None = None,
+    report: lint.LintReport | None = None,
     bootstraps: Mapping[str, intervals.Estimate] | None = None,
 ) -> dict[str, Any]:
     """All of an assessment as what JSON can hold; NaN becomes None."""
@@ -146,7 +146,7 @@ def values(
     }
 
 
-def _lint_values(report: lint.Report, names: tuple[str, ...]) -> dict[str, Any]:
+def _lint_values(report: lint.LintReport, names: tuple[str, ...]) -> dict[str, Any]:
     repairs = [
         {
             "edits": [lint.describe_edit(edit, names) for edit in proposal.repair.edits],

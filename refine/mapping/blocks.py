@@ -16,10 +16,11 @@ import rasterio.windows
 import shapely
 
 from builder import atomic, progress
-from builder.chips import chip, footprint, settings
+from builder.chips import chip, footprint, imagery_toml
+from builder.geometry import grid
 from builder.legend import crosswalk
-from builder.maps import grid, rasters
-from refine.mapping import ahead, changes, engines, reclassify
+from builder.maps import rasters
+from refine.mapping import changes, engines, prefetch, reclassify
 
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together; they share most of their imagery
 # So many asked pixels are classified together, or up to a group more: a run of few costs as much as one of many.
@@ -62,7 +63,7 @@ class Job:
     base: rasters.RasterFile
     table: crosswalk.Crosswalk
     layers: rasterio.io.DatasetReader
-    imagery: settings.Imagery
+    imagery: imagery_toml.Imagery
     area: shapely.Geometry
     engine: engines.Engine
     rule: reclassify.Rule
@@ -91,7 +92,7 @@ def make_all(job: Job) -> MapSummary:
     windows = list(job.windows())
     total = MapSummary()
     title = f"refined {job.base.path.stem}"
-    with progress.Progress(title, len(windows), unit="blocks") as bar, ahead.Fetcher() as fetcher:
+    with progress.Progress(title, len(windows), unit="blocks") as bar, prefetch.Fetcher() as fetcher:
         for window in windows:
             if not job.file(window).is_file():
                 _make(job, window, fetcher)
@@ -111,7 +112,7 @@ def read(job: Job, window: Window) -> tuple[reclassify.Refined, MapSummary]:
     return refined, MapSummary(pixels, refused, changes.Changes.of_rows(rows.tolist()))
 
 
-def _make(job: Job, window: Window, fetcher: ahead.Fetcher) -> None:
+def _make(job: Job, window: Window, fetcher: prefetch.Fetcher) -> None:
     base = rasters.read(job.base, *window)
     lon, lat = _centres(job, window)
     state = _states(job.layers, lon, lat)
@@ -158,7 +159,7 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
 
 
 def _classify(
-    job: Job, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray, fetcher: ahead.Fetcher
+    job: Job, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray, fetcher: prefetch.Fetcher
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """(pictured bool[n], probabilities float64[m, class], refusals by reason) of the n asked pixels, row by row."""
     rows, columns = np.nonzero(asked)

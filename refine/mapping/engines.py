@@ -93,44 +93,44 @@ def open_engine(name: str, model: pathlib.Path) -> Engine:
     Raises:
       errors.InputError: if there is no such engine, its package is missing, or the folder is not a whole model.
     """
-    from refine.models import export
+    from refine.export import exporting
 
     if name not in ENGINES:
         raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
-    return _opened(name, model, str(export.read_record(model)["files"][export.MODEL]))
+    return _opened(name, model, str(exporting.read_record(model)["files"][exporting.MODEL]))
 
 
 @functools.lru_cache(maxsize=1)
 def _opened(name: str, model: pathlib.Path, digest: str) -> Engine:
-    from refine.models import export
+    from refine.export import exporting
 
     if name == "keras":
-        return KerasEngine(export.load_model(model))
+        return KerasEngine(exporting.load_model(model))
     runtime = _onnxruntime()
     path = _exported(model)
     session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
     (chips,) = session.get_inputs()
-    record = export.read_record(model)
+    record = exporting.read_record(model)
     return OnnxEngine(session, _labels(path), digest, str(record["dataset"]), int(chips.shape[1]))
 
 
 def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
     """uint8[n, size_px, size_px, rgb] of chips[n, y, x, rgb]."""
-    from refine.dataset import batches
+    from refine.samples import batches
 
     return np.stack([batches.resized(chip, size_px) for chip in chips])
 
 
 def _exported(model: pathlib.Path) -> pathlib.Path:
     """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
-    from refine.models import export
+    from refine.export import exporting
 
-    path = export.current_onnx(model)
+    path = exporting.current_onnx(model)
     if path is not None:
         return path
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-        return process.submit(export.export_onnx, model).result()
+        return process.submit(exporting.export_onnx, model).result()
 
 
 def _onnxruntime() -> Any:

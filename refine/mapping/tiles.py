@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import apache_beam as beam
 
 from builder import atomic, errors
-from builder.pipeline import options
-from refine.mapping import blocks, mapping, writing
+from builder.pipeline import running
+from refine.mapping import blocks, refine_map, writing
 
 
 def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
@@ -21,28 +21,28 @@ def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
     return folder / f"{base.stem}_refined.tif"
 
 
-def refine_tiles(requests: Sequence[mapping.MapRequest], beam_options: Sequence[str] = ()) -> blocks.MapSummary:
+def refine_tiles(requests: Sequence[refine_map.MapRequest], beam_options: Sequence[str] = ()) -> blocks.MapSummary:
     """Refines every tile that is not refined yet, and returns the sum over all tiles.
 
     Killed and run again, finished tiles are read, and the others go on at the block they were in.
 
     Args:
       requests: one per tile; inputs and outputs lie where all workers see them under the same path.
-      beam_options: as `builder.pipeline.options.runner_options` takes them; none run in this process.
+      beam_options: as `builder.pipeline.running.runner_options` takes them; none run in this process.
 
     Raises:
       errors.InputError: if any tile cannot be refined, before the first one is begun where that can be told.
     """
-    options.runner_options(beam_options)
+    running.runner_options(beam_options)
     _refuse_twins(requests)
     for request in requests:
         if finished(request) is None:
-            mapping.check_out(request)
-            mapping.plan_of(request)
+            refine_map.check_out(request)
+            refine_map.plan_of(request)
     requests[0].out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=requests[0].out.parent) as scratch:
         result = pathlib.Path(scratch) / "summary.json"
-        with options.run(beam_options) as pipeline:
+        with running.run(beam_options) as pipeline:
             _ = (
                 pipeline
                 | "Tiles" >> beam.Create(requests, reshuffle=False)
@@ -66,20 +66,20 @@ class RefineTiles(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         )
 
 
-def refine_tile(request: mapping.MapRequest) -> blocks.MapSummary:
+def refine_tile(request: refine_map.MapRequest) -> blocks.MapSummary:
     """The summary of one tile, which is refined unless it was before."""
     summary = finished(request)
-    return mapping.refine_map(request) if summary is None else summary
+    return refine_map.refine_map(request) if summary is None else summary
 
 
-def finished(request: mapping.MapRequest) -> blocks.MapSummary | None:
+def finished(request: refine_map.MapRequest) -> blocks.MapSummary | None:
     """The summary of the map that `request` would make, if it is there already.
 
     Raises:
       errors.InputError: as `mapping.plan_of` does.
     """
     identity = writing.identity_of(request.out) if request.out.is_file() else None
-    if identity is None or identity != mapping.plan_of(request).identity:
+    if identity is None or identity != refine_map.plan_of(request).identity:
         return None
     return writing.summary_of(request.out)
 
@@ -89,7 +89,7 @@ def total(summaries: Iterable[blocks.MapSummary]) -> blocks.MapSummary:
     return sum(summaries, blocks.MapSummary())
 
 
-def _refuse_twins(requests: Sequence[mapping.MapRequest]) -> None:
+def _refuse_twins(requests: Sequence[refine_map.MapRequest]) -> None:
     names = collections.Counter(request.out for request in requests)
     if twins := sorted(str(out) for out, count in names.items() if count > 1):
         raise errors.InputError(f"--base: several tiles have one name, so that each would be written to {twins[0]}.")

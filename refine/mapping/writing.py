@@ -11,7 +11,7 @@ import rasterio
 
 from builder.legend import legend
 from builder.maps import cog
-from refine.mapping import blocks, changes, reclassify, stac
+from refine.mapping import blocks, changes, reclassify, stac_item
 
 BASE_LEGEND = legend.LEGEND_FILE.with_name("globeland30.toml")
 IDENTITY_TAG = "GLOBELAND_MAP"
@@ -45,7 +45,9 @@ def write(
     changes.write_csv(summary.changed, names, beside(staged, "changes", ".csv"))
     changes.draw(summary.changed, names, colours, beside(staged, "changes", ".png"))
     with stac_file(staged).open("w", encoding="utf-8") as stream:
-        stream.write(stac.item(out, job.base, tags, stac.Content(classes, provenance, summary.as_json()), year=year))
+        stream.write(
+            stac_item.item(out, job.base, tags, stac_item.Content(classes, provenance, summary.as_json()), year=year)
+        )
     for target in reversed(outputs(out)):
         (staged.parent / target.name).replace(target)
 

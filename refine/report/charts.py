@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from refine.accuracy import intervals
-from refine.report import content
+from refine.report import parts
 
 ROW_PX, LABEL_PX, PLOT_PX, AXIS_PX = 40, 190, 470, 34
 HISTOGRAM_BIN = 5  # percent
@@ -21,7 +21,7 @@ FLOW_NODE_PX, FLOW_SIDE_PX = 14, 175
 FLOW_GAP_PX = 16  # labels are 13 px high: those of two nodes of no height must not touch
 
 
-def strategies(part: content.ComparisonPart) -> str:
+def strategies(part: parts.ComparisonPart) -> str:
     """Overall accuracy and kappa of each strategy with their intervals."""
     low, high = _bounds([e for s in part.strategies for e in (s.overall, s.kappa)])
     height = ROW_PX * len(part.strategies) + AXIS_PX
@@ -72,7 +72,7 @@ def confidence_summary(counts: np.ndarray) -> str:
     return f"{total:,} classified pixels; {100 * sure:.0f} % at 90 % or more."
 
 
-def flow(changes: Sequence[content.Change]) -> str:
+def flow(changes: Sequence[parts.Change]) -> str:
     """Changed area as ribbons from the class before to the class after, hectares."""
     width, height = FLOW_PX
     total = sum(change.hectares for change in changes)
@@ -149,7 +149,7 @@ def _scale(height: int, total: float, nodes: int) -> float:
     return (height - 20 - FLOW_GAP_PX * max(0, nodes - 1)) / max(total, 1e-9)
 
 
-def _nodes(changes: Sequence[content.Change], side: str, height: int, total: float) -> dict[str, tuple[float, float]]:
+def _nodes(changes: Sequence[parts.Change], side: str, height: int, total: float) -> dict[str, tuple[float, float]]:
     """{class: (top, size)} in pixels, the largest first."""
     sums: dict[str, float] = collections.defaultdict(float)
     for change in changes:
@@ -162,7 +162,7 @@ def _nodes(changes: Sequence[content.Change], side: str, height: int, total: flo
     return nodes
 
 
-def _ribbon(x0: float, x1: float, y0: float, y1: float, thick: float, change: content.Change) -> str:
+def _ribbon(x0: float, x1: float, y0: float, y1: float, thick: float, change: parts.Change) -> str:
     middle = (x0 + x1) / 2
     path = (
         f"M{x0:.1f} {y0:.1f}C{middle:.1f} {y0:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"

@@ -10,9 +10,9 @@ from typing import Any
 import rasterio
 
 from builder import errors
-from builder.chips import settings
+from builder.chips import imagery_toml
+from builder.frame import frame as frames
 from builder.maps import rasters
-from builder.points import frame as frames
 from refine.mapping import writing
 
 DIGEST_SHOWN = 16  # characters of a digest that tell two files apart for a reader
@@ -81,17 +81,17 @@ def _check_base(files: Files) -> None:
         )
 
 
-def imagery_of(frame: frames.Frame | None) -> settings.Imagery | None:
+def imagery_of(frame: frames.Frame | None) -> imagery_toml.Imagery | None:
     """The imagery settings of a frame; None where it has none.
 
     Raises:
       errors.InputError: if its imagery.toml cannot be read.
     """
-    return settings.read(frame.imagery_file) if frame is not None and frame.imagery_file.is_file() else None
+    return imagery_toml.read(frame.imagery_file) if frame is not None and frame.imagery_file.is_file() else None
 
 
 def mismatches(
-    tags: Mapping[str, str], imagery: settings.Imagery | None, compared: Mapping[str, Any] | None
+    tags: Mapping[str, str], imagery: imagery_toml.Imagery | None, compared: Mapping[str, Any] | None
 ) -> tuple[str, ...]:
     """A sentence for each input that is not the one that the map was made with; empty where all belong together.
 

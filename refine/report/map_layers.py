@@ -12,26 +12,26 @@ import rasterio.enums
 import rasterio.windows
 
 from builder import errors
-from builder.chips import settings
+from builder.chips import imagery_toml
+from builder.frame import frame as frames
 from builder.imagery import source
 from builder.legend import legend
-from builder.points import frame as frames
 from refine.mapping import reclassify, writing
-from refine.report import content, counting, inputs, picturing
+from refine.report import inputs, map_counts, page_pictures, parts
 
 LONGEST_PX = 1200  # of the picture of the whole region
 CLOSE_PICTURE_PX = 900
 CONFIDENCE_RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")  # viridis
 IMAGERY = "The imagery"
-PIXEL = counting.PIXEL
-UNSEEN = counting.UNSEEN
+PIXEL = map_counts.PIXEL
+UNSEEN = map_counts.UNSEEN
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mapped:
     """The map part; the acquisitions whose pictures it shows; a sentence for each layer that is left out."""
 
-    part: content.MapPart
+    part: parts.MapPart
     shown: tuple[source.Acquisition, ...]
     missing: Mapping[str, str]
 
@@ -40,7 +40,7 @@ class Mapped:
 class Photo:
     """Imagery of a window as a layer, or in `lacking` why there is none."""
 
-    layer: content.Layer | None
+    layer: parts.Layer | None
     shown: tuple[source.Acquisition, ...] = ()
     lacking: str = ""
 
@@ -52,10 +52,10 @@ def read(files: inputs.Files, frame: frames.Frame | None) -> Mapped:
       errors.InputError: if a companion file is missing or on another grid, or the base is not the one refined.
     """
     inputs.check(files)
-    counts = counting.count(files)
+    counts = map_counts.count(files)
     with rasterio.open(files.refined) as refined:
-        ground = picturing.Ground.of(refined)
-    close = counting.closest_look(counts)
+        ground = page_pictures.Ground.of(refined)
+    close = map_counts.closest_look(counts)
     photos = photographs(ground, counts.seen, close, frame)
     whole = view(files, ground, counts.seen, photos[0].layer, name="region", title="The whole region")
     closeup = None
@@ -65,7 +65,7 @@ def read(files: inputs.Files, frame: frames.Frame | None) -> Mapped:
             files, ground, close, photos[1].layer, name="closeup", title="Where most changed", picture_px=picture_px
         )
     tags = files.tags()
-    part = content.MapPart(
+    part = parts.MapPart(
         whole=whole,
         closeup=closeup,
         classes=class_rows(counts),
@@ -82,7 +82,7 @@ def read(files: inputs.Files, frame: frames.Frame | None) -> Mapped:
 
 
 def photographs(
-    ground: picturing.Ground, whole: PIXEL, close: PIXEL | None, frame: frames.Frame | None
+    ground: page_pictures.Ground, whole: PIXEL, close: PIXEL | None, frame: frames.Frame | None
 ) -> tuple[Photo, Photo]:
     """Imagery of the whole region and of the close-up. A source that cannot be asked costs the page this layer only."""
     imagery = inputs.imagery_of(frame)
@@ -106,7 +106,7 @@ def _without(why: str) -> tuple[Photo, Photo]:
 
 
 def photograph(
-    part: picturing.Ground, imagery: settings.Imagery, longest_px: int, *, of: str, elsewhere: str = ""
+    part: page_pictures.Ground, imagery: imagery_toml.Imagery, longest_px: int, *, of: str, elsewhere: str = ""
 ) -> Photo:
     """Imagery of a window of the map.
 
@@ -114,11 +114,11 @@ def photograph(
       errors.InputError: if a source cannot be asked at all.
     """
     ground = part.resampled(*scaled(part.shape, longest_px, may_grow=True))
-    pieces = picturing.pieces(ground)
-    if pieces > picturing.MOST_PIECES:
-        why = f"it is so wide that its picture would take {pieces:,} readings, more than {picturing.MOST_PIECES:,}"
+    pieces = page_pictures.pieces(ground)
+    if pieces > page_pictures.MOST_PIECES:
+        why = f"it is so wide that its picture would take {pieces:,} readings, more than {page_pictures.MOST_PIECES:,}"
         return Photo(None, lacking=f"{IMAGERY} {of}: left out, {why}{elsewhere}.")
-    picture = picturing.imagery(ground, imagery)
+    picture = page_pictures.imagery(ground, imagery)
     if not picture.shown:
         reasons = ", ".join(f"{reason} ({count:,} pieces)" for reason, count in picture.refused.items())
         return Photo(None, lacking=f"{IMAGERY} {of}: left out, no picture passes the rules of the frame: {reasons}.")
@@ -127,14 +127,14 @@ def photograph(
 
 def view(
     files: inputs.Files,
-    ground: picturing.Ground,
+    ground: page_pictures.Ground,
     window: PIXEL,
-    photo: content.Layer | None,
+    photo: parts.Layer | None,
     *,
     name: str,
     title: str,
     picture_px: int = LONGEST_PX,
-) -> content.View:
+) -> parts.View:
     """The layers of a window of the map, `photo` among them."""
     row0, row1, col0, col1 = window
     part = ground.window(*window)
@@ -145,7 +145,7 @@ def view(
     layers.append(_class_layer(files.refined, window, shape, "after", "After: refined map", "the refined map"))
     layers += [] if photo is None else [photo]
     layers += [_confidence_layer(files, window, shape), _provenance_layer(files, window, shape)]
-    return content.View(
+    return parts.View(
         name=name,
         title=title,
         layers=tuple(layers),
@@ -158,10 +158,10 @@ def view(
     )
 
 
-def class_rows(counts: counting.Counts) -> tuple[content.ClassRow, ...]:
+def class_rows(counts: map_counts.MapCounts) -> tuple[parts.ClassRow, ...]:
     """The classes that occur before or after, in the order of the base map's legend."""
     return tuple(
-        content.ClassRow(
+        parts.ClassRow(
             c.title, c.colour, _definition(c), float(counts.before_ha[c.code]), float(counts.after_ha[c.code])
         )
         for c in legend.read(writing.BASE_LEGEND).classes
@@ -169,10 +169,10 @@ def class_rows(counts: counting.Counts) -> tuple[content.ClassRow, ...]:
     )
 
 
-def provenance_rows(counts: counting.Counts) -> tuple[content.ProvenanceRow, ...]:
+def provenance_rows(counts: map_counts.MapCounts) -> tuple[parts.ProvenanceRow, ...]:
     """Why pixels are as they are, in the order of `reclassify.Provenance`."""
     return tuple(
-        content.ProvenanceRow(
+        parts.ProvenanceRow(
             reclassify.PROVENANCE_TITLES[p], reclassify.PROVENANCE_COLOURS[p], int(counts.provenance[p])
         )
         for p in reclassify.Provenance
@@ -188,7 +188,7 @@ def scaled(shape: tuple[int, int], longest: int, *, may_grow: bool = False) -> t
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def place(ground: picturing.Ground) -> str:
+def place(ground: page_pictures.Ground) -> str:
     """Where it is, in words: the range of longitude and latitude; across 180 degrees from east to west."""
     lon, lat = ground.outline_lonlat()
     along = f"{_longitude(lon.min())} to {_longitude(lon.max())}"
@@ -218,15 +218,15 @@ def _read(path: pathlib.Path, window: PIXEL, shape: tuple[int, int]) -> np.ndarr
 
 def _class_layer(
     path: pathlib.Path, window: PIXEL, shape: tuple[int, int], name: str, title: str, what: str
-) -> content.Layer:
+) -> parts.Layer:
     classes = legend.read(writing.BASE_LEGEND)
     codes = _read(path, window, shape)
     shares = np.bincount(codes.ravel(), minlength=256) / codes.size
     common = sorted((c for c in classes.classes if shares[c.code] > 0), key=lambda c: -shares[c.code])
     listed = ", ".join(f"{c.title.lower()} {shares[c.code]:.0%}" for c in common[:5])
-    picture = picturing.lossless(picturing.painted(codes, {c.code: c.colour for c in classes.classes}))
+    picture = page_pictures.lossless(page_pictures.painted(codes, {c.code: c.colour for c in classes.classes}))
     says = f"Land cover of {what}: {listed}." if listed else f"{what} holds no class here."
-    return content.Layer(name, title, picture, says, content.Key.CLASSES)
+    return parts.Layer(name, title, picture, says, parts.Key.CLASSES)
 
 
 def _present(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> list[legend.LandCoverClass]:
@@ -244,31 +244,31 @@ def _definition(base_class: legend.LandCoverClass) -> str:
     return same[0] if same else base_class.definition
 
 
-def _confidence_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> content.Layer:
+def _confidence_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> parts.Layer:
     percent = _read(files.confidence, window, shape)
     missing = percent == reclassify.NOT_CLASSIFIED
-    picture = picturing.ramp(percent, CONFIDENCE_RAMP, low=0.0, high=100.0, missing=missing)
+    picture = page_pictures.ramp(percent, CONFIDENCE_RAMP, low=0.0, high=100.0, missing=missing)
     middle = f"; median {np.median(percent[~missing]):.0f} %" if not missing.all() else ""
     says = (
         f"Probability of the class that the map holds; {(~missing).mean():.0%} of the picture was classified{middle}."
     )
-    return content.Layer("confidence", "Confidence", picturing.lossless(picture), says, content.Key.CONFIDENCE)
+    return parts.Layer("confidence", "Confidence", page_pictures.lossless(picture), says, parts.Key.CONFIDENCE)
 
 
-def _provenance_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> content.Layer:
+def _provenance_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> parts.Layer:
     reasons = _read(files.provenance, window, shape)
     shares = np.bincount(reasons.ravel(), minlength=256) / reasons.size
     colours = {int(p): reclassify.PROVENANCE_COLOURS[p] for p in reclassify.Provenance if p not in UNSEEN}
     known = sorted((p for p in reclassify.Provenance if p not in UNSEEN and shares[p]), key=lambda p: -shares[p])
     listed = ", ".join(f"{reclassify.PROVENANCE_TITLES[p]} {shares[p]:.0%}" for p in known)
-    picture = picturing.lossless(picturing.painted(reasons, colours))
+    picture = page_pictures.lossless(page_pictures.painted(reasons, colours))
     says = f"Why each pixel is as it is: {listed}."
-    return content.Layer("provenance", "Provenance", picture, says, content.Key.PROVENANCE)
+    return parts.Layer("provenance", "Provenance", picture, says, parts.Key.PROVENANCE)
 
 
-def _photo_layer(pixels: np.ndarray, seen: tuple[source.Acquisition, ...]) -> content.Layer:
+def _photo_layer(pixels: np.ndarray, seen: tuple[source.Acquisition, ...]) -> parts.Layer:
     days = sorted(a.acquired_from for a in seen)
     when = f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
     credit = "; ".join(dict.fromkeys(a.attribution for a in seen if a.attribution))
     says = f"Imagery of {when}, {min(a.gsd_m for a in seen):g} m. {credit}."
-    return content.Layer("imagery", f"Imagery, {when}", picturing.photograph(pixels), says, content.Key.IMAGERY, True)
+    return parts.Layer("imagery", f"Imagery, {when}", page_pictures.photograph(pixels), says, parts.Key.IMAGERY, True)

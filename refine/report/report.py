@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from builder import atomic, errors
-from builder.points import frame as frames
-from refine.report import content, markup, sections
+from builder.frame import frame as frames
+from refine.report import markup, parts, sections
 
 Part = TypeVar("Part")
 _HERE = pathlib.Path(__file__).parent
@@ -84,19 +84,19 @@ def _check_request(request: ReportRequest) -> None:
     for name, needed in (("base", "map"), ("data_dir", "dataset")):
         if getattr(request, name) is not None and getattr(request, needed) is None:
             raise errors.InputError(f"--{name}: expected with --{needed}, which is missing. Give both, or neither.")
-    parts = ("map", "frame", "comparison", "noise", "dataset")
-    if all(getattr(request, name) is None for name in parts):
-        raise errors.InputError(f"expected something to report; give {', '.join(f'--{name}' for name in parts)}.")
+    inputs = ("map", "frame", "comparison", "noise", "dataset")
+    if all(getattr(request, name) is None for name in inputs):
+        raise errors.InputError(f"expected something to report; give {', '.join(f'--{name}' for name in inputs)}.")
 
 
-def gather(request: ReportRequest) -> content.Report:
+def gather(request: ReportRequest) -> parts.PageContent:
     """Everything the page shows, read from the files of `request`.
 
     Raises:
       errors.InputError: as `write`.
     """
-    from refine.dataset import data
-    from refine.report import gathered, inputs, making, map_layers
+    from refine.report import inputs, map_layers, provenance_facts, read_artefacts
+    from refine.samples import datasets
 
     missing: dict[str, str] = {}
 
@@ -107,42 +107,46 @@ def gather(request: ReportRequest) -> content.Report:
         return make()
 
     frame = frames.Frame.open(request.frame) if request.frame is not None else None
-    dataset = data.open_dataset(request.dataset, data_dir=request.data_dir) if request.dataset is not None else None
-    compared = gathered.read_summary(request.comparison) if request.comparison is not None else None
+    dataset = datasets.open_dataset(request.dataset, data_dir=request.data_dir) if request.dataset is not None else None
+    compared = read_artefacts.read_summary(request.comparison) if request.comparison is not None else None
     files = inputs.Files(request.map, request.base) if request.map is not None else None
     mapped = part("map", "--map", files, lambda: map_layers.read(_given(files), frame))
     missing |= mapped.missing if mapped else {}
     tags = files.tags() if files is not None else {}
     facts = [
-        making.of_map(request.map, inputs.model_name(tags, compared)) if request.map is not None else None,
-        *(making.of_models(compared) if compared is not None else ()),
-        *(making.of_frame(frame) if frame is not None else ()),
-        making.of_imagery(frame, mapped.shown if mapped else ()),
-        making.of_software(),
+        provenance_facts.of_map(request.map, inputs.model_name(tags, compared)) if request.map is not None else None,
+        *(provenance_facts.of_models(compared) if compared is not None else ()),
+        *(provenance_facts.of_frame(frame) if frame is not None else ()),
+        provenance_facts.of_imagery(frame, mapped.shown if mapped else ()),
+        provenance_facts.of_software(),
     ]
-    return content.Report(
+    return parts.PageContent(
         title="Refined land cover map" if request.map is not None else "Land cover samples and models",
         subtitle=_subtitle(request, mapped.part if mapped else None),
         notes=(*request.note, *inputs.mismatches(tags, inputs.imagery_of(frame), compared)),
         map=mapped.part if mapped else None,
-        changes=part("changes", "--map", request.map, lambda: gathered.read_changes(_given(request.map))),
-        sheets=part("sheets", "--dataset", dataset, lambda: gathered.read_sheets(_given(dataset))),
-        sampling=part("sampling", "--frame", frame, lambda: gathered.read_sampling(_given(frame))),
-        comparison=part("strategies", "--comparison", compared, lambda: gathered.read_comparison(_given(compared))),
-        noise=part("noise", "--noise", request.noise, lambda: gathered.read_noise(_given(request.noise), dataset)),
+        changes=part("changes", "--map", request.map, lambda: read_artefacts.read_changes(_given(request.map))),
+        sheets=part("sheets", "--dataset", dataset, lambda: read_artefacts.read_sheets(_given(dataset))),
+        sampling=part("sampling", "--frame", frame, lambda: read_artefacts.read_sampling(_given(frame))),
+        comparison=part(
+            "strategies", "--comparison", compared, lambda: read_artefacts.read_comparison(_given(compared))
+        ),
+        noise=part(
+            "noise", "--noise", request.noise, lambda: read_artefacts.read_noise(_given(request.noise), dataset)
+        ),
         facts=tuple(fact for fact in facts if fact is not None),
         missing=missing,
     )
 
 
-def _subtitle(request: ReportRequest, mapped: content.MapPart | None) -> str:
+def _subtitle(request: ReportRequest, mapped: parts.MapPart | None) -> str:
     if mapped is None:
         return request.dataset or ""
     base = f"Base map {request.base.name}; " if request.base is not None else ""
     return f"{base}{mapped.whole.place}"
 
 
-def render(report: content.Report) -> str:
+def render(report: parts.PageContent) -> str:
     """The page: HTML with its style, script and pictures inside."""
     bodies = {name: body for name, body in _bodies(report).items() if body}
     whole = "\n".join(
@@ -163,7 +167,7 @@ def render(report: content.Report) -> str:
     )
 
 
-def _bodies(report: content.Report) -> dict[str, str]:
+def _bodies(report: parts.PageContent) -> dict[str, str]:
     part = sections
     return {
         "map": part.map_section(report.map) if report.map else "",
@@ -179,7 +183,7 @@ def _bodies(report: content.Report) -> dict[str, str]:
     }
 
 
-def _headline(report: content.Report) -> str:
+def _headline(report: parts.PageContent) -> str:
     """The few figures that a reader looks for first."""
     figures = []
     if report.changes:
@@ -198,7 +202,7 @@ def _headline(report: content.Report) -> str:
     return f'<ul class="figures">{items}</ul>' if items else ""
 
 
-def _missing(report: content.Report) -> str:
+def _missing(report: parts.PageContent) -> str:
     if not report.missing:
         return ""
     items = "".join(f"<li>{markup.text(sentence)}</li>" for sentence in report.missing.values())

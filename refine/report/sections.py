@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from refine.accuracy import accuracy
-from refine.report import charts, content, swipe
+from refine.report import charts, parts, swipe
 from refine.report.markup import DASH, interval, named, paragraphs, percent, share, swatch, table, text
 
 CHANGES_SHOWN = 15
@@ -22,7 +22,7 @@ STRATEGY_KEY = (
 )
 
 
-def map_section(part: content.MapPart) -> str:
+def map_section(part: parts.MapPart) -> str:
     """The whole region and the close-up under a swipe."""
     how = (
         "<p class='noprint'>Drag the boundary, or focus it and press the arrow keys. Choose what lies to its left and "
@@ -34,7 +34,7 @@ def map_section(part: content.MapPart) -> str:
     return f"{how}<h3>{text(part.whole.title)}</h3>{swipe.html_of(part.whole)}{close}"
 
 
-def area_section(part: content.MapPart) -> str:
+def area_section(part: parts.MapPart) -> str:
     """Area of each class before and after."""
     total = sum(row.before_ha for row in part.classes) or 1.0
     rows = [
@@ -54,7 +54,7 @@ def area_section(part: content.MapPart) -> str:
     return table("Area of each class in the region", head, rows) + note
 
 
-def provenance_section(part: content.MapPart) -> str:
+def provenance_section(part: parts.MapPart) -> str:
     """Why pixels are as they are, and how sure the classifier was."""
     total = sum(row.pixels for row in part.provenance) or 1
     rows = [(named(row.title, row.colour), f"{row.pixels:,}", percent(row.pixels / total)) for row in part.provenance]
@@ -66,7 +66,7 @@ def provenance_section(part: content.MapPart) -> str:
     return table("Why each pixel holds its class", ("reason", "pixels", "share"), rows) + chart
 
 
-def _rule(part: content.MapPart) -> str:
+def _rule(part: parts.MapPart) -> str:
     """What the probability is, and when a class was changed."""
     trust = part.base_trust
     beforehand = (
@@ -85,7 +85,7 @@ def _rule(part: content.MapPart) -> str:
     return f"{what}{beforehand}{needed}"
 
 
-def changes_section(changes: Sequence[content.Change]) -> str:
+def changes_section(changes: Sequence[parts.Change]) -> str:
     """From what to what, how much."""
     if not changes:
         return "<p>No pixel changed its class.</p>"
@@ -106,7 +106,7 @@ def changes_section(changes: Sequence[content.Change]) -> str:
     return charts.flow(changes) + table("Changes, the largest first", head, rows, numbers_from=2)
 
 
-def sampling_section(part: content.SamplingPart) -> str:
+def sampling_section(part: parts.SamplingPart) -> str:
     """Where points lie, and how many of each class and split."""
     view = f"<h3>{text(part.view.title)}</h3>{swipe.html_of(part.view)}" if part.view is not None else ""
     shown = (
@@ -124,13 +124,13 @@ def sampling_section(part: content.SamplingPart) -> str:
     )
 
 
-def sheets_section(part: content.SheetsPart) -> str:
+def sheets_section(part: parts.SheetsPart) -> str:
     """Samples of each class."""
     intro = f"<p>{text(part.dataset)}, split <code>{text(part.split)}</code>; chosen by a hash, not by eye.</p>"
     return intro + "".join(_sheet(sheet) for sheet in part.sheets)
 
 
-def strategies_section(part: content.ComparisonPart) -> str:
+def strategies_section(part: parts.ComparisonPart) -> str:
     """The strategies with intervals, costs and paired tests."""
     intro = f"<p>{text(part.test)}, {part.samples:,} samples. {text(part.statement)}</p>"
     rows = [
@@ -154,7 +154,7 @@ def strategies_section(part: content.ComparisonPart) -> str:
     return intro + charts.strategies(part) + STRATEGY_KEY + costs + _seasons(part) + _per_class(part) + _pairs(part)
 
 
-def confusion_section(part: content.ComparisonPart) -> str:
+def confusion_section(part: parts.ComparisonPart) -> str:
     """The confusion matrix of every strategy, the best one open."""
     best = part.best
     warnings = paragraphs((f"Warning: {w}" for w in part.warnings), "warning")
@@ -166,7 +166,7 @@ def confusion_section(part: content.ComparisonPart) -> str:
     return f"<p>Rows are the classifier, columns the reference.</p>{matrices}{warnings}"
 
 
-def noise_section(part: content.NoisePart) -> str:
+def noise_section(part: parts.NoisePart) -> str:
     """Doubtful labels: rates and the worst chips."""
     intro = (
         f"<p>{text(part.dataset)}, split <code>{text(part.split)}</code>: {part.doubtful:,} of {part.examples:,} "
@@ -188,12 +188,12 @@ def noise_section(part: content.NoisePart) -> str:
     return intro + rates + worst
 
 
-def facts_section(facts: Sequence[content.Facts]) -> str:
+def facts_section(facts: Sequence[parts.FactTable]) -> str:
     """How it was made."""
     return "".join(f"<h3>{text(part.title)}</h3>{_facts(part)}" for part in facts)
 
 
-def _facts(part: content.Facts) -> str:
+def _facts(part: parts.FactTable) -> str:
     if part.header:
         rows = [tuple(text(cell) for cell in row) for row in part.rows]
         return table(part.title, part.header, rows, numbers_from=len(part.header), kind="facts")
@@ -201,7 +201,7 @@ def _facts(part: content.Facts) -> str:
     return f"<dl>{pairs}</dl>"
 
 
-def _sheet(sheet: content.Sheet) -> str:
+def _sheet(sheet: parts.Sheet) -> str:
     chips = "".join(_chip(chip) for chip in sheet.chips)
     return (
         f"<h3>{swatch(sheet.colour)}{text(sheet.title)} <span class='quiet'>{sheet.total:,} samples</span></h3>"
@@ -209,13 +209,13 @@ def _sheet(sheet: content.Sheet) -> str:
     )
 
 
-def _chip(chip: content.Chip) -> str:
+def _chip(chip: parts.ChipPicture) -> str:
     caption = f"<span>{text(chip.caption)}</span>" if chip.caption else ""
     said = text(chip.says)
     return f'<li><img src="{chip.picture}" alt="{said}" title="{said}" width="128" height="128">{caption}</li>'
 
 
-def _seasons(part: content.ComparisonPart) -> str:
+def _seasons(part: parts.ComparisonPart) -> str:
     if not any(s.by_season for s in part.strategies):
         return ""
     known = [s for s in part.strategies if s.by_season]
@@ -227,7 +227,7 @@ def _seasons(part: content.ComparisonPart) -> str:
     )
 
 
-def _per_class(part: content.ComparisonPart) -> str:
+def _per_class(part: parts.ComparisonPart) -> str:
     rows = [
         (text(s.name), *(f"{share(u.value)} / {share(p.value)}" for u, p in zip(s.users, s.producers, strict=True)))
         for s in part.strategies
@@ -235,7 +235,7 @@ def _per_class(part: content.ComparisonPart) -> str:
     return table("User's / producer's accuracy by class", ("", *map(text, part.classes)), rows)
 
 
-def _pairs(part: content.ComparisonPart) -> str:
+def _pairs(part: parts.ComparisonPart) -> str:
     if not part.pairs:
         return ""
     rows = [
@@ -246,7 +246,7 @@ def _pairs(part: content.ComparisonPart) -> str:
     return table("Is one better? Paired tests", head, rows)
 
 
-def _matrix(strategy: content.Strategy, classes: Sequence[str]) -> str:
+def _matrix(strategy: parts.Strategy, classes: Sequence[str]) -> str:
     counts = strategy.counts
     users, producers = accuracy.users(counts), accuracy.producers(counts)
     most = max(1, int(counts.max()))
@@ -269,7 +269,7 @@ def _matrix(strategy: content.Strategy, classes: Sequence[str]) -> str:
     return table(f"Confusion matrix of {strategy.name}", head, rows, kind="matrix") + note
 
 
-def _producers(strategy: content.Strategy, column: int, producers: np.ndarray) -> str:
+def _producers(strategy: parts.Strategy, column: int, producers: np.ndarray) -> str:
     return interval(strategy.producers[column], 2) if not math.isnan(producers[column]) else DASH
 
 

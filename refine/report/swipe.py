@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from refine.mapping import reclassify
-from refine.report import content, map_layers, markup
+from refine.report import map_layers, markup, parts
 
 SCALE_STEPS = (1, 2, 5)
 HANDLE = (
@@ -25,7 +25,7 @@ BLANK = "<p class='quiet'>Blank: "
 APART = '<button type="button" data-apart aria-pressed="false">All layers side by side</button>'
 
 
-def html_of(view: content.View) -> str:
+def html_of(view: parts.View) -> str:
     """The view as HTML: pictures once, a slider between two of them, controls, and the legend of each layer."""
     titles = {layer.name: layer.title for layer in view.layers}
     rows, columns = view.shape
@@ -48,7 +48,7 @@ def html_of(view: content.View) -> str:
 </div></div>"""
 
 
-def _layer(view: content.View, layer: content.Layer) -> str:
+def _layer(view: parts.View, layer: parts.Layer) -> str:
     hidden = "" if layer.name in (view.left, view.right) else " hidden"
     side = " on-left" if layer.name == view.left else " on-right" if layer.name == view.right else ""
     kind = "photograph" if layer.is_photograph else "classes"
@@ -59,14 +59,14 @@ def _layer(view: content.View, layer: content.Layer) -> str:
     )
 
 
-def _overlay(view: content.View) -> str:
+def _overlay(view: parts.View) -> str:
     if view.overlay is None:
         return ""
     says = markup.text(view.overlay.says)
     return f'<img class="overlay" src="{view.overlay.picture}" alt="{says}" draggable="false">'
 
 
-def _select(view: content.View, side: str, chosen: str) -> str:
+def _select(view: parts.View, side: str, chosen: str) -> str:
     options = "".join(
         f'<option value="{layer.name}"{" selected" if layer.name == chosen else ""}>{markup.text(layer.title)}</option>'
         for layer in view.layers
@@ -74,14 +74,14 @@ def _select(view: content.View, side: str, chosen: str) -> str:
     return f'<label>{side.capitalize()} <select data-side="{side}">{options}</select></label>'
 
 
-def _overlay_check(view: content.View) -> str:
+def _overlay_check(view: parts.View) -> str:
     if view.overlay is None:
         return ""
     title = markup.text(view.overlay.title)
     return f'<label class="check"><input type="checkbox" data-overlay checked> {title}</label>'
 
 
-def _scale_bar(view: content.View) -> str:
+def _scale_bar(view: parts.View) -> str:
     """A bar of a round length of about a quarter of the width."""
     length = round_length(view.width_m / 4.0)
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
@@ -95,7 +95,7 @@ def round_length(metres: float) -> float:
     return max(step * power for step in SCALE_STEPS if step * power <= metres)
 
 
-def _keys(view: content.View) -> str:
+def _keys(view: parts.View) -> str:
     keys = dict.fromkeys(layer.key for layer in view.layers)
     shown = {layer.key for layer in view.layers if layer.name in (view.left, view.right)}
     if view.overlay is not None:
@@ -103,21 +103,21 @@ def _keys(view: content.View) -> str:
     return "".join(
         f'<div class="key" data-key="{key}"{"" if key in shown else " hidden"}>{_key(view, key)}</div>'
         for key in keys
-        if key is not content.Key.IMAGERY
+        if key is not parts.Key.IMAGERY
     )
 
 
-def _key(view: content.View, key: content.Key) -> str:
-    if key is content.Key.CONFIDENCE:
+def _key(view: parts.View, key: parts.Key) -> str:
+    if key is parts.Key.CONFIDENCE:
         stops = ",".join(map_layers.CONFIDENCE_RAMP)
         bar = f'<span class="ramp" style="background:linear-gradient(to right,{stops})"></span>'
         ends = "<p class='ends'><span>0 %</span><span>100 %</span></p>"
         return f"<h4>Probability of the class that the map holds</h4>{bar}{ends}{BLANK}not classified.</p>"
-    if key is content.Key.PROVENANCE:
+    if key is parts.Key.PROVENANCE:
         kinds = [p for p in reclassify.Provenance if p not in map_layers.UNSEEN]
         entries = {reclassify.PROVENANCE_TITLES[p]: reclassify.PROVENANCE_COLOURS[p] for p in kinds}
         return f"<h4>Provenance</h4>{_list(entries)}"
-    if key is content.Key.STATE:
+    if key is parts.Key.STATE:
         return f"<h4>State of a cell</h4>{_list(dict(view.states))}"
     blank = f"{BLANK}{markup.text(view.blank)}</p>" if view.blank else ""
     return f"<h4>Land cover</h4>{_list(dict(view.classes))}{blank}"

@@ -1,0 +1,1 @@
+"""What an example is: assembled, written in shards, read back and checked."""

@@ -1,0 +1,1 @@
+"""What lies on disk between the rooms: the sampling frame, its points, rasters and reviews."""

@@ -1,0 +1,163 @@
+"""How points are drawn: every number of the sampling design, checked, with its JSON and digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from builder import errors
+from builder.geometry import grid
+
+TRAIN = "train"
+VALIDATION = "validation"
+TEST = "test"
+TEST_INCONSISTENT = "test_inconsistent"
+SPLITS = (TRAIN, VALIDATION, TEST, TEST_INCONSISTENT)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingDesign:
+    """The sampling design of one frame: two frames of equal designs and equal rasters hold equal points.
+
+    Attributes:
+      products: names of the products, base first; empty where the points were given.
+      base: the product whose classes make the strata and whose pixels fill the chips.
+      min_agreement: products that must hold the class of a consistent cell.
+      per_class: accepted chips wanted per class, train and validation together.
+      test_per_stratum: accepted chips wanted per class in `test` and in `test_inconsistent`.
+      validation_share: share of blocks (and of `per_class`) that goes to validation, 0 included .. 1 excluded.
+      reserve: ranked points per wanted chip, at least 1; imagery refuses many.
+      min_spacing_m: least distance between train or validation points of one class.
+      buffer_m: least distance between points of different splits.
+      split_block_deg: side of the blocks that go whole to train or validation; whole cells of 1/360 degree.
+      chip_size_m: side of a chip on the ground.
+      seed: of every random choice.
+      region: (west, south, east, north) in degrees; east passes 180 where the region crosses the antimeridian.
+      aoi_sha256: digest of the area of interest, "" where the region is the whole box.
+      given: accepted chips wanted per class of each split, as ((split, number), ...), where the points were given
+        instead of drawn; the quotas above do not count then.
+
+    Raises:
+      errors.InputError: naming the flag, if a number is out of its range or the numbers contradict each other.
+    """
+
+    products: tuple[str, ...] = ()
+    base: str = ""
+    min_agreement: int = 0
+    per_class: int = 13000
+    test_per_stratum: int = 100
+    validation_share: float = 0.1
+    reserve: float = 3.0
+    min_spacing_m: float = 500.0
+    buffer_m: float = 1000.0
+    split_block_deg: float = 1.0
+    chip_size_m: float = 90.0
+    seed: int = 0
+    region: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0)
+    aoi_sha256: str = ""
+    given: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_whole("--per-class", self.per_class, 1)
+        _check_whole("--test-per-stratum", self.test_per_stratum, 1)
+        _check_range("--validation-share", self.validation_share, 0.0, 0.999, "a share of the blocks")
+        _check_range("--reserve", self.reserve, 1.0, 1000.0, "ranked points per wanted chip")
+        _check_range("--min-spacing-m", self.min_spacing_m, 0.0, 1e6, "metres")
+        _check_range("--buffer-m", self.buffer_m, 0.0, 1e6, "metres")
+        _check_range("the chip size", self.chip_size_m, 1.0, 1e5, "metres")
+        self._check_buffer()
+        self._check_block()
+
+    def _check_buffer(self) -> None:
+        if self.buffer_m < self.chip_diagonal_m:
+            raise errors.InputError(
+                f"--buffer-m: expected at least {self.chip_diagonal_m:.1f} m, the diagonal of a rotated chip of "
+                f"{self.chip_size_m:g} m, so that no two splits see the same ground; received {self.buffer_m:g}."
+            )
+
+    def _check_block(self) -> None:
+        cells = self.split_block_deg * grid.CELLS_PER_DEGREE
+        fits = 0.5 <= cells <= 90 * grid.CELLS_PER_DEGREE  # not so for NaN
+        if not fits or abs(cells - self.block_cells) > 1e-6:
+            raise errors.InputError(
+                "--split-block: expected whole cells of 1/360 degree, for example 0.05, 0.1, 0.25 or 1, at most 90; "
+                f"received {self.split_block_deg:g} degrees, which is {cells:g} cells."
+            )
+
+    @property
+    def chip_diagonal_m(self) -> float:
+        """Distance of two chip centres from which on the chips cannot overlap, however they are rotated (metres)."""
+        return math.hypot(self.chip_size_m, self.chip_size_m)
+
+    @property
+    def block_cells(self) -> int:
+        """Cells along one side of a block."""
+        return round(self.split_block_deg * grid.CELLS_PER_DEGREE)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the points were given (`points --from`): every one is wanted, and no class is short of its quota."""
+        return bool(self.given)
+
+    def quota(self, split: str) -> int:
+        """Accepted chips wanted per class in `split`. A larger `per_class` never lowers one."""
+        if self.given:
+            return dict(self.given).get(split, 0)
+        exact = round(self.per_class * self.validation_share, 9)  # 30 x 0.1 is 3, not the 3.0000000000000004 of floats
+        validation = min(math.ceil(exact), self.per_class - 1)
+        return {TRAIN: self.per_class - validation, VALIDATION: validation}.get(split, self.test_per_stratum)
+
+    def ranked(self, split: str) -> int:
+        """Points to rank per class in `split`: the quota and its reserves."""
+        return math.ceil(round(self.reserve * self.quota(split), 9))
+
+    def to_json(self) -> dict[str, Any]:
+        """The design as JSON values."""
+        return dataclasses.asdict(self) | {
+            "products": list(self.products),
+            "region": list(self.region),
+            "given": [list(pair) for pair in self.given],
+        }
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the design, hexadecimal."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+def from_json(values: Mapping[str, Any]) -> SamplingDesign:
+    """The design that `SamplingDesign.to_json` wrote.
+
+    Raises:
+      errors.InputError: if a name is not one of the design's, or a value is out of range.
+    """
+    names = [field.name for field in dataclasses.fields(SamplingDesign)]
+    for name in values:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}?" if near else "it was written by another version of this project."
+            raise errors.InputError(f"sampling design: expected one of {', '.join(names)}; received {name!r}; {hint}")
+    west, south, east, north = values.get("region", SamplingDesign.region)
+    return SamplingDesign(
+        **dict(values)
+        | {
+            "products": tuple(values.get("products", ())),
+            "region": (west, south, east, north),
+            "given": tuple((split, count) for split, count in values.get("given", ())),
+        }
+    )
+
+
+def _check_whole(flag: str, value: int, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise errors.InputError(f"{flag}: expected a whole number of at least {least}; received {value}.")
+
+
+def _check_range(flag: str, value: float, least: float, most: float, what: str) -> None:
+    if not least <= value <= most:  # also catches NaN
+        raise errors.InputError(f"{flag}: expected {what} within {least:g}..{most:g}; received {value:g}.")

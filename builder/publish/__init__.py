@@ -1,1 +1,0 @@
-"""What leaves the house: examples, checks, releases and the catalogue."""

@@ -1,0 +1,1 @@
+"""What leaves the house: a checked, described and recorded version, and the catalogue."""

@@ -1,0 +1,132 @@
+"""`croissant.json`: the release in the vocabulary that dataset searches read, with the index as its records."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from builder.dataset import index
+from builder.release import checksums, extent, version
+
+FILE = "croissant.json"
+PARQUET = "application/x-parquet"  # the name that mlcroissant knows
+UNPUBLISHED = "urn:globeland:samples"  # where no --url says from where the release can be fetched
+
+MEANINGS = {
+    "key": "Identity of the point.",
+    "split": "train, validation, test or test_inconsistent.",
+    "reason": "Empty for an example of the dataset; else why the point is none.",
+    "detail": "The reason in more words.",
+    "label": "Land cover class.",
+    "label_origin": "consensus of the maps, review by people, or given with the point.",
+    "stratum": "Stratum of the sample: class / state.",
+    "lon": "Longitude of the centre in degrees, EPSG:4326.",
+    "lat": "Latitude of the centre in degrees, EPSG:4326.",
+    "state": "consistent, inconsistent or given.",
+    "base_class": "Class of the base map.",
+    "consensus": "Class on which the maps agree.",
+    "votes": "Maps that hold the consensus class.",
+    "valid": "Maps with data.",
+    "purity": "Share of the base map's pixels in the cell that hold its class.",
+    "inclusion_probability": "Chance with which the cell entered the test sample.",
+    "parent": "Key of the chip that a rotated chip shows again.",
+    "rotation_deg": "Clockwise rotation of the footprint in degrees.",
+    "pixels_sha256": "SHA-256 of the decoded picture.",
+    "phash": "64-bit perceptual hash of the picture.",
+    "source": "Source of the imagery.",
+    "sensor": "Camera or satellite.",
+    "acquired_from": "First day of acquisition.",
+    "acquired_to": "Last day of acquisition.",
+    "gsd_m": "Ground sample distance in metres.",
+    "licence": "Licence of the picture.",
+    "attribution": "Credit line of the picture.",
+    "url": "Where the scene can be found.",
+    "redistribution": "May the picture be passed on: yes, no, unknown.",
+}
+
+
+def document(release: version.Version, rows: pa.Table, url: str, date: datetime.date) -> dict[str, Any]:
+    """The content of the file; sums are of the files in the release's folder.
+
+    Args:
+      release: the version, with `index.parquet` and its shards in its folder.
+      rows: the index.
+      url: where the release's folder will be found, or "".
+      date: of publication.
+    """
+    import mlcroissant as mlc
+
+    metadata = mlc.Metadata(
+        name=release.name,
+        description=str(release.info.get("description", "")).strip(),
+        cite_as=str(release.info.get("citation", "")).strip(),
+        license=["LICENSES"],
+        url=url or UNPUBLISHED,
+        version=release.number,
+        date_published=datetime.datetime.combine(date, datetime.time()),
+        keywords=["land cover", "remote sensing", "very high resolution", "label noise", release.config],
+        data_collection="Points where global land cover maps agree; pictures from dated imagery of 2007 to 2013.",
+        data_annotation_protocol="Consensus of the maps, and the majority of people who looked at the pictures.",
+        data_limitations="Wetland and tundra are outside the legend. See README.md for biases of place and class.",
+        distribution=list(_files(release, url)),
+        record_sets=[_record_set(rows)],
+    )
+    content: dict[str, Any] = json.loads(json.dumps(metadata.to_json(), default=str))
+    return content | _coverage(extent.of_examples(index.examples(rows)))
+
+
+def _files(release: version.Version, url: str) -> Iterator[Any]:
+    import mlcroissant as mlc
+
+    base = f"{url.rstrip('/')}/" if url else ""
+    for path in [release.folder / index.FILE, *sorted(release.folder.glob(f"{release.name}-*-of-*"))]:
+        is_index = path.name == index.FILE
+        yield mlc.FileObject(
+            id=path.name,
+            name=path.name,
+            content_url=f"{base}{path.name}",
+            content_size=f"{path.stat().st_size} B",
+            encoding_formats=[PARQUET if is_index else "application/octet-stream"],
+            sha256=checksums.of_file(path),
+        )
+
+
+def _record_set(rows: pa.Table) -> Any:
+    import mlcroissant as mlc
+
+    kinds = {
+        pa.string(): mlc.DataType.TEXT,
+        pa.float64(): mlc.DataType.FLOAT,
+        pa.float32(): mlc.DataType.FLOAT,
+        pa.int64(): mlc.DataType.INTEGER,
+        pa.uint8(): mlc.DataType.INTEGER,
+        pa.date32(): mlc.DataType.DATE,
+    }
+    fields = [
+        mlc.Field(
+            id=f"points/{name}",
+            name=name,
+            description=meaning,
+            data_types=[kinds[rows.schema.field(name).type]],
+            source=mlc.Source(file_object=index.FILE, extract=mlc.Extract(column=name)),
+        )
+        for name, meaning in MEANINGS.items()
+    ]
+    description = "Every example and every refused point; an example has no reason."
+    return mlc.RecordSet(
+        id="points", name="points", description=description, key=["points/split", "points/key"], fields=fields
+    )
+
+
+def _coverage(covered: extent.Extent) -> dict[str, Any]:
+    """Where and when, in the words of schema.org: a box is "south west north east"."""
+    west, south, east, north = covered.bounds
+    box = f"{south:.6f} {west:.6f} {north:.6f} {east:.6f}"
+    return {
+        "temporalCoverage": f"{covered.first.isoformat()}/{covered.last.isoformat()}",
+        "spatialCoverage": {"@type": "Place", "geo": {"@type": "GeoShape", "box": box}},
+    }

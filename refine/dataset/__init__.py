@@ -1,1 +1,0 @@
-"""A released dataset, known only through TFDS: which one, its splits, batches of pictures."""

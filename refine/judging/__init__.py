@@ -1,0 +1,1 @@
+"""How good models and labels are: strategies compared, doubtful labels found."""

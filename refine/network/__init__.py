@@ -1,0 +1,1 @@
+"""The network: built on devices, its losses, its calibration."""

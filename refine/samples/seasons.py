@@ -1,0 +1,58 @@
+"""Which examples were photographed in the season of every class, as a map asks of its pictures."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from builder.chips import imagery_rules
+from refine.samples import datasets
+
+COLUMNS = ("acquired_from_days", "acquired_to_days", "lat_e7")
+EPOCH = datetime.date(1970, 1, 1)
+
+
+def columns(dataset: datasets.Dataset) -> tuple[str, ...]:
+    """The features that say when and where an example was photographed; none if the dataset lacks one of them."""
+    return COLUMNS if set(COLUMNS) <= set(dataset.scalars) else ()
+
+
+def in_every_season(split: datasets.Split) -> np.ndarray | None:
+    """bool[n]: whether a map could be made from the picture; None where the split does not hold `COLUMNS`.
+
+    The seasons are those of the rules that the dataset was built under, the usual ones if it does not say.
+    """
+    if not set(COLUMNS) <= set(split.columns):
+        return None
+    rules = _rules(split.dataset.metadata.get("imagery_rules") or {})
+    first, last, lat_e7 = (split.columns[name].astype(np.int64) for name in COLUMNS)
+    days = np.stack([first, last, np.where(lat_e7 < 0, -1, 1)], axis=1)
+    distinct, which = np.unique(days, axis=0, return_inverse=True)
+    held = [
+        all(season.holds(_day(start), _day(end)) for season in rules.seasons_of(None, hemisphere))
+        for start, end, hemisphere in distinct.tolist()
+    ]
+    return np.array(held, bool)[which.ravel()]
+
+
+def _rules(told: Mapping[str, Any]) -> imagery_rules.ImageryRules:
+    """The seasons among the rules that a build wrote into its metadata."""
+    if "seasons" not in told:
+        return imagery_rules.ImageryRules()
+    for_all = told.get("season_for_all")
+    return imagery_rules.ImageryRules(
+        seasons=tuple((name, _season(season)) for name, season in told["seasons"]),
+        season_for_all=_season(for_all) if for_all else None,
+    )
+
+
+def _season(told: Mapping[str, Any]) -> imagery_rules.Season:
+    (first_month, first_day), (last_month, last_day) = told["first"], told["last"]
+    return imagery_rules.Season((first_month, first_day), (last_month, last_day))
+
+
+def _day(days: int) -> datetime.date:
+    return EPOCH + datetime.timedelta(days=days)

@@ -1,0 +1,221 @@
+"""What the base sees in each chip, computed once and kept on disk.
+
+ROOT/<digest>/view-<v>/part-<first row>.npy: float32[rows, 2048], and beside each a JSON file that says how long it
+took. The digest names the pictures (dataset, split, digest of its files), the weights of the base, the input size and
+the precision, so features are never taken for others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from builder import atomic, progress
+from refine.network import devices, model
+from refine.samples import batches, datasets, readers
+
+FORMAT = 2
+PART_ROWS = 1024  # what a killed run loses at most
+IN_MEMORY_ROWS = 200_000  # 1.6 GB of plain features; more are read from the maps
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Features of a split under `views`; `seconds` is how long computing them took, now or when they were kept."""
+
+    folder: pathlib.Path
+    rows: np.ndarray  # int64[n]: positions in the stored order
+    views: int
+    seconds: float
+
+    @functools.cached_property
+    def _parts(self) -> list[list[np.ndarray]]:
+        """[view][part]: memory maps, so that memory does not grow with the split."""
+        return [
+            [np.load(p, mmap_mode="r") for p in _part_files(self.folder, view, int(self.rows.max(initial=-1)) + 1)]
+            for view in range(self.views)
+        ]
+
+    def take(self, positions: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """float32[n, 2048] of the examples at `positions` of the split, each under its view."""
+        stored = self.rows[positions]
+        out = np.empty((len(stored), model.FEATURES), np.float32)
+        parts, offsets = np.divmod(stored, PART_ROWS)
+        for view, part in {(int(v), int(p)) for v, p in zip(views, parts, strict=True)}:
+            chosen = (views == view) & (parts == part)
+            out[chosen] = self._parts[view][part][offsets[chosen]]
+        return out
+
+    def plain(self) -> np.ndarray:
+        """float32[n, 2048] of every example, not turned."""
+        everything = np.arange(len(self.rows))
+        return self.take(everything, np.full(len(self.rows), batches.PLAIN))
+
+
+def of_split(
+    split: datasets.Split,
+    network: model.Network,
+    *,
+    root: pathlib.Path,
+    views: int = 1,
+    batch_size: int = 32,
+    base_digest: str | None = None,
+) -> Features:
+    """Features of `split` under the first `views` dihedral views: what is kept under `root` is read, the rest computed.
+
+    All stored rows up to the last of the split are computed, so a subset of a split shares its features.
+    """
+    identity = _identity(split, network, base_digest or model.digest(network.base))
+    folder = root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    stored = int(split.rows.max(initial=-1)) + 1
+    missing = [(v, p) for v in range(views) for p in _part_files(folder, v, stored) if not p.is_file()]
+    if missing:
+        with atomic.file(folder / "identity.json") as temporary:
+            temporary.write_text(json.dumps(identity, indent=1, sort_keys=True))
+        _compute(split, network, folder=folder, missing=missing, batch_size=batch_size)
+    return Features(folder, split.rows, views, _seconds(folder, views, stored))
+
+
+def _identity(split: datasets.Split, network: model.Network, base_digest: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "dataset": split.dataset.full_name,
+        "split": split.name,
+        "split_sha256": split.digest,
+        "base_sha256": base_digest,
+        "size_px": network.size_px,
+        "precision": network.base.layers[1].dtype_policy.name,
+    }
+
+
+def _part_files(folder: pathlib.Path, view: int, stored: int) -> list[pathlib.Path]:
+    return [folder / f"view-{view}" / f"part-{first:08d}.npy" for first in range(0, stored, PART_ROWS)]
+
+
+def _seconds(folder: pathlib.Path, views: int, stored: int) -> float:
+    """How long the parts took when they were made."""
+    parts = itertools.chain(*(_part_files(folder, view, stored) for view in range(views)))
+    return sum(float(json.loads(part.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]) for part in parts)
+
+
+def _compute(
+    split: datasets.Split,
+    network: model.Network,
+    *,
+    folder: pathlib.Path,
+    missing: Sequence[tuple[int, pathlib.Path]],
+    batch_size: int,
+) -> None:
+    """Writes the missing (view, part) files; each chip is decoded once for all its views."""
+    stored = split.dataset.splits[split.name]
+    views_of_part: dict[int, list[tuple[int, pathlib.Path]]] = {}
+    for view, path in missing:
+        views_of_part.setdefault(int(path.stem.removeprefix("part-")), []).append((view, path))
+    ranges = {first: range(first, min(stored, first + PART_ROWS)) for first in sorted(views_of_part)}
+    encoded = readers.rows_of(split.reader, list(itertools.chain(*ranges.values())))
+    pictures = batches.decoded(encoded, network.size_px)
+    total = sum(len(ranges[first]) * len(views) for first, views in views_of_part.items())
+    predict, began = network.features, time.monotonic()
+    with progress.Progress(f"features of {split.name}", total, unit="chips") as bar:
+        for first, rows in ranges.items():
+            pixels = list(itertools.islice(pictures, len(rows)))
+            for view, path in views_of_part[first]:
+                values = _predicted(predict, _Turned(pixels, view, batch_size=batch_size), bar)
+                began = _keep(path, values, began)
+
+
+def _predicted(predict: keras.Model, turned: _Turned, bar: progress.Progress) -> np.ndarray:
+    shown = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda batch, logs: bar.advance(turned.real(batch)))
+    values = predict.predict(turned, callbacks=[shown], verbose=0)
+    return np.asarray(values, np.float32)[: len(turned.pictures)]
+
+
+def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
+    """Writes a part, and before it how long it took since `began`; returns the time of now."""
+    now = time.monotonic()
+    with atomic.file(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps({"seconds": round(now - began, 3)}))
+    with atomic.file(path) as temporary:
+        np.save(temporary, values)
+    return now
+
+
+class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of pictures under one view, each filled up to one size: one shape, one compilation, any devices."""
+
+    def __init__(self, pictures: Sequence[np.ndarray], view: int, *, batch_size: int) -> None:
+        super().__init__(workers=1)
+        self.pictures, self._view = pictures, view
+        self._batch_size = batches.rounded_up(batch_size, devices.sharing())
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of all pictures."""
+        return -(-len(self.pictures) // self._batch_size)
+
+    def real(self, index: int) -> int:
+        """How many pictures the batch holds beside those that fill it up."""
+        return min(self._batch_size, len(self.pictures) - index * self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        chosen = self.pictures[index * self._batch_size :][: self._batch_size]
+        full = np.empty((self._batch_size, *chosen[0].shape), np.uint8)
+        for i in range(self._batch_size):
+            full[i] = batches.turned(chosen[min(i, len(chosen) - 1)], self._view)
+        return (full,)
+
+
+class Feed(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches (features, labels, weights): shuffled anew after each `begin(epoch)`, or plain and in stored order.
+
+    Batches that the devices cannot share evenly are `batches.padded`.
+    """
+
+    def __init__(
+        self,
+        kept: Features,
+        split: datasets.Split,
+        *,
+        batch_size: int,
+        weights: np.ndarray | None = None,
+        seed: int = 0,
+        training: bool = True,
+    ) -> None:
+        super().__init__(workers=1)
+        self._kept, self._split, self._seed, self._training = kept, split, seed, training
+        self._multiple = devices.sharing()
+        self._batch_size = batch_size if training else batches.rounded_up(batch_size, self._multiple)
+        self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
+        self._keys = batches.key_bits(split) if training else np.zeros(0, np.uint64)
+        views = kept.views if training else 1
+        self._plain = kept.plain() if views == 1 and len(split) <= IN_MEMORY_ROWS else None
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Sets the epoch whose batches come next."""
+        if not self._training:
+            self._order = np.arange(len(self._split))
+            self._views = np.full(len(self._split), batches.PLAIN)
+            return
+        self._order = batches.order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
+        self._views = batches.views_of_epoch(self._keys, seed=self._seed, epoch=epoch, views=self._kept.views)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches of one epoch."""
+        return -(-len(self._split) // self._batch_size)
+
+    def __getitem__(self, index: int) -> batches.Batch:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        seen = self._plain[chosen] if self._plain is not None else self._kept.take(chosen, self._views[chosen])
+        return batches.padded((seen, self._split.labels[chosen], self._weights[chosen]), self._multiple)

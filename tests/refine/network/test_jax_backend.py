@@ -1,0 +1,62 @@
+"""Keras on JAX trains, judges and predicts where `import tensorflow` fails."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import small_release
+from checkout import ROOT
+
+SCRIPT = """
+import json, pathlib, sys
+import keras
+from refine.dataset import data
+from refine.models import examples, export, stages, strategies, training
+root = pathlib.Path(sys.argv[1])
+dataset = data.open_dataset("small_samples/rough", data_dir=root / "data")
+rows = {}
+for strategy, epochs in (("logits", 3), ("first-layer", 1)):
+    settings = strategies.Settings(
+        strategy=strategy, weights="none", size_px=75, batch_size=7, epochs=epochs, learning_rate=0.02
+    )
+    folder = training.train(examples.examples_of(dataset, settings), settings, root / strategy).folder
+    loaded = export.load_model(folder)
+    logits = training.logits_of(loaded.network, dataset.split("test"))
+    history = stages.read_history(folder / export.HISTORY)
+    rows[strategy] = {"backend": loaded.record["backend"], "epochs": len(history), "shape": logits.shape}
+assert "tensorflow" not in sys.modules
+try:
+    export.export_onnx(root / "logits")
+except ValueError as error:
+    rows["onnx"] = str(error)
+print(json.dumps(rows))
+"""
+
+
+@pytest.mark.slow
+def test_jax_trains_both_strategies_without_tensorflow(tmp_path: pathlib.Path) -> None:
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax")
+    small_release.write(tmp_path / "data")
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "tensorflow.py").write_text("raise ModuleNotFoundError('No module named tensorflow')")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": f"{blocked}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(done.stdout.splitlines()[-1])
+    assert rows["logits"] == {"backend": "jax", "epochs": 3, "shape": [14, 7]}
+    assert rows["first-layer"] == {"backend": "jax", "epochs": 1, "shape": [14, 7]}
+    assert "KERAS_BACKEND=tensorflow" in rows["onnx"]

@@ -1,0 +1,212 @@
+"""Everything that a report reads, small and real: a refined map, frame, imagery, comparison, doubtful labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pathlib
+import tomllib
+
+import imagery_files
+import map_files
+import numpy as np
+import pyproj
+import rasterio.transform
+
+from builder.chips import imagery_toml
+from builder.frame import design, frame, points_table
+from builder.geometry import grid
+from builder.legend import legend
+from builder.maps import agreement, cog, rasters
+from refine.accuracy import accuracy, estimators, paired, seasonal
+from refine.judging import compare, noise
+from refine.mapping import changes, writing
+from refine.mapping.reclassify import Provenance
+from refine.training import training_settings
+
+WINDOW = grid.window_of_bbox(108.0, 34.0, 108.05, 34.05)
+CRS = "EPSG:32649"
+ROWS, COLUMNS = 140, 120
+ORIGIN = pyproj.Transformer.from_crs(4326, CRS, always_xy=True).transform(108.005, 34.045)
+ORIGIN = (round(ORIGIN[0]), round(ORIGIN[1]))
+CHANGED = (slice(90, 130), slice(60, 100))  # forest that turns out to be water
+UNSURE_ROWS, NO_IMAGERY_ROWS = slice(80, 90), slice(130, 140)
+NAMES = legend.seven().names
+MODEL_SHA256, TEST_SHA256 = "ab" * 32, "78" * 32
+IMAGERY = """[rules]
+season = "all"
+[[source]]
+name = "scenes"
+type = "folder"
+path = "scenes"
+licence = "CC0-1.0"
+attribution = "Survey <of> Nowhere"
+sensor = "camera"
+date = { from = "tag" }
+"""
+
+
+def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """(base, refined): a forest with a square of 1,600 changed pixels, and the companions of the refined map."""
+    codes = np.full((ROWS, COLUMNS), 20, np.uint8)
+    codes[:20] = 10
+    base = map_files.geotiff(folder / "base.tif", codes, crs=CRS, origin=ORIGIN, pixel=30, nodata=0)
+    after = codes.copy()
+    after[CHANGED] = 60
+    why = np.full(codes.shape, Provenance.CONSISTENT, np.uint8)
+    why[UNSURE_ROWS], why[NO_IMAGERY_ROWS], why[CHANGED] = Provenance.UNSURE, Provenance.NO_IMAGERY, Provenance.CHANGED
+    why[:5] = Provenance.OUTSIDE_REGION
+    sure = np.full(codes.shape, 255, np.uint8)
+    sure[UNSURE_ROWS], sure[CHANGED] = 40, 90
+    transform = (30.0, 0.0, ORIGIN[0], 0.0, -30.0, ORIGIN[1])
+    refined = folder / "refined.tif"
+    tags = {
+        "GLOBELAND_MODEL_SHA256": MODEL_SHA256,
+        "GLOBELAND_BASE": base.name,
+        "GLOBELAND_BASE_SHA256": rasters.sha256(base),
+        "GLOBELAND_IMAGERY_RULES": imagery_toml.parse(tomllib.loads(IMAGERY), folder).digest,
+        "GLOBELAND_MIN_CONFIDENCE": "0.5",
+        "GLOBELAND_BASE_TRUST": "0.4",
+        "GLOBELAND_DATASET": "s/rough:1.0.0",
+    }
+    for path, values, nodata in (
+        (refined, after, 0),
+        (writing.beside(refined, "provenance"), why, 0),
+        (writing.beside(refined, "confidence"), sure, 255),
+    ):
+        profile = cog.Profile(CRS, transform, values.shape, 1, "uint8", nodata)
+        cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags)
+    names = {c.code: c.title for c in legend.read(writing.BASE_LEGEND).classes}
+    moved = changes.of_block(codes, after, 0.09)
+    changes.write_csv(moved, names, writing.beside(refined, "changes", ".csv"))
+    return base, refined
+
+
+def write_frame(
+    folder: pathlib.Path, *, products: tuple[str, ...] = ("globeland30",), min_agreement: int = 1
+) -> pathlib.Path:
+    """A frame of 28 points over an agreement map, and a scene that covers most of the refined map."""
+    rows, columns = WINDOW.shape
+    state = np.full((rows, columns), agreement.State.CONSISTENT, np.uint8)
+    state[:, : columns // 2] = agreement.State.INCONSISTENT
+    consensus = np.where(state == agreement.State.CONSISTENT, 20, 0).astype(np.uint8)
+    layers = np.concatenate([state[np.newaxis], np.ones((6, rows, columns), np.uint8)])
+    cog.from_blocks(folder / frame.LAYERS, cog.of_window(WINDOW, bands=7), [(0, 0, layers)])
+    for name in (frame.AGREEMENT, frame.HARMONIZED):
+        cog.from_blocks(folder / name, cog.of_window(WINDOW), [(0, 0, consensus[np.newaxis])])
+    drawn = design.SamplingDesign(products=products, base="globeland30", min_agreement=min_agreement)
+    product = {"title": "GlobeLand30", "year": 2010, "version": "1", "licence": "ask", "citation": "Chen 2015"}
+    product["files"] = [{"name": "n49_30.tif", "sha256": "cd" * 32, "size_bytes": 1}]
+    metadata = {"design": drawn.to_json(), "design_sha256": "ef" * 32, "products": [product], "strata": {}}
+    metadata |= {"shortfalls": [], "created_by": "tests"}
+    points_table.write(folder / frame.POINTS, _points(), metadata)
+    (folder / frame.IMAGERY).write_text(IMAGERY, encoding="utf-8")
+    transform = rasterio.transform.from_origin(ORIGIN[0] - 200, ORIGIN[1] + 200, 2.0, 2.0)
+    imagery_files.write(
+        folder / "scenes" / "a.tif",
+        imagery_files.texture(2200, 1700),  # the last 150 m in the east have no imagery
+        transform=transform,
+        tags={"TIFFTAG_DATETIME": "2010:07:01 00:00:00"},
+    )
+    return folder
+
+
+def _points() -> points_table.pa.Table:
+    cells = WINDOW.cells().ravel()[: 28 * 8 : 8]
+    rows, columns = np.divmod(cells, grid.COLUMNS)
+    lon = (columns + 0.5) / grid.CELLS_PER_DEGREE - 180.0
+    lat = 90.0 - (rows + 0.5) / grid.CELLS_PER_DEGREE
+    values = {
+        "key": points_table.cell_keys(cells),
+        "cell": cells,
+        "lon": lon,
+        "lat": lat,
+        "state": ["consistent"] * 28,
+        "label": [NAMES[i % 7] for i in range(28)],
+        "split": ["train"] * 21 + ["test"] * 7,
+        "block": ["b"] * 28,
+        "rank": np.arange(28) // 7,
+        "geometry": points_table.wkb_points(lon, lat),
+    }
+    columns_ = [
+        points_table.pa.array(values[f.name], f.type) if f.name in values else points_table.pa.nulls(28, f.type)
+        for f in points_table.SCHEMA
+    ]
+    return points_table.pa.table(columns_, schema=points_table.SCHEMA)
+
+
+def write_comparison(folder: pathlib.Path) -> pathlib.Path:
+    """compare.json of two strategies on 70 samples, 10 per class: 63 and 56 right."""
+    reference = np.repeat(np.arange(7), 10)
+    predictions = {}
+    for name, wrong in (("logits / rough", 1), ("first-layer / rough", 2)):
+        predicted = reference.copy()
+        predicted[np.arange(70) % 10 < wrong] = (reference[np.arange(70) % 10 < wrong] + 1) % 7
+        predictions[name] = predicted
+    entries = []
+    for name, predicted in predictions.items():
+        judged = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, reference, NAMES))
+        by_season = seasonal.by_season(predicted == reference, np.arange(70) < 50)
+        entries.append(
+            {
+                "name": name,
+                "dataset": "globeland_samples/rough:1.0.0",
+                "model_sha256": MODEL_SHA256 if name.startswith("first-layer") else "12" * 32,
+                "dataset_sha256": {"train": "34" * 32, "validation": "56" * 32},
+                "versions": {"keras": "3.99.1"},
+                "overall": judged.overall.as_json(),
+                "kappa": judged.kappa.as_json(),
+                "users": [e.as_json() for e in judged.users],
+                "producers": [e.as_json() for e in judged.producers],
+                "confusion": judged.counts.tolist(),
+                "by_season": by_season.as_json(),
+                "minutes": 1.5,
+                "images_per_s": 12.0,
+                "epochs": 3,
+                "train_examples": 21,
+                "settings": training_settings.TrainingSettings(
+                    strategy=name.partition(" ")[0], weights="some/where/w.h5", size_px=75, seed=17
+                ).as_json(),
+            }
+        )
+    test = paired.of_predictions(*predictions.values(), reference)
+    first, second = predictions
+    told = {
+        "format": compare.FORMAT,
+        "test": {
+            "dataset": "globeland_samples/accurate:1.0.0",
+            "split": "test",
+            "examples": 70,
+            "sha256": TEST_SHA256,
+        },
+        "classes": list(NAMES),
+        "strategies": entries,
+        "mcnemar": [
+            {
+                "first": first,
+                "second": second,
+                "only_first": test.only_first,
+                "only_second": test.only_second,
+                "p": test.p,
+            }
+        ],
+    }
+    folder.mkdir(parents=True)
+    (folder / compare.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
+    return folder
+
+
+def write_noise(folder: pathlib.Path, dataset: str, keys: list[str]) -> pathlib.Path:
+    """noise.json and doubtful.csv that doubt `keys`."""
+    folder.mkdir(parents=True)
+    rates = [
+        {"label": name, "examples": 4, "rate": 0.25, "low": None, "high": None, "doubtful": 1, "mostly": "water"}
+        for name in NAMES
+    ]
+    told = {"dataset": dataset, "split": "train", "examples": 28, "doubtful": len(keys), "rates": rates}
+    (folder / noise.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
+    with (folder / noise.DOUBTFUL).open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["key", "label", "suggested", "probability_of_suggested", "reason"])
+        rows.writerows([key, "forest", "water", "0.91", "looks like water (91%)"] for key in keys)
+    return folder
