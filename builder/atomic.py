@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from builder import errors
 
 TEMPORARY_PREFIX = ".incomplete."
+ASIDE_PREFIX = ".replaced."
 
 
 @contextlib.contextmanager
@@ -36,25 +37,63 @@ def file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.Path]:
     """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes when it does not.
 
+    A folder that is replaced is moved aside under a name of its own until the new one has its place: should the
+    process be killed between the two renames, `recover` puts the old one back. Links are followed.
+
     Raises:
-      errors.RefusedOverwrite: if `path` exists and is not empty, and `overwrite` is false.
+      errors.RefusedOverwrite: if `path` exists and is not empty, before or after the block, and `overwrite` is false.
     """
-    if not overwrite and path.exists() and (not path.is_dir() or any(path.iterdir())):
+    path = path.resolve()
+    recover(path)
+    if not overwrite and _is_taken(path):
         raise errors.RefusedOverwrite(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        if not overwrite and _is_taken(path):  # another process was faster
+            raise errors.RefusedOverwrite(path)
         if path.exists():
-            retired = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-            path.replace(retired / path.name)
-            temporary.replace(path)
-            shutil.rmtree(retired)
+            _exchange(temporary, path)
         else:
             temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover(path: pathlib.Path) -> None:
+    """Puts back the folder that a killed run had moved aside to replace it, if nothing took its place."""
+    aside = _aside(path)
+    if not aside.exists():
+        return
+    if path.exists():
+        _remove_aside(aside)
+    else:
+        aside.replace(path)
+
+
+def _exchange(new: pathlib.Path, path: pathlib.Path) -> None:
+    aside = _aside(path)
+    path.replace(aside)
+    new.replace(path)
+    _remove_aside(aside)
+
+
+def _aside(path: pathlib.Path) -> pathlib.Path:
+    """Where a folder waits while it is replaced: one name, so that it is found after a kill."""
+    return path.with_name(f"{ASIDE_PREFIX}{path.name}")
+
+
+def _remove_aside(aside: pathlib.Path) -> None:
+    """Removes a folder that was replaced; under another name first, so that a half removed one is never put back."""
+    litter = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=aside.parent))
+    aside.replace(litter / aside.name)
+    shutil.rmtree(litter)
+
+
+def _is_taken(path: pathlib.Path) -> bool:
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
 def remove_litter(folder_path: pathlib.Path) -> list[pathlib.Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import logging
 import pathlib
@@ -12,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from builder import errors
 
@@ -48,11 +50,11 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None, *, e
     except BrokenPipeError:
         return DONE
     except Exception as error:  # noqa: BLE001 - the last stop
-        return _told(error, extra)
+        return _report(error, extra)
 
 
-def _told(error: Exception, extra: str) -> int:
-    """Tells of an error that nobody refused before, and returns its exit code: a fault of ours is shown whole."""
+def _report(error: Exception, extra: str) -> int:
+    """Prints an error that no check foresaw and returns its exit code; a fault of ours comes with its traceback."""
     if any(kind.__module__.startswith("rasterio.") for kind in type(error).__mro__):
         cause = str(error.__cause__ or error).rstrip(".")  # rasterio itself often says only that there is one
         print(f"error: a raster cannot be read: {cause}. Copy or write that file again.", file=sys.stderr)
@@ -113,3 +115,16 @@ def bbox(text: str) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected four numbers W,S,E,N in degrees; received {text!r}") from error
     return west, south, east, north
+
+
+Fields = TypeVar("Fields")
+
+
+def fields_of(args: argparse.Namespace, kind: type[Fields], **more: Any) -> Fields:
+    """The dataclass `kind`, made of those arguments that bear the names of its fields, and of `more`.
+
+    The parser leaves out what was not given (`argument_default=argparse.SUPPRESS`), so defaults stand in the dataclass
+    alone.
+    """
+    names = {field.name for field in dataclasses.fields(cast(Any, kind))}
+    return kind(**({name: value for name, value in vars(args).items() if name in names} | more))

@@ -6,6 +6,7 @@ So a choice does not depend on order, on the number of workers, or on what else 
 from __future__ import annotations
 
 import hashlib
+import pathlib
 
 import numpy as np
 
@@ -43,3 +44,9 @@ def text_bits(stream_seed: int, text: str) -> int:
     """64-bit hash of a text key."""
     digest = hashlib.sha256(f"{stream_seed}/{text}".encode()).digest()
     return int.from_bytes(digest[:8], "little")
+
+
+def sha256_of_file(path: pathlib.Path) -> str:
+    """SHA-256 of a file of any size, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import hashlib
 import os
 import pathlib
 import threading
@@ -21,10 +20,9 @@ import rasterio
 import rasterio.errors
 import rasterio.windows
 
-from builder import errors
+from builder import errors, hashing
 
 OPEN_DATASETS = 32  # per thread; 12 x 6 degrees of GlobeLand30 meet at most four tiles, a tile of the globe a few dozen
-HASH_BLOCK_BYTES = 1 << 20
 METRES_PER_DEGREE = 111_319.490793  # of the WGS84 equator: how products state degrees as metres
 EDGE_STEPS = 64  # of a projected file's sides, when its box in degrees is looked for
 HDF4_MAGIC = b"\x0e\x03\x13\x01"
@@ -156,7 +154,7 @@ def describe(path: pathlib.Path, *, crs: str | None = None, variable: str | None
             dtype=_unsigned(path, source.dtype),
             nodata=_code_of(source.nodata, source.dtype),
             variable=source.variable,
-            sha256=sha256(path),
+            sha256=hashing.sha256_of_file(path),
             size_bytes=path.stat().st_size,
         )
     finally:
@@ -182,15 +180,6 @@ def read(file: RasterFile, row0: int, row1: int, col0: int, col1: int) -> np.nda
         return np.zeros((row1 - row0, col1 - col0), file.dtype)
     codes = _OPEN.source(file).read(row0, row1, col0, col1)
     return np.ascontiguousarray(codes).view(file.dtype)
-
-
-def sha256(path: pathlib.Path) -> str:
-    """Hexadecimal digest of a file of any size."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def corrupt(path: pathlib.Path, error: Exception) -> errors.InputError:

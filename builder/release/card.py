@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from builder import checksums
 from builder.dataset import examples, index, inspection
-from builder.release import checksums, extent, licences, overview, version
+from builder.release import extent, licences, overview, version
 
 FILE = "README.md"
 OF_GIVEN_POINTS = ("chip_size_m", "region")  # what the design of given points says; the rest is of drawing

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from builder import hashing
 from builder.dataset import index
-from builder.release import checksums, extent, version
+from builder.release import extent, version
 
 FILE = "croissant.json"
 PARQUET = "application/x-parquet"  # the name that mlcroissant knows
@@ -91,7 +92,7 @@ def _files(release: version.Version, url: str) -> Iterator[Any]:
             content_url=f"{base}{path.name}",
             content_size=f"{path.stat().st_size} B",
             encoding_formats=[PARQUET if is_index else "application/octet-stream"],
-            sha256=checksums.of_file(path),
+            sha256=hashing.sha256_of_file(path),
         )
 
 

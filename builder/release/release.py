@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builder import atomic, errors
+from builder import atomic, checksums, errors
 from builder.dataset import index, inspection, shard_files
-from builder.release import card, catalog, checksums, croissant, licences, overview, stac_collection, verify, version
+from builder.release import card, catalog, croissant, licences, overview, stac_collection, verify, version
 
 BOTH_FORMATS = (version.TFRECORD, version.ARRAY_RECORD)  # tfds.load reads the first, tfds.data_source the second
 

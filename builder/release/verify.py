@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builder import errors
+from builder import checksums, errors
 from builder.dataset import index, inspection, shard_files
-from builder.release import checksums, version
+from builder.release import version
 
 DEFAULT_CONFIG = {"default_config_name": "rough"}
 GSD_TOLERANCE = 1e-6  # relative: TFDS keeps float32

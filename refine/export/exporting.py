@@ -19,9 +19,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from builder import atomic, errors
+from builder import atomic, errors, hashing
 from refine.network import calibration, devices, model
-from refine.samples import datasets, readers
+from refine.samples import datasets
 from refine.training import resumable_fit
 
 FORMAT = 1
@@ -96,7 +96,7 @@ def write_model(
         resumable_fit.write_history(temporary / HISTORY, history)
         _write_json(temporary / LABELS, list(labels))
         _write_json(temporary / CALIBRATION, fitted.as_json())
-        files = {name: readers.sha256(temporary / name) for name in (MODEL, HISTORY, LABELS, CALIBRATION)}
+        files = {name: hashing.sha256_of_file(temporary / name) for name in (MODEL, HISTORY, LABELS, CALIBRATION)}
         _write_json(temporary / TRAINING, dict(record) | {"files": files})
 
 
@@ -136,7 +136,7 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
         )
     record = _checked_record(folder)
     for name, digest in record["files"].items():
-        if not (folder / name).is_file() or readers.sha256(folder / name) != digest:
+        if not (folder / name).is_file() or hashing.sha256_of_file(folder / name) != digest:
             state = "differs from what was written" if (folder / name).is_file() else "is missing"
             raise errors.InputError(f"{folder}: {name} {state}. Copy the whole folder again, or train again.")
     return record

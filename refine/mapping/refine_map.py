@@ -20,7 +20,7 @@ import numpy as np
 import rasterio
 import shapely
 
-from builder import atomic, errors
+from builder import atomic, errors, hashing
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
 from builder.geometry import grid
@@ -79,7 +79,7 @@ class MapPlan:
             BLOCKS_FORMAT,
             self.base.sha256,
             self.table.sha256,
-            rasters.sha256(self.frame.layers_file),
+            hashing.sha256_of_file(self.frame.layers_file),
             self.imagery.digest,
             [source.fingerprint() for source in self.imagery.sources],
             self.model_sha256,

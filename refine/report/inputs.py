@@ -9,10 +9,9 @@ from typing import Any
 
 import rasterio
 
-from builder import errors
+from builder import errors, hashing
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
-from builder.maps import rasters
 from refine.mapping import writing
 
 DIGEST_SHOWN = 16  # characters of a digest that tell two files apart for a reader
@@ -72,7 +71,7 @@ def _check_base(files: Files) -> None:
     expected = tags.get("GLOBELAND_BASE_SHA256")
     if files.base is None or expected is None:
         return
-    received = rasters.sha256(files.base)
+    received = hashing.sha256_of_file(files.base)
     if received != expected:
         raise errors.InputError(
             f"--base {files.base}: expected the map that {files.refined} was made from, "

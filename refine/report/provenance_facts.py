@@ -10,10 +10,10 @@ from typing import Any
 
 import rasterio
 
+from builder import hashing
 from builder.chips import imagery_toml, store
 from builder.frame import frame as frames
 from builder.imagery import source
-from builder.maps import rasters
 from refine.report import inputs, markup, parts
 
 PACKAGES = (
@@ -61,7 +61,7 @@ def of_map(refined: pathlib.Path, model: str | None = None) -> parts.FactTable:
         grid = f"{dataset.width} x {dataset.height} pixels of {a:g} x {-e:g} {_unit(dataset.crs)}"
         rows = [
             ("file", refined.name),
-            ("SHA-256", rasters.sha256(refined)),
+            ("SHA-256", hashing.sha256_of_file(refined)),
             ("grid", grid),
             ("CRS", _name(dataset.crs)),
         ]

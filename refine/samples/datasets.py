@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from builder import errors
+from builder import errors, hashing
 from builder.legend import legend
 from refine.samples import readers
 
@@ -160,7 +160,7 @@ def identities(split: Split) -> np.ndarray:
 
 def source_file(path: pathlib.Path, rows: int) -> SourceFile:
     """What is recorded of a table that was read."""
-    return SourceFile(str(path), readers.sha256(path), rows)
+    return SourceFile(str(path), hashing.sha256_of_file(path), rows)
 
 
 def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathlib.Path | None = None) -> Dataset:

@@ -196,12 +196,6 @@ def pictures_of(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES)
 
 
-def sha256(path: pathlib.Path) -> str:
-    """sha256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8")

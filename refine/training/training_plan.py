@@ -11,9 +11,8 @@ from typing import Any
 
 import keras
 
-from builder import atomic, errors
+from builder import atomic, errors, hashing
 from refine.export import exporting
-from refine.samples import readers
 from refine.training import learning_set, resumable_fit, training_settings
 
 FILE = "plan.json"
@@ -39,7 +38,7 @@ def plan_of(given: learning_set.LearningSet, settings: training_settings.Trainin
 def _sha256_of_weights(weights: str) -> str | None:
     """sha256 of a weights file; None where a word stands for the weights."""
     path = pathlib.Path(weights)
-    return readers.sha256(path) if weights not in training_settings.WORDS and path.is_file() else None
+    return hashing.sha256_of_file(path) if weights not in training_settings.WORDS and path.is_file() else None
 
 
 def check(work: pathlib.Path, plan: Mapping[str, Any]) -> str:

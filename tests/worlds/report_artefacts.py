@@ -13,11 +13,12 @@ import numpy as np
 import pyproj
 import rasterio.transform
 
+from builder import hashing
 from builder.chips import imagery_toml
 from builder.frame import design, frame, points_table
 from builder.geometry import grid
 from builder.legend import legend
-from builder.maps import agreement, cog, rasters
+from builder.maps import agreement, cog
 from refine.accuracy import accuracy, estimators, paired, seasonal
 from refine.judging import compare, noise
 from refine.mapping import changes, writing
@@ -63,7 +64,7 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     tags = {
         "GLOBELAND_MODEL_SHA256": MODEL_SHA256,
         "GLOBELAND_BASE": base.name,
-        "GLOBELAND_BASE_SHA256": rasters.sha256(base),
+        "GLOBELAND_BASE_SHA256": hashing.sha256_of_file(base),
         "GLOBELAND_IMAGERY_RULES": imagery_toml.parse(tomllib.loads(IMAGERY), folder).digest,
         "GLOBELAND_MIN_CONFIDENCE": "0.5",
         "GLOBELAND_BASE_TRUST": "0.4",

@@ -147,10 +147,10 @@ def test_killed_and_run_again_only_what_was_in_flight_is_repeated(tmp_path):
     whole = chip_rounds.acquire(frame_of(tmp_path / "whole"))
     frame = frame_of(tmp_path / "killed")
     command = (
-        "import sys, time; from builder.chips import chip; from builder.pipeline import acquire; "
-        "from builder.points import frame; real = chip.acquire; "
+        "import sys, time; from builder.chips import chip; from builder.pipeline import chip_rounds; "
+        "from builder.frame import frame; real = chip.acquire; "
         "chip.acquire = lambda *a: (time.sleep(0.15), real(*a))[1]; "  # a slow network
-        f"acquire.acquire(frame.Frame(__import__('pathlib').Path({str(frame.path)!r})))"
+        f"chip_rounds.acquire(frame.Frame(__import__('pathlib').Path({str(frame.path)!r})))"
     )
     kills = 0
     for finished in (2, 5):

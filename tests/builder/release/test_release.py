@@ -25,13 +25,13 @@ import pyarrow.parquet as pq
 import pytest
 from checkout import ROOT
 
-from builder import errors
+from builder import checksums, errors
 from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.pipeline import chip_rounds
-from builder.release import checksums, croissant, diff, extent, release, verify, version
+from builder.release import croissant, diff, extent, release, verify, version
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -178,7 +178,7 @@ def test_a_picture_outside_the_stated_rules_is_found(copy: pathlib.Path) -> None
 
 def test_verify_needs_neither_tensorflow_nor_tfds(published: pathlib.Path) -> None:
     code = (
-        "import sys, pathlib; from builder.publish import verify; "
+        "import sys, pathlib; from builder.release import verify; "
         f"print(list(verify.faults(pathlib.Path({str(published)!r}))), "
         "[m for m in ('tensorflow', 'tensorflow_datasets', 'apache_beam') if m in sys.modules])"
     )
@@ -318,7 +318,7 @@ def _reimage(frame: frames.Frame, keys: set[str]) -> None:
 @pytest.mark.slow
 def test_killed_at_any_moment_a_release_is_whole_or_not_there(built: pathlib.Path, tmp_path: pathlib.Path) -> None:
     code = (
-        "import sys, pathlib; from builder.publish import release; "
+        "import sys, pathlib; from builder.release import release; "
         "release.release(*map(pathlib.Path, sys.argv[1:3]), record_in=pathlib.Path(sys.argv[3]))"
     )
     command = [sys.executable, "-c", code, str(built), str(tmp_path / "to"), str(tmp_path / "records")]

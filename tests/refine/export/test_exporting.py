@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import small_network
 
-from builder import errors
+from builder import errors, hashing
 from refine.export import exporting
 from refine.network import calibration, devices, model
-from refine.samples import batches, readers
+from refine.samples import batches
 
 SIDE_PX, CHIP_PX = 75, 99
 LABELS = ("forest", "water", "snow_ice")
@@ -73,7 +73,7 @@ def test_a_model_comes_back_with_labels_temperature_and_dataset(folder: pathlib.
     assert loaded.temperature == 2.0
     assert loaded.size_px == SIDE_PX
     assert loaded.dataset == "small_samples/rough:1.0.0"
-    assert loaded.digest == readers.sha256(folder / exporting.MODEL)
+    assert loaded.digest == hashing.sha256_of_file(folder / exporting.MODEL)
     logits = np.array([[2.0, 0.0, -2.0]])
     np.testing.assert_allclose(loaded.probabilities(logits), calibration.probabilities(logits / 2, 1.0))
 
@@ -156,7 +156,7 @@ def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path
     np.testing.assert_allclose(shares, calibration.probabilities(logits, 2.0), atol=1e-5)
     properties = session.get_modelmeta().custom_metadata_map
     assert json.loads(properties["labels"]) == list(LABELS)
-    assert properties["model_sha256"] == readers.sha256(folder / exporting.MODEL)
+    assert properties["model_sha256"] == hashing.sha256_of_file(folder / exporting.MODEL)
     made = path.stat().st_mtime_ns
     assert exporting.export_onnx(folder, chip_px=CHIP_PX).stat().st_mtime_ns == made
 

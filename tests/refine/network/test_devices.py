@@ -24,8 +24,10 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from refine.dataset import batches, data
-from refine.models import devices, examples, export, features, losses, model, stages, starts, strategies, training
+from refine.samples import batches, datasets
+from refine.export import exporting
+from refine.network import devices, losses, model
+from refine.training import features, initial_network, learning_set, resumable_fit, train_model, training_settings
 root = pathlib.Path(sys.argv[1])
 """
 EVEN = """
@@ -44,11 +46,11 @@ ODD = """
 values = np.random.default_rng(0).normal(size=(33, model.FEATURES)).astype(np.float32)
 (root / "view-0").mkdir()
 np.save(root / "view-0" / "part-00000000.npy", values)
-dataset = data.Dataset("d", "1.0.0", {"train": 33}, (), ("a", "b"), (0, 1), ("a", "b"), None)
+dataset = datasets.Dataset("d", "1.0.0", {"train": 33}, (), ("a", "b"), (0, 1), ("a", "b"), None)
 keys = np.array([f"k{i}" for i in range(33)])
-split = data.Split(dataset, "train", None, np.arange(33), keys, (values[:, 0] > 0).astype(np.int64), {})
+split = datasets.Split(dataset, "train", None, np.arange(33), keys, (values[:, 0] > 0).astype(np.int64), {})
 kept = features.Features(root, split.rows, 1, 0.0)
-settings = strategies.Settings(weights="none", batch_size=16, dropout=0.5, learning_rate=1e-3)
+settings = training_settings.TrainingSettings(weights="none", batch_size=16, dropout=0.5, learning_rate=1e-3)
 for count in (1, 2):
     with devices.scope(count):
         keras.utils.set_random_seed(0)
@@ -57,9 +59,9 @@ for count in (1, 2):
         head = keras.Model(seen, keras.layers.Dense(2, name=model.LOGITS)(dropped))
         feed = features.Feed(kept, split, batch_size=16)
         watched = features.Feed(kept, split, batch_size=33, training=False)
-        training._compile(head, settings, steps=feed.num_batches, epochs=4)
-        outcome = stages.run(
-            head, stages.Stage("head", root / f"stage-{count}"), feed=lambda first: feed, validation=watched,
+        train_model._compile(head, settings, steps=feed.num_batches, epochs=4)
+        outcome = resumable_fit.run(
+            head, resumable_fit.Stage("head", root / f"stage-{count}"), feed=lambda first: feed, validation=watched,
             steps=feed.num_batches, images=33, epochs=4, patience=9, batch_size=16, on_epoch_begin=feed.begin,
         )
         logits = np.asarray(head.predict(watched, verbose=0))[:33]
@@ -77,14 +79,14 @@ class Feed(batches.AheadFeed):
         part = slice(index * 16, index * 16 + 16)
         return inputs[part].copy(), labels[part].copy(), np.ones(16, np.float32)
 feed = Feed(size_px=1, batch_size=16)
-settings = strategies.Settings(weights="none", batch_size=16, dropout=0.5, learning_rate=0.1)
+settings = training_settings.TrainingSettings(weights="none", batch_size=16, dropout=0.5, learning_rate=0.1)
 with devices.scope(2):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.BatchNormalization(momentum=0.5), keras.layers.Dense(2, name=model.LOGITS)]
     trained = keras.Sequential([keras.Input((5,)), *layers])
-    training._compile(trained, settings, steps=4, epochs=3)
-    outcome = stages.run(
-        trained, stages.Stage("all", root / "stage"), feed=lambda first: feed, validation=(inputs, labels),
+    train_model._compile(trained, settings, steps=4, epochs=3)
+    outcome = resumable_fit.run(
+        trained, resumable_fit.Stage("all", root / "stage"), feed=lambda first: feed, validation=(inputs, labels),
         steps=4, images=64, epochs=3, patience=9, batch_size=16, on_epoch_begin=feed.begin,
     )
     keras.Model(trained.inputs, trained.outputs).save(root / "saved.keras")
@@ -95,18 +97,18 @@ print(json.dumps({"val": outcome.best["val_loss"], "own": own}))
 
 # Batches of 5 pictures on two devices: each is filled up.
 PICTURES = """
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/worlds")
 import small_network
 keras.applications.InceptionV3 = small_network.inception_v3
-validation = data.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
-settings = strategies.Settings(weights="none", size_px=75, batch_size=5)
-alone = starts.built(validation, settings)
+validation = datasets.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
+settings = training_settings.TrainingSettings(weights="none", size_px=75, batch_size=5)
+alone = initial_network.built(validation, settings)
 alone.base.set_weights([w * 1.5 for w in alone.base.get_weights()])  # no longer what the seed alone gives
-logits = training.logits_of(alone, validation, 5)
+logits = train_model.logits_of(alone, validation, 5)
 expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()
 with devices.scope(2):
-    shared = starts.shared(alone, validation, settings)
-    together = training.logits_of(shared, validation, 5)
+    shared = initial_network.shared(alone, validation, settings)
+    together = train_model.logits_of(shared, validation, 5)
     kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
 print(json.dumps({
     "shape": logits.shape,

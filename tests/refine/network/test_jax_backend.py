@@ -16,23 +16,24 @@ from checkout import ROOT
 SCRIPT = """
 import json, pathlib, sys
 import keras
-from refine.dataset import data
-from refine.models import examples, export, stages, strategies, training
+from refine.samples import datasets
+from refine.export import exporting
+from refine.training import learning_set, resumable_fit, train_model, training_settings
 root = pathlib.Path(sys.argv[1])
-dataset = data.open_dataset("small_samples/rough", data_dir=root / "data")
+dataset = datasets.open_dataset("small_samples/rough", data_dir=root / "data")
 rows = {}
 for strategy, epochs in (("logits", 3), ("first-layer", 1)):
-    settings = strategies.Settings(
+    settings = training_settings.TrainingSettings(
         strategy=strategy, weights="none", size_px=75, batch_size=7, epochs=epochs, learning_rate=0.02
     )
-    folder = training.train(examples.examples_of(dataset, settings), settings, root / strategy).folder
-    loaded = export.load_model(folder)
-    logits = training.logits_of(loaded.network, dataset.split("test"))
-    history = stages.read_history(folder / export.HISTORY)
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / strategy).folder
+    loaded = exporting.load_model(folder)
+    logits = train_model.logits_of(loaded.network, dataset.split("test"))
+    history = resumable_fit.read_history(folder / exporting.HISTORY)
     rows[strategy] = {"backend": loaded.record["backend"], "epochs": len(history), "shape": logits.shape}
 assert "tensorflow" not in sys.modules
 try:
-    export.export_onnx(root / "logits")
+    exporting.export_onnx(root / "logits")
 except ValueError as error:
     rows["onnx"] = str(error)
 print(json.dumps(rows))

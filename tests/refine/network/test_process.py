@@ -11,9 +11,9 @@ import pytest
 PAGES = """
 import resource, sys
 import numpy as np
-from refine.models import memory
+from refine.network import process
 if sys.argv[1] == "keeping":
-    memory.keep_freed()
+    process.keep_freed()
 for turn in range(11):
     if turn == 1:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

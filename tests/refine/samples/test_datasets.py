@@ -13,7 +13,7 @@ import small_release
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder import errors
+from builder import errors, hashing
 from refine.samples import datasets, held_out, readers
 
 CLASSES = small_release.CLASSES
@@ -116,7 +116,7 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
     dataset = datasets.open_dataset(str(root), data_dir=None, labels=labels)
     split = dataset.split("train")
     assert dataset.classes == CLASSES
-    assert dataset.labels_file == datasets.SourceFile(str(labels), readers.sha256(labels), 3)
+    assert dataset.labels_file == datasets.SourceFile(str(labels), hashing.sha256_of_file(labels), 3)
     assert {CLASSES[i] for i in split.labels} == {"forest", "water"}
     np.testing.assert_array_equal(split.rows, np.arange(4, 12))
 

@@ -283,15 +283,15 @@ def test_too_few_devices_are_told_before_the_start_is_computed(
 KILLED = """
 import pathlib, sys
 import keras
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/worlds")
 import small_network
 keras.applications.InceptionV3 = small_network.inception_v3
-from refine.dataset import data
-from refine.models import examples, strategies, training
+from refine.samples import datasets
+from refine.training import learning_set, train_model, training_settings
 home, out, changes = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), eval(sys.argv[3])
-settings = strategies.Settings(**changes)
-dataset = data.open_dataset("small_samples/rough:1.0.0", data_dir=home / "data")
-training.train(examples.examples_of(dataset, settings), settings, out, features_root=home / "features")
+settings = training_settings.TrainingSettings(**changes)
+dataset = datasets.open_dataset("small_samples/rough:1.0.0", data_dir=home / "data")
+train_model.train(learning_set.learning_set_of(dataset, settings), settings, out, features_root=home / "features")
 """
 
 

@@ -1,0 +1,81 @@
+"""What a command may replace: only folders that it wrote itself, and nothing of a user's in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import os
+import pathlib
+from collections.abc import Iterator
+
+from builder import atomic, checksums, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderKind:
+    """How a folder that one command writes is recognised, and which files in it are the project's.
+
+    Attributes:
+      what: the folder in words, as "a sampling frame".
+      mark: a file that every such folder holds, and that other folders do not.
+      files: patterns of paths below the folder that the project writes there, as `fnmatch` takes them; "*" also
+        matches "/", so "chips/*" are all files below chips. Files that the folder's SHA256SUMS lists need no pattern.
+    """
+
+    what: str
+    mark: str
+    files: tuple[str, ...]
+
+    def strangers(self, folder: pathlib.Path) -> Iterator[str]:
+        """Paths below `folder` that the project did not write, in order."""
+        listed = checksums.read(folder) or {}
+        for path in checksums.files(folder):
+            name = path.relative_to(folder).as_posix()
+            if name not in listed and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.files):
+                yield name
+
+
+def check(out: pathlib.Path, kind: FolderKind, *, option: str = "--out", overwrite: bool) -> None:
+    """Looks at an output folder before any work is done.
+
+    Raises:
+      errors.InputError: if nothing can be written there, it is the folder one works in or one above it, or it holds
+        files that are not the project's, which `--overwrite` would delete.
+      errors.RefusedOverwrite: if it holds such a folder already and `overwrite` is false.
+    """
+    check_place(out, option=option)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / kind.mark).is_file():
+        raise errors.InputError(
+            f"{option} {out}: expected a new or empty folder, or {kind.what} to replace; it holds other files. "
+            f"Name another {option}."
+        )
+    if not overwrite:
+        raise errors.RefusedOverwrite(out, option)
+    if strangers := list(kind.strangers(out)):
+        others = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
+        raise errors.InputError(
+            f"{option} {out}: --overwrite would delete {strangers[0]}{others}, which this project did not write. Move "
+            f"it elsewhere, or name another {option}."
+        )
+
+
+def check_place(out: pathlib.Path, *, option: str) -> None:
+    """Refuses a place where no folder can come to be, and the folder one works in with all above it.
+
+    Raises:
+      errors.InputError: naming the place.
+    """
+    target, here = pathlib.Path(os.path.abspath(out)), pathlib.Path.cwd()  # noqa: PTH100 - links stay as they are
+    if here == target or here.is_relative_to(target) or here.is_relative_to(out.resolve()):
+        raise errors.InputError(
+            f"{option} {out}: expected a folder of its own; received the folder you are in, or one above it. Name a "
+            f"new one, as {option} {here.name or 'results'}-out."
+        )
+    parent = next(path for path in (target, *target.parents) if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise errors.InputError(
+            f"{option} {out}: expected a folder that can be written; {parent} cannot. Name another {option}."
+        )
+    atomic.recover(target)
