@@ -43,7 +43,7 @@ class JsonRecord:
     def whole(self, key: str) -> int:
         """The count under `key`, at least 0."""
         value = self._value(key)
-        return value if _is_count(value) else self._refuse(key, "a whole number of at least 0", value)
+        return int(value) if _is_count(value) else self._refuse(key, "a whole number of at least 0", value)
 
     def wholes(self, key: str) -> tuple[tuple[int, ...], ...]:
         """The table of counts under `key`: rows of one length."""
