@@ -14,6 +14,7 @@ from refine.artefacts import json_record
 
 TABLE, MARKDOWN, SUMMARY, FIGURE = "compare.csv", "compare.md", "compare.json", "compare.png"
 FORMAT = 1
+WIDEST = 10.0  # of estimates and their intervals: shares, or kappa, whose interval may reach below -1
 CURE = "Give the folder that `python -m refine compare` wrote, or run that command again: it keeps finished models."
 
 
@@ -219,7 +220,7 @@ class Comparison:
         return cls(
             test=TestSplit.from_json(record.record("test")),
             classes=classes,
-            level=record.number("level"),
+            level=record.number("level", low=0.0, high=1.0),
             strategies=tuple(map(Strategy.from_json, entries)),
             pairs=tuple(map(Pair.from_json, record.records("mcnemar"))),
         )
@@ -260,7 +261,8 @@ def _check_classes(entry: json_record.JsonRecord, classes: int) -> None:
 
 
 def _estimate(record: json_record.JsonRecord) -> intervals.Estimate:
-    return intervals.Estimate(*(record.number(field.name) for field in dataclasses.fields(intervals.Estimate)))
+    names = (field.name for field in dataclasses.fields(intervals.Estimate))
+    return intervals.Estimate(*(record.number(name, low=-WIDEST, high=WIDEST) for name in names))
 
 
 def _estimates(record: json_record.JsonRecord, key: str) -> tuple[intervals.Estimate, ...]:

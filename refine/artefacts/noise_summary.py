@@ -54,9 +54,9 @@ class Rate:
         return cls(
             label=record.text("label"),
             examples=record.whole("examples"),
-            rate=record.number("rate"),
-            low=record.number("low"),
-            high=record.number("high"),
+            rate=record.number("rate", low=0.0, high=1.0),
+            low=record.number("low", low=0.0, high=1.0),
+            high=record.number("high", low=0.0, high=1.0),
             doubtful=record.whole("doubtful"),
             mostly=record.text("mostly"),
         )

@@ -113,7 +113,12 @@ def test_a_value_of_another_type_is_refused_or_fits(folder: pathlib.Path, wrong:
         (("test", "examples"), -1, "test: expected examples, a whole number of at least 0; received '-1'"),
         (("strategies",), [], "expected strategies, at least one"),
         (("strategies", 1, "users"), [], r"strategies\[1\]: expected users, one for each of the 7 classes"),
-        (("strategies", 0, "overall", "low"), "0.5", r"strategies\[0\].overall: expected low, a number, or null"),
+        (
+            ("strategies", 0, "overall", "low"),
+            "0.5",
+            r"strategies\[0\].overall: expected low, a number from -10 to 10, or null",
+        ),
+        (("strategies", 0, "kappa", "high"), 1e300, "expected high, a number from -10 to 10"),
         (("strategies", 0, "confusion", 2), [1], r"strategies\[0\]: expected confusion, a square table of counts"),
     ],
 )
