@@ -15,6 +15,7 @@ from builder import errors
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@+-]|\.(?!\.))*")
 LONGEST_NAME = 200  # characters; file systems take 255 bytes, and names get suffixes
 DEEPEST = 100  # levels of nesting; a document of ours has ten at most, and recursive code takes about a thousand
+_TOO_DEEP = f"it nests deeper than {DEEPEST} levels"
 _UNSAFE = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates: no path takes the one, no UTF-8 the other
 _SHOWN = 80  # characters of a wrong value in a message
 
@@ -82,23 +83,27 @@ def read_json(path: pathlib.Path, *, expected: str, cure: str) -> dict[str, Any]
     Raises:
       errors.InputError: if it is no regular file, or holds anything but one JSON object.
     """
-    values = parsed_json(read_text(path, expected=expected, cure=cure), where=str(path), expected=expected, cure=cure)
+    text = read_text(path, expected=expected, cure=cure)
+    try:
+        values = parsed_json(text)
+    except ValueError as error:
+        raise errors.InputError(f"{path}: expected {expected} as JSON; {error}. {cure}") from error
     if not isinstance(values, dict):
         raise errors.InputError(f"{path}: expected {expected}, a JSON object; received {type(values).__name__}. {cure}")
     return values
 
 
-def parsed_json(text: str | bytes, *, where: str, expected: str, cure: str) -> Any:
+def parsed_json(text: str | bytes) -> Any:
     """The JSON value in a text; bytes are UTF-8.
 
     Raises:
-      errors.InputError: naming `where`, if it is no JSON, nests deeper than DEEPEST, or holds NUL or lone surrogates.
+      ValueError: if it is no JSON, nests deeper than DEEPEST, or holds NUL or lone surrogates.
     """
     try:
         values = json.loads(text)
-        _check_values(values)
-    except (ValueError, RecursionError) as error:
-        raise errors.InputError(f"{where}: expected {expected} as JSON; {error}. {cure}") from error
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    _check_values(values)
     return values
 
 
@@ -112,7 +117,9 @@ def read_toml(path: pathlib.Path, *, expected: str, cure: str) -> dict[str, Any]
     try:
         values = tomllib.loads(text)
         _check_values(values)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise errors.InputError(f"{path}: expected {expected} as TOML; {_TOO_DEEP}. {cure}") from error
+    except ValueError as error:
         raise errors.InputError(f"{path}: expected {expected} as TOML; {error}. {cure}") from error
     return values
 
@@ -125,7 +132,7 @@ def _check_values(values: object) -> None:
     """
     for value, depth in _walk(values):
         if depth > DEEPEST:
-            raise ValueError(f"it nests deeper than {DEEPEST} levels")
+            raise ValueError(_TOO_DEEP)
         if isinstance(value, str) and _UNSAFE.search(value):
             raise ValueError(f"the text {value[:_SHOWN]!r} holds a character that is no text (NUL or half a pair)")
 
