@@ -91,11 +91,11 @@ def check_values(
 
 
 def _shown(value: pa.Scalar) -> str:
-    """A value for a message; times beyond Python's calendar as Arrow prints them."""
+    """A value for a message; Python cannot show days beyond its calendar."""
     try:
         return f"{value.as_py()!r:.80}"
     except (ValueError, OverflowError):
-        return f"{value!r:.80}"
+        return f"a {value.type} beyond the years 1 to 9999"
 
 
 def check_known(table: pa.Table, column: str, known: Collection[str], *, path: pathlib.Path, cure: str) -> None:

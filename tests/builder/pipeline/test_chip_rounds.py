@@ -11,6 +11,7 @@ import time
 import imagery_files
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from checkout import ROOT
 
@@ -228,3 +229,14 @@ def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         chip_rounds.acquire(frame)
     assert len(store_of(frame).batches()) == 3
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_stored_batch_that_answers_nothing_ends_the_run_with_its_name(tmp_path, keep):
+    world(tmp_path / "imagery")
+    frame = frame_of(tmp_path / "frame")
+    chip_rounds.acquire(frame)
+    path = store_of(frame).path(store_of(frame).batches()[0])
+    pq.write_table(pq.read_table(path).slice(0, keep), path)
+    with pytest.raises(errors.InputError, match=rf"{path.name}: expected one answer to each .* Remove the file"):
+        chip_rounds.acquire(frame)
