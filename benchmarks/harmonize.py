@@ -118,7 +118,7 @@ def reproject(file: rasters.RasterFile, window: grid.CellWindow) -> np.ndarray:
     classes = np.zeros(window.shape, np.uint8)
     rasterio.warp.reproject(
         recoded, classes, src_transform=affine.Affine(*file.transform), src_crs=file.crs, src_nodata=0,
-        dst_transform=affine.Affine(*window.transform), dst_crs=placement.WGS84, dst_nodata=0,
+        dst_transform=affine.Affine(*window.lattice.transform), dst_crs=placement.WGS84, dst_nodata=0,
         resampling=rasterio.warp.Resampling.mode, num_threads=1,
     )  # fmt: skip
     return classes

@@ -42,7 +42,7 @@ class Profile:
 
 def of_window(window: grid.CellWindow, *, bands: int = 1, nodata: float | None = legends.NODATA) -> Profile:
     """Profile of uint8 bands on the cells of `window`."""
-    return Profile("EPSG:4326", window.transform, window.shape, bands, "uint8", nodata)
+    return Profile("EPSG:4326", window.lattice.transform, window.shape, bands, "uint8", nodata)
 
 
 def from_blocks(

@@ -7,7 +7,6 @@ pixels outside the window, so that no mask is needed.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import numpy as np
 import pyproj
 
 from builder.geometry import grid
+from builder.geometry.window import Window
 from builder.maps import rasters
 
 CHUNK_ROWS, CHUNK_COLUMNS = 512, 4096  # pixels held at once; multiples of usual block sizes
@@ -26,32 +26,15 @@ WGS84 = "EPSG:4326"
 Runs = list[tuple[int, int]]  # starts and ends
 
 
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Pixels row0..row1, col0..col1 of a source file (ends excluded)."""
-
-    row0: int
-    row1: int
-    col0: int
-    col1: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        return self.row1 - self.row0, self.col1 - self.col0
-
-
-def chunks(file: rasters.RasterFile, window: grid.CellWindow) -> Iterator[Chunk]:
+def chunks(file: rasters.RasterFile, window: grid.CellWindow) -> Iterator[Window]:
     """The parts of `file` that hold every pixel whose centre may lie in `window`."""
     rows, columns = _ranges_lonlat(file, window) if is_lonlat(file.crs) else _ranges_projected(file, window)
     for row0, row1 in rows:
-        for top, bottom in _cut(row0, row1, CHUNK_ROWS):
-            for col0, col1 in columns:
-                for left, right in _cut(col0, col1, CHUNK_COLUMNS):
-                    yield Chunk(top, bottom, left, right)
+        for col0, col1 in columns:
+            yield from Window(row0, row1, col0, col1).tiles(CHUNK_ROWS, CHUNK_COLUMNS)
 
 
-def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
+def cells(file: rasters.RasterFile, chunk: Window, window: grid.CellWindow) -> np.ndarray:
     """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
 
     Equal to projecting every pixel centre on its own. Where the projection is curved, only every 32nd pixel is
@@ -173,12 +156,6 @@ def _padded(positions: np.ndarray, size: int) -> Runs:
     return [(first, last)] if first < last else []
 
 
-def _cut(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """Parts of start..end cut at multiples of `size`."""
-    for low in range(start - start % size, end, size):
-        yield max(low, start), min(low + size, end)
-
-
 def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.shape
     row = (np.clip(y, -1, rows) + 1).astype(np.int32)
@@ -205,7 +182,7 @@ def _exact_cells(
     return index
 
 
-def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
+def _projected_cells(file: rasters.RasterFile, chunk: Window, window: grid.CellWindow) -> np.ndarray:
     node_rows, node_columns = _nodes(chunk.shape[0]), _nodes(chunk.shape[1])
     grid_rows, grid_columns = np.meshgrid(chunk.row0 + node_rows, chunk.col0 + node_columns, indexing="ij")
     x, y = _window_position(*pixel_centres(file, grid_rows, grid_columns), window)

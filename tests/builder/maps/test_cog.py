@@ -43,7 +43,7 @@ def test_blocks_in_any_order_give_the_whole_raster_on_its_grid(tmp_path: pathlib
     array = write_classes(tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), array)
-        assert tuple(dataset.transform)[:6] == WINDOW.transform
+        assert tuple(dataset.transform)[:6] == WINDOW.lattice.transform
         assert (dataset.crs.to_epsg(), dataset.nodata, dataset.descriptions) == (4326, 0, ("consensus",))
         assert dataset.tags()["GLOBELAND_PRODUCTS"] == "[1]"
         assert dataset.tags()["TIFFTAG_SOFTWARE"].startswith("globeland ")
