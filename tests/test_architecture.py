@@ -115,8 +115,8 @@ def test_only_http_imports_requests(path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("path", _python_files("builder/maps") + _python_files("builder/points"), ids=lambda p: p.name)
-def test_only_rasters_and_cog_open_maps(path: pathlib.Path) -> None:
-    assert path.stem in {"rasters", "cog"} or "rasterio.open(" not in path.read_text(encoding="utf-8")
+def test_only_geotiff_and_cog_open_maps(path: pathlib.Path) -> None:
+    assert path.stem in {"geotiff", "cog"} or "rasterio.open(" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", _python_files("refine"), ids=lambda p: str(p.relative_to(ROOT)))

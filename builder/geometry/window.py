@@ -40,6 +40,10 @@ class Window:
         rows, columns = self.shape
         return rows * columns
 
+    def holds(self, part: Window) -> bool:
+        """Whether `part` lies inside; an empty part may lie on the edge."""
+        return self.row0 <= part.row0 <= part.row1 <= self.row1 and self.col0 <= part.col0 <= part.col1 <= self.col1
+
     def within(self, outer: Window) -> Window:
         """The same pixels, counted from the north-west corner of `outer`."""
         return Window(self.row0 - outer.row0, self.row1 - outer.row0, self.col0 - outer.col0, self.col1 - outer.col0)

@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from builder.geometry import grid
+from builder.geometry import grid, lonlat
+from builder.geometry.window import Window
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import placement, products, rasters
@@ -162,7 +163,7 @@ def _count_file(
     width = window.shape[1] + 2
     total = np.zeros((window.shape[0] + 2) * width * slots, np.int64)
     for chunk in placement.chunks(file, window):
-        seen = _slots(rasters.read(file, chunk.row0, chunk.row1, chunk.col0, chunk.col1), product, file)
+        seen = _slots(rasters.read(file, chunk), product, file)
         cells = placement.cells(file, chunk, window)
         for other, touched in earlier:
             rows, columns = np.nonzero(touched[cells] & (seen != 0))
@@ -206,7 +207,7 @@ def _slots_at(
     box = float(lon.min()), float(lat.min()) - MARGIN_DEG, float(lon.max()) + MARGIN_DEG, float(lat.max())
     for file in files:
         open_points = np.flatnonzero(found == 0)
-        if open_points.size and rasters.overlaps(file, *box):
+        if open_points.size and lonlat.overlaps(file.bounds_lonlat, box):
             native, inside = _read_points(file, lon[open_points], lat[open_points])
             if inside.any():
                 found[open_points[inside]] = _slots(native, product, file)
@@ -223,9 +224,10 @@ def _read_points(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> 
     west_half = column < columns // 2  # across the antimeridian both ends of a global file are read, not all of it
     for part in (np.flatnonzero(west_half), np.flatnonzero(~west_half)):
         if part.size:
-            row0, col0 = int(row[part].min()), int(column[part].min())
-            block = rasters.read(file, row0, int(row[part].max()) + 1, col0, int(column[part].max()) + 1)
-            native[part] = block[row[part] - row0, column[part] - col0]
+            held = Window(
+                int(row[part].min()), int(row[part].max()) + 1, int(column[part].min()), int(column[part].max()) + 1
+            )
+            native[part] = rasters.read(file, held)[row[part] - held.row0, column[part] - held.col0]
     return native, inside
 
 

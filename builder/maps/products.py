@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from builder import errors
-from builder.geometry import grid
+from builder.geometry import grid, lonlat
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import known_products, product_file_names, products_toml, rasters
@@ -58,7 +58,8 @@ class Product:
 
     def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
         """The files that may hold pixels of a box in degrees; east may exceed 180."""
-        return tuple(file for file in self.files if rasters.overlaps(file, west, south, east, north))
+        box = west, south, east, north
+        return tuple(file for file in self.files if lonlat.overlaps(file.bounds_lonlat, box))
 
     def record(self) -> dict[str, Any]:
         """What the metadata of a frame keep of the product: plain values, with the digest of every file."""
@@ -211,8 +212,8 @@ def _described_files(
 
 def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
     """Two files of one extent would be counted twice, or hide each other."""
-    bounds = np.array([file.bounds for file in files])
-    pixel_sizes = np.array([file.pixel_size for file in files])
+    bounds = np.array([file.lattice.bounds for file in files])
+    pixel_sizes = np.array([file.lattice.pixel_size for file in files])
     for i, file in enumerate(files[:-1]):
         apart = np.abs(bounds[i + 1 :] - bounds[i]) >= TWIN_TOLERANCE_PIXELS * np.tile(pixel_sizes[i], 2)
         for j in np.flatnonzero(~apart.any(axis=1)):
@@ -303,11 +304,11 @@ def _sampling_of(file: rasters.RasterFile) -> Sampling:
     cell = 1.0 / grid.CELLS_PER_DEGREE
     if file.resolution_m * PIXELS_PER_CELL_SIDE <= cell * rasters.METRES_PER_DEGREE:
         return "mode"
-    left, _, _, top = file.bounds
-    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.pixel_size)
+    left, _, _, top = file.lattice.bounds
+    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.lattice.pixel_size)
     offsets = ((left + 180.0) / cell % 1.0, (90.0 - top) / cell % 1.0)
     on_corners = all(abs(offset - 0.5) < OFFSET_TOLERANCE for offset in offsets)
-    return "touching" if file.is_geographic and has_cell_size and on_corners else "centre"
+    return "touching" if file.lattice.is_geographic and has_cell_size and on_corners else "centre"
 
 
 def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:

@@ -12,7 +12,7 @@ import shapely
 
 from builder import errors
 from builder.geometry import grid
-from builder.maps import products, rasters
+from builder.maps import products
 
 Bounds = tuple[float, float, float, float]
 LONGEST_SIDE_M = 1000.0  # of a projected polygon: the curve leaves such a chord by centimetres
@@ -138,7 +138,7 @@ EASTERN = shapely.box(0.0, -90.0, 360.0, 90.0)
 
 def _window_of_base(base: products.Product) -> grid.CellWindow:
     """The smallest window, without crossing 180 degrees, that surely holds every file of the base."""
-    bounds = [rasters.bounds_lonlat(file) for file in base.files]
+    bounds = [file.bounds_lonlat for file in base.files]
     crosses = any(west < -180.0 or east > 180.0 for west, _, east, _ in bounds)
     west, east = (-180.0, 180.0) if crosses else (min(b[0] for b in bounds), max(b[2] for b in bounds))
     south, north = max(min(b[1] for b in bounds), -90.0), min(max(b[3] for b in bounds), 90.0)

@@ -18,6 +18,7 @@ import shapely
 from builder import atomic, progress
 from builder.chips import chip, footprint, imagery_toml
 from builder.geometry import grid
+from builder.geometry import window as geometry_window
 from builder.legend import crosswalk
 from builder.maps import rasters
 from refine.mapping import changes, engines, prefetch, reclassify
@@ -113,7 +114,7 @@ def read(job: Job, window: Window) -> tuple[reclassify.Refined, MapSummary]:
 
 
 def _make(job: Job, window: Window, fetcher: prefetch.Fetcher) -> None:
-    base = rasters.read(job.base, *window)
+    base = rasters.read(job.base, geometry_window.Window(*window))
     lon, lat = _centres(job, window)
     state = _states(job.layers, lon, lat)
     inside = shapely.contains_xy(job.area, lon, lat)

@@ -79,7 +79,7 @@ def _class(c: legend.LandCoverClass) -> dict[str, Any]:
 
 def _place(base: rasters.RasterFile) -> dict[str, Any]:
     """Geometry and bbox: two polygons and west > east where the map crosses 180 degrees (RFC 7946, 3.1.9 and 5.2)."""
-    left, bottom, right, top = base.bounds
+    left, bottom, right, top = base.lattice.bounds
     along_x, along_y = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
     x = np.concatenate([along_x[:-1], np.full(EDGE_POINTS - 1, right), along_x[::-1][:-1], np.full(EDGE_POINTS, left)])
     y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])

@@ -70,7 +70,7 @@ def votes_by_cell(file: rasters.RasterFile) -> dict[int, collections.Counter[int
     """Targets of the valid pixels of every cell, pixel by pixel."""
     votes: dict[int, collections.Counter[int]] = collections.defaultdict(collections.Counter)
     targets = {**crosswalks.shipped("globeland30").strict}
-    codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+    codes = rasters.read(file, file.lattice.whole)
     for cell, code in zip(grid.cell_of(*lonlat_of_pixels(file)).ravel().tolist(), codes.ravel().tolist(), strict=True):
         if targets[code] != legends.NODATA:
             votes[cell][targets[code]] += 1
@@ -127,7 +127,7 @@ def test_a_cell_at_xian_holds_about_88_pixels_of_30_m(tmp_path: pathlib.Path) ->
 def test_a_seam_between_zones_leaves_no_gap_and_counts_both_sides(tmp_path: pathlib.Path) -> None:
     def west_of_108(file: rasters.RasterFile, west: bool) -> rasters.RasterFile:
         lon, _ = lonlat_of_pixels(file)
-        codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+        codes = rasters.read(file, file.lattice.whole)
         codes[(lon < 108) != west] = 0
         return raster(file.path.with_name(f"half_{file.path.name}"), codes, file.crs, file.transform)
 

@@ -13,6 +13,7 @@ import pyproj
 import pytest
 
 from builder import errors
+from builder.geometry.window import Window
 from builder.legend import crosswalk, legend
 from builder.maps import known_products, product_file_names, products, rasters
 
@@ -85,7 +86,7 @@ def five(tmp_path: pathlib.Path) -> pathlib.Path:
 def _classes(product: products.Product) -> np.ndarray:
     """Strict targets of all pixels of the first file."""
     file = product.files[0]
-    codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+    codes = rasters.read(file, file.lattice.whole)
     return crosswalk.recode(codes, product.crosswalk, "strict", source=str(file.path))
 
 
@@ -376,7 +377,7 @@ def test_without_its_override_the_wrong_tag_of_the_real_map_is_noticed(shared_da
 
 def test_real_modis_has_no_code_that_its_crosswalk_lacks(shared_data: pathlib.Path) -> None:
     file = rasters.describe(shared_data / "landcover" / "arcachon_MCD12Q1_LC_Type1_2004-01-01.tif")
-    codes = rasters.read(file, 0, 81, 0, 81)
+    codes = rasters.read(file, Window(0, 81, 0, 81))
     classes = crosswalk.recode(codes, crosswalk.shipped("mcd12q1"), "dominant", source=str(file.path))
     assert (classes == legend.seven().by_name("water").code).sum() == 3094
 
