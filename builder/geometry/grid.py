@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from builder import errors
+from builder.geometry import ellipsoid
 from builder.geometry import lattice as lattices
 from builder.geometry.lonlat import Bounds
 from builder.geometry.window import Window
@@ -19,7 +20,6 @@ from builder.geometry.window import Window
 CELLS_PER_DEGREE = 360
 ROWS = 180 * CELLS_PER_DEGREE
 COLUMNS = 360 * CELLS_PER_DEGREE
-EARTH_RADIUS_M = 6_371_007.181  # authalic sphere, as MODIS uses: exact enough for areas of strata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,5 +103,5 @@ def cell_area_km2(row: np.ndarray) -> np.ndarray:
     """Area of a cell of each row (0 at the north) on the authalic sphere, in square kilometres."""
     north = np.radians(90.0 - np.asarray(row) / CELLS_PER_DEGREE)
     south = np.radians(90.0 - (np.asarray(row) + 1) / CELLS_PER_DEGREE)
-    strip = (EARTH_RADIUS_M / 1000.0) ** 2 * (np.sin(north) - np.sin(south))
+    strip = (ellipsoid.AUTHALIC_RADIUS_M / 1000.0) ** 2 * (np.sin(north) - np.sin(south))
     return strip * math.radians(1.0 / CELLS_PER_DEGREE)

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from builder.geometry import grid, lonlat
+from builder.geometry import ellipsoid, grid, lonlat
 from builder.geometry.window import Window
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
@@ -21,8 +21,6 @@ TOUCH = 0.01  # cells: how far from the centre the four samples of the touching 
 CORE_OFFSETS_M = (-30.0, 0.0, 30.0)  # the 3 x 3 pixels of 30 m under a 90 m chip
 MARGIN_DEG = 1e-6  # so that a single point has a box
 BAND_ROWS = 60  # cell rows sampled at once, so that memory does not grow with the window
-WGS84_SEMI_MAJOR_M = 6_378_137.0
-WGS84_ECCENTRICITY_2 = 6.694_379_990_141_3e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +107,7 @@ def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray
         for east_m in CORE_OFFSETS_M:
             for north_m in CORE_OFFSETS_M:
                 rest = np.flatnonzero(found)
-                moved = _moved(lon[rest], lat[rest], east_m, north_m)
+                moved = ellipsoid.moved(lon[rest], lat[rest], east_m, north_m)
                 found[rest[values[_slots_at(product, product.files, *moved)] != found[rest]]] = legends.NODATA
         core[band.row0 - window.row0 : band.row1 - window.row0] = found.reshape(band.shape)
     return core
@@ -241,12 +239,3 @@ def centres(window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     lon = (np.arange(window.col0, window.col1) + 0.5) / grid.CELLS_PER_DEGREE - 180.0
     lat = 90.0 - (np.arange(window.row0, window.row1) + 0.5) / grid.CELLS_PER_DEGREE
     return lon, lat
-
-
-def _moved(lon: np.ndarray, lat: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points moved along the radii of curvature of the WGS84 ellipsoid; metres become degrees."""
-    bend = 1.0 - WGS84_ECCENTRICITY_2 * np.sin(np.radians(lat)) ** 2
-    prime_vertical_m = WGS84_SEMI_MAJOR_M / np.sqrt(bend)
-    meridian_m = prime_vertical_m * (1.0 - WGS84_ECCENTRICITY_2) / bend
-    moved_lon = lon + np.degrees(east_m / (prime_vertical_m * np.cos(np.radians(lat))))
-    return moved_lon, lat + np.degrees(north_m / meridian_m)

@@ -12,7 +12,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from builder.chips import footprint
+from builder.geometry import lonlat
 from builder.legend import legend
 from builder.maps import rasters
 
@@ -85,8 +85,8 @@ def _place(base: rasters.RasterFile) -> dict[str, Any]:
     y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])
     to_degrees = pyproj.Transformer.from_crs(base.crs, "EPSG:4326", always_xy=True)
     lon, lat = (np.round(np.asarray(v), DIGITS) for v in to_degrees.transform(x, y))
-    area = footprint.split_at_180(lon, lat)
-    west, south, east, north = footprint.bounds_of_corners(np.column_stack([lon, lat]))
+    area = lonlat.split_at_180(lon, lat)
+    west, south, east, north = lonlat.bounds_of_ring(lon, lat)
     if west >= east and shapely.get_num_geometries(area) == 1:  # wider than half the globe, or all around it
         west, _, east, _ = area.bounds
     box = [round(float(v), DIGITS) for v in (west, south, east, north)]

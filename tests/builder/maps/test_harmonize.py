@@ -303,14 +303,6 @@ def test_core_of_wetland_or_of_no_data_is_none(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(harmonize.core_class(product([file], "mode"), window), [[0, 0]])
 
 
-def test_thirty_metres_are_thirty_metres_at_any_latitude() -> None:
-    geod = pyproj.Geod(ellps="WGS84")
-    for lat in (0.0, 34.0, -60.0, 80.0):
-        for east_m, north_m in ((30.0, 0.0), (0.0, -30.0)):
-            lon, moved = harmonize._moved(np.array([10.0]), np.array([lat]), east_m, north_m)
-            assert geod.inv(10.0, lat, lon.item(), moved.item())[2] == pytest.approx(30.0, abs=1e-3)
-
-
 def test_an_unknown_code_names_product_file_and_code(tmp_path: pathlib.Path) -> None:
     window = grid.CellWindow(100, 101, 100, 101)
     file = lonlat_file(tmp_path / "odd.tif", np.array([[10, 77]], np.uint8).repeat(2, axis=0), window, 2)
