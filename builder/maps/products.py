@@ -5,20 +5,19 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
 
-from builder import errors
+from builder import errors, input_files
 from builder.geometry import grid, lonlat
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import known_products, product_file_names, products_toml, rasters
 
-CATALOGUE = known_products.CATALOGUE
-ProductFacts = known_products.ProductFacts
 Sampling = Literal["mode", "centre", "touching"]
 
 COARSEST_M = 500.0
@@ -111,9 +110,12 @@ def find(folder: pathlib.Path) -> ProductSet:
         files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
     """
     if not folder.is_dir():
-        raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
+        raise errors.InputError(
+            f"{folder}: expected the folder of the products; there is none. "
+            f"{_shopping_list(known_products.found_by_name())}"
+        )
     toml = folder / products_toml.FILE_NAME
-    descriptions = products_toml.read(toml) if toml.exists() else _the_five(folder)
+    descriptions = products_toml.read(toml) if os.path.lexists(toml) else _the_five(folder)
     if not 2 <= len(descriptions) <= MOST_PRODUCTS:
         raise errors.InputError(
             f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
@@ -123,19 +125,20 @@ def find(folder: pathlib.Path) -> ProductSet:
     return ProductSet(tuple(sorted(products, key=lambda product: not product.is_base)))
 
 
-def _shopping_list(names: Sequence[str] = known_products.FOUND_BY_NAME) -> str:
+def _shopping_list(names: Sequence[str]) -> str:
     lines = "".join(f"\n  {known_products.what_to_put(name)}" for name in names)
     return f"Put there:{lines}\nor describe other maps in a {products_toml.FILE_NAME} beside them."
 
 
 def _the_five(folder: pathlib.Path) -> tuple[products_toml.Description, ...]:
-    missing = [name for name in known_products.FOUND_BY_NAME if product_file_names.folder_of(folder, name) is None]
+    names = known_products.found_by_name()
+    missing = [name for name in names if product_file_names.folder_of(folder, name) is None]
     if missing:
         raise errors.InputError(
             f"{folder}: expected a folder for each of the five products; missing: {', '.join(missing)}. "
             f"{_shopping_list(missing)}"
         )
-    return tuple(products_toml.Description(name, where=str(folder / name)) for name in known_products.FOUND_BY_NAME)
+    return tuple(products_toml.Description(name, where=str(folder / name)) for name in names)
 
 
 def _base(toml: pathlib.Path, descriptions: Sequence[products_toml.Description]) -> str:
@@ -232,7 +235,9 @@ def _crosswalk(
 ) -> crosswalks.Crosswalk:
     given = description.crosswalk
     if given is not None and given.lower().endswith(".csv"):
-        return crosswalks.read(folder / given, legends.seven())
+        path = folder / given
+        input_files.check_regular(path, expected="a crosswalk as CSV", cure="Correct `crosswalk` in products.toml.")
+        return crosswalks.read(path, legends.seven())
     facts = known_products.facts_of(description.name)
     name = given or (named.crosswalk if named else facts.crosswalk if facts else None)
     if name is None:

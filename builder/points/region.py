@@ -9,7 +9,7 @@ from typing import Any
 
 import shapely
 
-from builder import errors
+from builder import errors, input_files
 from builder.geometry import grid, lonlat
 from builder.geometry.lonlat import Bounds
 from builder.maps import products
@@ -78,8 +78,8 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     """
     import geopandas
 
-    if not path.exists():
-        raise errors.InputError(f"--aoi {path}: expected a file of polygons; there is no such file. Check the path.")
+    if not path.is_dir():  # some formats are folders
+        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
     try:
         features = geopandas.read_file(path)
     except Exception as error:  # each driver has its own
