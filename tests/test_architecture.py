@@ -200,6 +200,11 @@ def test_only_http_imports_requests(path: pathlib.Path) -> None:
     assert path.stem == "http" or "requests" not in _packages(path)
 
 
+@pytest.mark.parametrize("path", _python_files("builder/maps", "builder/points"), ids=_name)
+def test_only_geotiff_and_cog_open_maps(path: pathlib.Path) -> None:
+    assert path.stem in {"geotiff", "cog"} or "rasterio.open(" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", _python_files("refine"), ids=_name)
 def test_refine_knows_the_dataset_only_through_tfds(path: pathlib.Path) -> None:
     assert not any("dataset_builder" in name or name.startswith("datasets") for name in _imports(path))

@@ -17,6 +17,7 @@ from builder import hashing
 from builder.chips import imagery_toml
 from builder.frame import design, frame, points_table
 from builder.geometry import grid
+from builder.geometry.lattice import Lattice
 from builder.legend import legend
 from builder.maps import agreement, cog
 from refine.accuracy import accuracy, estimators, paired, seasonal
@@ -75,7 +76,7 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
         (writing.beside(refined, "provenance"), why, 0),
         (writing.beside(refined, "confidence"), sure, 255),
     ):
-        profile = cog.Profile(CRS, transform, values.shape, 1, "uint8", nodata)
+        profile = cog.Profile(Lattice(CRS, transform, values.shape), 1, "uint8", nodata)
         cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags)
     names = {c.code: c.title for c in legend.read(writing.BASE_LEGEND).classes}
     moved = changes.of_block(codes, after, 0.09)
