@@ -16,6 +16,7 @@ from builder import hashing
 from builder.chips import imagery_toml
 from builder.frame import design, frame, points_table
 from builder.geometry import grid
+from builder.geometry.lattice import Lattice
 from builder.legend import legend
 from builder.maps import agreement, cog
 from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
@@ -73,7 +74,7 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
         (refined.provenance, why, 0),
         (refined.confidence, sure, refined_map.NOT_CLASSIFIED),
     ):
-        profile = cog.Profile(CRS, transform, values.shape, 1, "uint8", nodata)
+        profile = cog.Profile(Lattice(CRS, transform, values.shape), 1, "uint8", nodata)
         cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags.as_tags())
     names = {c.code: c.title for c in refined_map.base_legend().classes}
     changes.write_csv(changes.Changes({(20, 60): 1600}, {(20, 60): 144.0}), names, refined.change_table)
