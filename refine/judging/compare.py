@@ -17,7 +17,7 @@ from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, s
 from refine.artefacts import model_folder
 from refine.network import trained_model
 from refine.samples import datasets, seasons
-from refine.training import learning_set, resumable_fit, train_model, training_plan, training_settings
+from refine.training import learning_set, predictions, resumable_fit, train_model, training_settings
 
 ORIGIN = "label_origin"
 KEYS_NAMED = 3  # of those that are in test and in train
@@ -66,7 +66,7 @@ class Comparison:
     @property
     def origins(self) -> dict[str, int]:
         """How many labels of the test come from review, how many from consensus; empty where that is not known."""
-        return dict(sorted(collections.Counter(map(str, self.test.columns.get(ORIGIN, ()))).items()))
+        return dict(sorted(collections.Counter(map(str, self.test.known_columns(ORIGIN).get(ORIGIN, ()))).items()))
 
     @property
     def statement(self) -> str:
@@ -107,16 +107,16 @@ def compare(
     given = _given(compared, settings)
     for (chosen, name), learnt in given.items():
         check_apart(learnt, test)
-        _is_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
-    entries = []
+        train_model.find_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
+    entries, root = [], out / "features"
     for (chosen, name), learnt in given.items():
         # In one expression: a network that was judged is let go before the next one learns.
         entries.append(
             judge(
                 f"{chosen.strategy} / {name}",
-                train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=out / "features"),
+                train_model.train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=root),
                 test,
-                features_root=out / "features",
+                features_root=root,
             )
         )
     comparison = Comparison(test, tuple(entries))
@@ -137,11 +137,6 @@ def _given(
                 known[what] = learning_set.learning_set_of(dataset, chosen)
             given[chosen, name] = known[what]
     return given
-
-
-def test_columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features of a test split that the comparison tells about, as far as the dataset has them."""
-    return (*seasons.columns(dataset), *dataset.has(ORIGIN))
 
 
 def check_versions(compared: Mapping[str, datasets.Dataset]) -> None:
@@ -179,39 +174,6 @@ def check_apart(given: learning_set.LearningSet, test: datasets.Split) -> None:
         )
 
 
-def train_once(
-    given: learning_set.LearningSet,
-    settings: training_settings.TrainingSettings,
-    folder: pathlib.Path,
-    *,
-    features_root: pathlib.Path,
-) -> trained_model.TrainedModel:
-    """The model of `folder`, trained unless the folder already holds what this training would make.
-
-    Raises:
-      errors.InputError: if it holds something else.
-    """
-    if _is_trained(given, settings, folder):
-        return trained_model.load(folder)
-    return train_model.train(given, settings, folder, features_root=features_root)
-
-
-def _is_trained(
-    given: learning_set.LearningSet, settings: training_settings.TrainingSettings, folder: pathlib.Path
-) -> bool:
-    if not folder.exists():
-        return False
-    record = model_folder.ModelFolder.open(folder).record
-    wanted = training_plan.plan_of(given, settings)
-    differing = training_plan.differences({key: record.get(key) for key in wanted}, wanted)
-    if differing:
-        raise errors.InputError(
-            f"{folder} holds a model that differs in {differing}. Give another --out, or remove the folder to train "
-            "anew."
-        )
-    return True
-
-
 def judge(name: str, loaded: trained_model.TrainedModel, test: datasets.Split, *, features_root: pathlib.Path) -> Entry:
     """A trained model on `test`.
 
@@ -219,7 +181,7 @@ def judge(name: str, loaded: trained_model.TrainedModel, test: datasets.Split, *
       errors.InputError: if the model does not fit the test's dataset.
     """
     loaded.check_fits(test.dataset)
-    predicted = train_model.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
+    predicted = predictions.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
     confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.folder.labels)
     in_season = seasons.in_every_season(test)
     return Entry(

@@ -25,6 +25,7 @@ from refine.samples import batches, datasets
 
 CHIPS_PER_CLASS = 12
 CHIP_PX = 128
+SHOWN = ("acquired_from", "sensor", "gsd_m", "label_origin")  # features that a picture is described by
 SHOWN_POINTS = 3000
 DOUBT_COLUMNS = ("key", "label", "suggested", "probability_of_suggested", "reason")
 WORST_SHOWN = 24
@@ -62,8 +63,7 @@ def read_sheets(dataset: datasets.Dataset, split_name: str = "train") -> parts.S
     Raises:
       errors.InputError: if the dataset has no such split.
     """
-    known = [name for name in ("acquired_from", "sensor", "gsd_m", "label_origin") if name in dataset.scalars]
-    split = dataset.split(split_name, columns=known)
+    split = dataset.split(split_name)
     chosen = {label: _chosen(split, label) for label in range(len(dataset.classes))}
     wanted = sorted({row for rows in chosen.values() for row in rows})
     chips = dict(zip(wanted, batches.pictures(split, wanted, CHIP_PX), strict=True))
@@ -284,7 +284,7 @@ def _chosen(split: datasets.Split, label: int) -> list[int]:
 
 
 def _sample(split: datasets.Split, row: int, pixels: np.ndarray, title: str) -> parts.ChipPicture:
-    told = {name: values[row] for name, values in split.columns.items()}
+    told = {name: values[row] for name, values in split.known_columns(*SHOWN).items()}
     facts = [str(told[name]) for name in ("acquired_from", "sensor") if told.get(name)]
     facts += [f"{float(told['gsd_m']):.2g} m"] if "gsd_m" in told else []
     facts += [f"label from {told['label_origin']}"] if "label_origin" in told else []

@@ -37,7 +37,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         config: datasets.open_dataset(small_release.write(root / "data", config=config), data_dir=root / "data")
         for config in ("rough", "accurate")
     }
-    test = by_kind["accurate"].split("test", columns=compare.test_columns(by_kind["accurate"]))
+    test = by_kind["accurate"].split("test")
     return Compared(root / "out", by_kind, compare.compare(by_kind, [SETTINGS], root / "out", test=test))
 
 

@@ -25,6 +25,7 @@ from refine.samples import datasets
 from refine.training import (
     initial_network,
     learning_set,
+    predictions,
     resumable_fit,
     train_model,
     training_history,
@@ -78,7 +79,7 @@ def trained(home: pathlib.Path, dataset: datasets.Dataset) -> pathlib.Path:
 def test_the_head_learns_colours_from_features(trained: pathlib.Path, dataset: datasets.Dataset) -> None:
     loaded = trained_model.load(trained)
     test = dataset.split("test")
-    logits = train_model.logits_of(loaded.network, test)
+    logits = predictions.logits_of(loaded.network, test)
     assert (logits.argmax(axis=1) == test.labels).mean() > 0.8
 
 
@@ -270,7 +271,7 @@ def test_half_precision_trains_and_loads(
     folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / precision).folder.path
     scaled = keras.optimizers.LossScaleOptimizer if precision == training_settings.HALF else model.LayeredAdam
     assert used == [scaled]
-    logits = train_model.logits_of_model(
+    logits = predictions.logits_of_model(
         trained_model.load(folder), dataset.split("validation"), features_root=home / "features"
     )
     assert logits.shape == (14, 7) and np.isfinite(logits).all()
@@ -282,7 +283,7 @@ def test_too_few_devices_are_told_before_the_start_is_computed(
     def unwanted(*_: object) -> model.Network:
         raise AssertionError("the start was computed")
 
-    monkeypatch.setattr(initial_network, "started", unwanted)
+    monkeypatch.setattr(initial_network, "start_network", unwanted)
     settings = _settings(home, devices=99)
     with pytest.raises(errors.InputError, match="--devices 99: there are"):
         train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "devices")
