@@ -29,7 +29,7 @@ from refine.artefacts import comparison  # noqa: E402
 from refine.judging import compare, noise, noise_files  # noqa: E402
 from refine.network import losses, process  # noqa: E402
 from refine.samples import batches, datasets  # noqa: E402
-from refine.training import learning_set, training_settings  # noqa: E402
+from refine.training import learning_set, train_model, training_settings  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"
@@ -56,7 +56,7 @@ class Bench:
         self, name: str, given: learning_set.LearningSet, settings: training_settings.TrainingSettings
     ) -> compare.JudgedModel:
         """The training `name`, done unless it is there, judged on the test split."""
-        loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
+        loaded = train_model.train_once(given, settings, self.out / name, features_root=self.features_root)
         return compare.judge_model(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +26,20 @@ def read_sheets(dataset: datasets.Dataset, split_name: str = "train") -> parts.S
     Raises:
       errors.InputError: if the dataset has no such split.
     """
-    split = dataset.split(split_name, columns=dataset.has(*COLUMNS))
+    split = dataset.split(split_name)
+    columns = split.known_columns(*COLUMNS)
     chosen = [_chosen(split, label) for label in range(len(dataset.classes))]
     pictures = _pictures(split, sorted({row for rows in chosen for row in rows}))
     sheets = []
     for label, (name, rows) in enumerate(zip(dataset.classes, chosen, strict=True)):
         shown = land_cover.by_name(name)
-        chips = tuple(parts.ChipPicture(pictures[row], _describe(split, row, shown.title)) for row in rows)
+        chips = tuple(
+            parts.ChipPicture(
+                pictures[row],
+                _describe(shown.title, split.keys[row], {column: values[row] for column, values in columns.items()}),
+            )
+            for row in rows
+        )
         sheets.append(parts.Sheet(shown, int((split.labels == label).sum()), chips))
     return parts.SheetsPart(dataset.full_name, split_name, tuple(sheets))
 
@@ -63,13 +71,12 @@ def _chosen(split: datasets.Split, label: int) -> list[int]:
     return sorted(order[:CHIPS_PER_CLASS])
 
 
-def _describe(split: datasets.Split, row: int, title: str) -> str:
-    """The class of a sample, its key, and what else is known of it."""
-    known = {name: values[row] for name, values in split.columns.items()}
+def _describe(title: str, key: str, known: Mapping[str, Any]) -> str:
+    """The class of a sample, its key, and what is known of it by the names of `COLUMNS`."""
     facts = [str(known[name]) for name in ("acquired_from", "sensor") if known.get(name)]
     facts += [f"{float(known['gsd_m']):.2g} m"] if "gsd_m" in known else []
     facts += [f"label from {known['label_origin']}"] if "label_origin" in known else []
-    return ", ".join([f"{title}: {split.keys[row]}", *facts])
+    return ", ".join([f"{title}: {key}", *facts])
 
 
 def _worst(split: datasets.Split, labels: Sequence[noise_summary.DoubtfulLabel]) -> tuple[parts.ChipPicture, ...]:

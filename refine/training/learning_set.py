@@ -69,15 +69,13 @@ def _splits(
 ) -> tuple[datasets.Split, datasets.Split]:
     """Train and validation, the latter out of train where the dataset has none and a share is given."""
     if settings.validation_share is None:
-        train = dataset.split("train", columns=(*settings.weigh_by, *dataset.has(datasets.PARENT)))
-        return train, dataset.split("validation")
+        return dataset.split("train"), dataset.split("validation")
     if "validation" in dataset.splits:
         raise errors.InputError(
             f"--validation-share: {dataset.full_name} has a validation split of {dataset.splits['validation']} "
             "examples. Leave the option out: it is for datasets without one."
         )
-    train = dataset.split("train", columns=tuple(dict.fromkeys((*settings.weigh_by, *held_out.columns(dataset)))))
-    return held_out.held_out(train, share=settings.validation_share, seed=settings.seed)
+    return held_out.hold_out(dataset.split("train"), share=settings.validation_share, seed=settings.seed)
 
 
 def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
@@ -87,7 +85,7 @@ def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
     """
     if not names:
         return None
-    product = np.prod([split.columns[name].astype(np.float64) for name in names], axis=0)
+    product = np.prod([split.column(name).astype(np.float64) for name in names], axis=0)
     known = np.isfinite(product) & (product > 0)
     if (product < 0).any() or not known.any():
         raise errors.InputError(

@@ -71,21 +71,42 @@ def test_a_missing_split_names_the_splits_and_the_cure(tmp_path: pathlib.Path) -
 def test_a_missing_feature_names_the_features(data_dir: pathlib.Path) -> None:
     dataset = datasets.open_dataset("small_samples/streamed", data_dir=data_dir)
     with pytest.raises(errors.InputError, match=r"no scalar feature trust; there are key, label_origin, lat_e7"):
-        dataset.split("train", columns=["trust"])
+        dataset.split("train").column("trust")
 
 
 @pytest.mark.parametrize("config", ["rough", "streamed"])
 def test_both_ways_of_reading_give_the_same_examples_in_the_same_order(data_dir: pathlib.Path, config: str) -> None:
-    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split(
-        "train", columns=["votes", "purity"]
-    )
-    assert split.reader.is_random_access == (config == "rough")
+    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split("train")
+    assert isinstance(split.reader, readers.RowReader) == (config == "rough")
+    assert isinstance(split.reader, readers.StreamReader) == (config == "streamed")
     assert split.keys.tolist() == [f"train{i:03d}" for i in range(28)]
     np.testing.assert_array_equal(split.labels, np.arange(28) % 7)
-    np.testing.assert_array_equal(split.columns["votes"], 3 + np.arange(28) % 3)
+    np.testing.assert_array_equal(split.column("votes"), 3 + np.arange(28) % 3)
     wanted = [3, 4, 20]
     encoded = list(readers.rows_of(split.reader, wanted))
     assert encoded == [small_release.example("train", i)["image"] for i in wanted]
+
+
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+def test_a_column_is_read_once_for_a_split_and_all_its_subsets(
+    data_dir: pathlib.Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split("train")
+    read: list[list[str]] = []
+    columns = type(split.reader).columns
+
+    def spied(reader: readers.AnyReader, names: Sequence[str]) -> dict[str, np.ndarray]:
+        read.append(list(names))
+        return columns(reader, names)
+
+    monkeypatch.setattr(type(split.reader), "columns", spied)
+    some = split.where(split.labels == 2)
+    np.testing.assert_array_equal(some.column("votes"), split.column("votes")[split.labels == 2])
+    assert read == []  # numbers come with the labels
+    assert set(some.column("label_origin")) == {"consensus", "review"}
+    assert len(split.column("label_origin")) == 28
+    assert set(split.known_columns("label_origin", "trust")) == {"label_origin"}
+    assert read == [["label_origin"]]
 
 
 def test_a_folder_of_pictures_is_a_dataset(tmp_path: pathlib.Path) -> None:
@@ -149,11 +170,11 @@ def test_a_dataset_of_other_classes_or_another_major_version_does_not_fit_a_mode
 
 def test_held_out_examples_are_a_share_of_every_class_and_do_not_depend_on_the_order(tmp_path: pathlib.Path) -> None:
     split = datasets.open_dataset(str(small_release.write_folder(tmp_path, per_class=10)), data_dir=None).split("train")
-    rest, held = held_out.held_out(split, share=0.2, seed=3)
+    rest, held = held_out.hold_out(split, share=0.2, seed=3)
     assert np.bincount(held.labels).tolist() == [2] * 7
     assert set(rest.keys) | set(held.keys) == set(split.keys) and not set(rest.keys) & set(held.keys)
     fewer = split.where(split.labels > 2)
-    assert set(held_out.held_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
+    assert set(held_out.hold_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
 
 
 def _of_blocks(per_block: int, blocks: int, *, apart_deg: float = 1.0, classes: int = 7) -> datasets.Split:
@@ -176,15 +197,15 @@ def _of_blocks(per_block: int, blocks: int, *, apart_deg: float = 1.0, classes: 
 
 def test_whole_blocks_of_land_are_held_out() -> None:
     split = _of_blocks(per_block=10, blocks=200)
-    rest, held = held_out.held_out(split, share=0.1, seed=1)
+    rest, held = held_out.hold_out(split, share=0.1, seed=1)
     assert not set(rest.rows // 10) & set(held.rows // 10)
     np.testing.assert_allclose(np.bincount(held.labels) / np.bincount(split.labels), 0.1, atol=0.02)
-    other = held_out.held_out(split, share=0.1, seed=2)[1]
+    other = held_out.hold_out(split, share=0.1, seed=2)[1]
     assert set(other.rows // 10) != set(held.rows // 10)
 
 
 def test_where_all_examples_lie_together_they_are_held_out_one_by_one() -> None:
-    rest, held = held_out.held_out(_of_blocks(per_block=70, blocks=1), share=0.2, seed=1)
+    rest, held = held_out.hold_out(_of_blocks(per_block=70, blocks=1), share=0.2, seed=1)
     assert np.bincount(held.labels).tolist() == [2] * 7 and len(rest) == 56
 
 
@@ -192,8 +213,9 @@ def test_a_chip_that_was_cut_again_stays_with_the_first() -> None:
     split = _of_blocks(per_block=60, blocks=1, classes=3)
     first = np.arange(60) // 12 * 12 + np.arange(60) % 3  # four of a class show one place
     parents = np.where(np.arange(60) % 12 < 3, "", np.array([f"k{i}" for i in first]))
-    split = dataclasses.replace(split, columns={datasets.PARENT: parents})
-    rest, held = held_out.held_out(split, share=0.2, seed=1)
+    without_places = dataclasses.replace(split.dataset, scalars=(datasets.PARENT,))
+    split = dataclasses.replace(split, dataset=without_places, columns={datasets.PARENT: parents})
+    rest, held = held_out.hold_out(split, share=0.2, seed=1)
     assert not set(datasets.identities(rest)) & set(datasets.identities(held))
     assert np.bincount(held.labels).tolist() == [4, 4, 4]
 
