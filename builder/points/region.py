@@ -74,21 +74,12 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     """The area of a vector file of any CRS, as one valid geometry in degrees of EPSG:4326.
 
     Raises:
-      errors.InputError: if the file cannot be read, has no CRS, or holds no polygon.
+      errors.NoCrs: if the file has no CRS.
+      errors.InputError: if the file cannot be read, or holds no polygon.
     """
-    import geopandas
-
-    if not path.is_dir():  # some formats are folders
-        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
-    try:
-        features = geopandas.read_file(path)
-    except Exception as error:  # each driver has its own
-        raise errors.InputError(
-            f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
-            f"read: {str(error).split(';')[0].rstrip('.')}. Give such a file."
-        ) from error
+    features = _read_features(path)
     if getattr(features, "crs", None) is None:
-        raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
+        raise errors.NoCrs(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
     whole: Any = shapely.make_valid(_in_degrees(features).union_all())
     polygons = [part for part in shapely.get_parts(whole).tolist() if part.geom_type in ("Polygon", "MultiPolygon")]
     area = shapely.union_all(polygons)
@@ -98,6 +89,20 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
             "Give a file that holds polygons."
         )
     return area
+
+
+def _read_features(path: pathlib.Path) -> Any:
+    import geopandas
+
+    if not path.is_dir():  # some formats are folders
+        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
+    try:
+        return geopandas.read_file(path)
+    except Exception as error:  # each driver has its own
+        raise errors.InputError(
+            f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
+            f"read: {str(error).split(';')[0].rstrip('.')}. Give such a file."
+        ) from error
 
 
 def _in_degrees(features: Any) -> Any:
