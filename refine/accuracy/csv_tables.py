@@ -1,15 +1,17 @@
-"""Reads a CSV file as text, and says plainly what is wrong with one: every message names file, line and cure."""
+"""Reads CSV tables of text and numbers. Every error names the file, the line and the cure."""
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from builder import errors
+from builder import errors, input_files
 
+BYTE_ORDER_MARK = "\ufeff"  # spreadsheets put it before UTF-8
 MOST_COUNTED = 10**12  # a cell of more is no count: the land has 1.7e11 pixels of 30 m
 LARGEST_SIZE = 1e30  # of an area in any unit; sums of more overflow
 _WHOLE = re.compile(r"[0-9]+(\.0*)?")
@@ -133,18 +135,12 @@ def number(path: pathlib.Path, text: str, place: str) -> float:
 
 
 def _read(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+    text = input_files.read_text(path, expected="a table", cure="Name a table that is saved as CSV in UTF-8.")
+    reader = csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK), newline=""))
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            found = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError as error:
-        raise errors.InputError(f"{path}: there is no such file. Correct the path.") from error
-    except UnicodeDecodeError as error:
-        raise errors.InputError(
-            f"{path} is not text in UTF-8: {error.reason} at byte {error.start}. Save it as CSV in UTF-8."
-        ) from error
-    except (OSError, csv.Error) as error:
-        raise errors.InputError(f"{path}: cannot be read: {error}. Name a CSV file.") from error
+        found = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise errors.InputError(f"{path}, line {reader.line_num}: no CSV: {error}. Correct that line.") from error
     if any("\0" in value for _, row in found for value in row):
         raise errors.InputError(f"{path} holds NUL bytes, so it is no text. Save it as CSV in UTF-8.")
     return found

@@ -68,7 +68,7 @@ def simple_random(confusion: accuracy.Confusion, *, level: float = intervals.LEV
     """
     if confusion.total == 0:
         raise errors.InputError("expected at least one sample; received an empty matrix. Give a matrix with counts.")
-    return _assess(designs.Simple(confusion.counts), confusion, Design.SIMPLE, None, level)
+    return _assess(designs.SimpleRandomSample(confusion.counts), confusion, Design.SIMPLE, None, level)
 
 
 def olofsson(
@@ -159,7 +159,7 @@ def weighted(
     keys, positions = np.unique(stratum, return_inverse=True)
     _refuse_lonely(keys, np.bincount(positions, minlength=len(keys)))
     cells = np.asarray(mapped, np.int64) * len(names) + np.asarray(reference, np.int64)
-    sample = designs.Weighted(len(names), cells, probability.min() / probability, positions)  # only ratios matter
+    sample = designs.WeightedSample(len(names), cells, probability.min() / probability, positions)  # only ratios matter
     return _assess(sample, confusion, Design.WEIGHTED, None, level)
 
 
@@ -195,7 +195,7 @@ def _stratified(
             "expected no more samples than sampling units in a stratum; received more. Give sizes that count units, or "
             "leave out --strata-are-counts."
         )
-    sample = designs.Stratified(counts[used], area[used] / area.sum(), sampled)
+    sample = designs.StratifiedSample(counts[used], area[used] / area.sum(), sampled)
     return _assess(sample, confusion, design, float(area.sum()), level)
 
 

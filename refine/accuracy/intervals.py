@@ -28,12 +28,25 @@ class Estimate:
 UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 
 
-def z_value(level: float) -> float:
-    """The normal quantile of a two-sided interval: 1.96 for 0.95."""
+def check_level(level: float) -> None:
+    """Refuses a confidence level that is none.
+
+    Raises:
+      errors.InputError: unless it is between 0 and 1.
+    """
     if not 0.0 < level < 1.0:
         raise errors.InputError(
             f"expected a confidence level between 0 and 1, such as 0.95; received {level}. Give that share."
         )
+
+
+def z_value(level: float) -> float:
+    """The normal quantile of a two-sided interval: 1.96 for 0.95.
+
+    Raises:
+      errors.InputError: if the level is not between 0 and 1.
+    """
+    check_level(level)
     return statistics.NormalDist().inv_cdf(0.5 + level / 2.0)
 
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, csv_tables, lint, seasonal, support
+from refine.accuracy import accuracy, csv_tables, lint, reference_sample
 
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
@@ -27,43 +27,6 @@ _SHAPE = "Give a header row and a first column of class names, rows map, columns
 Parsed = TypeVar("Parsed")
 STRATUM, MAP, REFERENCE, PROBABILITY, BLOCK = "stratum", "map", "reference", "inclusion_probability", "block"
 SECOND_MAP = "map2"
-OTHER_CLASS = -1  # in `Sample.second`: a class that neither the map nor the reference has
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SampleTable:
-    """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given.
-
-    `second` int[sample] is what a second map says of the same samples, `in_season` bool[sample] is known of a dataset's
-    samples (see `accuracy.seasonal`), `notes` are warnings that hold for all of them.
-    """
-
-    names: tuple[str, ...]
-    strata: tuple[str, ...] | None
-    mapped: np.ndarray
-    reference: np.ndarray
-    probability: np.ndarray | None
-    blocks: Sequence[str] | np.ndarray | None
-    population: support.Population = support.Population.MAP
-    in_season: np.ndarray | None = None
-    second: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def confusion(self) -> accuracy.Confusion:
-        """Unweighted counts."""
-        return accuracy.Confusion.from_pairs(self.mapped, self.reference, self.names)
-
-    @property
-    def has_map_strata(self) -> bool:
-        """Whether strata are given, and are the map's classes."""
-        return self.strata is not None and self.strata == tuple(self.names[i] for i in self.mapped)
-
-    def by_season(self, level: float) -> seasonal.BySeason | None:
-        """Overall accuracy in and out of season, where that is known."""
-        if self.in_season is None:
-            return None
-        return seasonal.by_season(self.mapped == self.reference, self.in_season, level)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +43,15 @@ class Areas:
         Raises:
           errors.InputError: if one has none, or another class has area.
         """
+        self.check_classes(names)
+        return {name: self.sizes[name] for name in names}
+
+    def check_classes(self, names: Sequence[str]) -> None:
+        """Refuses areas that do not belong to the classes `names` of the samples.
+
+        Raises:
+          errors.InputError: if one of them has no area, or another class has area.
+        """
         csv_tables.refuse_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
         if missing := [name for name in names if name not in self.sizes]:
             raise errors.InputError(
@@ -90,7 +62,6 @@ class Areas:
                 f"{self.path}: no sample was drawn in {', '.join(unmet)}, which has area: draw there. Or use the "
                 f"spelling of the samples, whose classes are {', '.join(names)}."
             )
-        return {name: self.sizes[name] for name in names}
 
 
 def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
@@ -141,7 +112,7 @@ def read_strata(path: pathlib.Path) -> dict[str, float]:
     return sizes
 
 
-def read_sample(path: pathlib.Path) -> SampleTable:
+def read_sample(path: pathlib.Path) -> reference_sample.ReferenceSample:
     """Samples of S.csv; the classes are those that occur in map or reference, sorted by name.
 
     Raises:
@@ -149,28 +120,31 @@ def read_sample(path: pathlib.Path) -> SampleTable:
     """
     named = (MAP, REFERENCE, STRATUM, BLOCK, SECOND_MAP)
     lines, records = zip(*csv_tables.records(path, "sample", needed=(MAP, REFERENCE), named=named), strict=True)
-
-    def texts(column: str) -> tuple[str, ...] | None:
-        return tuple(record[column] for record in records) if column in records[0] else None
-
-    mapped, reference, second, strata = (texts(column) or () for column in (MAP, REFERENCE, SECOND_MAP, STRATUM))
-    names = tuple(sorted({*mapped, *reference}))
+    columns = {name: tuple(record[name] for record in records) for name in records[0]}
+    mapped, reference, second, strata = (columns.get(name, ()) for name in (MAP, REFERENCE, SECOND_MAP, STRATUM))
     csv_tables.refuse_spellings(str(path), sorted({*mapped, *reference, *second}))
     csv_tables.refuse_spellings(str(path), sorted(set(strata)))
-    index = {name: position for position, name in enumerate(names)}
-    probability = None
-    if (given := texts(PROBABILITY)) is not None:
-        places = (f"line {line}, column {PROBABILITY!r}" for line in lines)
-        probability = np.array([csv_tables.number(path, t, place) for t, place in zip(given, places, strict=True)])
-    return SampleTable(
+    names = tuple(sorted({*mapped, *reference}))
+    return reference_sample.ReferenceSample(
         names=names,
         strata=strata or None,
-        mapped=np.array([index[name] for name in mapped], np.int64),
-        reference=np.array([index[name] for name in reference], np.int64),
-        probability=probability,
-        blocks=texts(BLOCK),
-        second=np.array([index.get(name, OTHER_CLASS) for name in second], np.int64) if second else None,
+        mapped=_class_indexes(mapped, names),
+        reference=_class_indexes(reference, names),
+        probability=_probabilities(path, lines, columns[PROBABILITY]) if PROBABILITY in columns else None,
+        blocks=columns.get(BLOCK),
+        second=_class_indexes(second, names) if second else None,
     )
+
+
+def _class_indexes(labels: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """int64[sample]: the position of each label among the classes, `OTHER_CLASS` where it is none of them."""
+    index = {name: position for position, name in enumerate(names)}
+    return np.array([index.get(label, reference_sample.OTHER_CLASS) for label in labels], np.int64)
+
+
+def _probabilities(path: pathlib.Path, lines: Sequence[int], texts: Sequence[str]) -> np.ndarray:
+    numbered = zip(lines, texts, strict=True)
+    return np.array([csv_tables.number(path, text, f"line {line}, column {PROBABILITY!r}") for line, text in numbered])
 
 
 def _sizes(

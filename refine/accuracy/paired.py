@@ -42,7 +42,7 @@ class McNemar:
 
 
 @dataclasses.dataclass(frozen=True)
-class Maps:
+class PairedMaps:
     """Two maps on the same samples: McNemar's test, and overall accuracy of the first less that of the second.
 
     `difference` (None where none was drawn) is a bootstrap's, by block where blocks are known.

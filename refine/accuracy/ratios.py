@@ -14,7 +14,7 @@ import numpy as np
 
 from refine.accuracy import accuracy, designs, intervals
 
-TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen by benchmarks/coverage.py
+TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen with `python -m benchmarks.coverage`
 NO_VARIANCE = 1e-24  # less is rounding
 AT_THE_END = 1e-9  # a figure this near to 0, 1 or -1 has reached it; what is left is rounding
 
