@@ -44,19 +44,19 @@ def _of_assessment(found: findings.Findings) -> str:
 
 
 def season_text(judged: seasonal.BySeason) -> str:
-    """Overall accuracy in and out of season, and what the difference means."""
+    """Overall accuracy in and out of season, with an explanation."""
     rows = [
         [f"{name}, {samples} samples", *(_cells(estimate) if samples else ["none", "", ""])]
         for name, samples, estimate in judged.rows()
     ]
     return (
         f"{_aligned([['overall accuracy', '', 's.e.', ''], *rows])}\n"
-        "(in season: taken in the season of every class, as a map asks of its pictures)"
+        "(in season: the picture was taken in the season of every class, as mapping requires)"
     )
 
 
 def plan_text(survey: planning.SurveyPlan) -> str:
-    """How many samples a survey needs, and where to draw them."""
+    """Sample size of a survey and its allocation to the classes."""
     allocation = ", ".join(f"{name} {count}" for name, count in survey.allocation.items())
     return (
         f"A survey stratified by map class needs {math.ceil(survey.needed)} samples ({survey.needed:.1f}) for a "
@@ -84,12 +84,12 @@ def paired_text(maps: paired.PairedMaps) -> str:
         lines.append(f"(chi-square is not to be trusted below {paired.EXACT_BELOW} samples that tell the maps apart)")
     if difference is not None:
         interval = "" if math.isnan(difference.low) else f" ({100 * maps.level:g} %: {_range(difference, digits=4)})"
-        lines.append(f"overall accuracy of map less that of map2, bootstrap: {difference.value:.4f}{interval}")
+        lines.append(f"overall accuracy of map minus that of map2, bootstrap: {difference.value:.4f}{interval}")
     return "\n".join(lines)
 
 
 def lint_text(report: lint.LintReport, names: tuple[str, ...]) -> str:
-    """What the linter found, and the repairs it proposes; empty where all agrees."""
+    """Contradictions of the matrix and proposed repairs; empty where everything agrees."""
     if not report.findings:
         return ""
     lines = ["This matrix does not agree with itself:", *(f"  - {finding}" for finding in report.findings)]

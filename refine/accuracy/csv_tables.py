@@ -65,7 +65,7 @@ def records(
       errors.InputError: as `rows`; or if a column is missing or comes twice, or a name is empty.
     """
     (_, header), *body = rows(path, what)
-    refuse_twins(path, "column", header)
+    check_unique(path, "column", header)
     if missing := [name for name in needed if name not in header]:
         raise errors.InputError(
             f"{path}: expected the columns {', '.join(needed)}; received {', '.join(header)}. "
@@ -80,7 +80,7 @@ def records(
         yield line, record
 
 
-def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
+def check_unique(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
     """Raises errors.InputError if a name is empty or comes twice; the first is in row or column number `first`."""
     if "" in names:
         raise errors.InputError(
@@ -90,7 +90,7 @@ def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str], *, first: 
         raise errors.InputError(f"{path}: the {what} {', '.join(twins)} comes twice. Keep one {what} of each name.")
 
 
-def refuse_spellings(paths: str, names: Iterable[str]) -> None:
+def check_spellings(paths: str, names: Iterable[str]) -> None:
     """Raises errors.InputError if two names differ in nothing but upper and lower case."""
     seen: dict[str, str] = {}
     for name in names:

@@ -22,11 +22,11 @@ class Sample(Protocol):
         """How many equally weighted samples the samples in bool[map, reference] are worth."""
 
     def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
-        """The largest share of the area that one sample stands for where `event` was not met; 0 if it was everywhere.
+        """Largest share of the area that one sample represents where no sample met `event`; 0 if all strata met it.
 
         Args:
-          event: bool[map, reference] cells that some strata hold no sample of.
-          candidates: bool[map, reference], the samples that might have turned out to be the event.
+          event: bool[map, reference], cells of which some strata hold no sample.
+          candidates: bool[map, reference], cells of the samples that could have met the event.
         """
 
 
@@ -67,7 +67,9 @@ class StratifiedSample:
     def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
         """The heaviest sample of the strata that hold candidates and never met the event."""
         without = ~self.counts[:, event].any(axis=1) & self.counts[:, candidates].any(axis=1)
-        weights = self.shares * (1.0 - self.sampled) / self._sizes  # a stratum that was sampled whole hides nothing
+        weights = (
+            self.shares * (1.0 - self.sampled) / self._sizes
+        )  # in a stratum that was sampled whole nothing was missed
         return float(weights[without].max(initial=0.0))
 
 
@@ -133,8 +135,8 @@ class WeightedSample:
 
     def heaviest_without(self, event: np.ndarray, candidates: np.ndarray) -> float:
         """The heaviest sample of the groups that hold candidates and never met the event."""
-        # Within a stratum, samples whose weights differ less than two-fold are one group: that a light sample met the
-        # event says little about the land that a heavy one stands for.
+        # Within a stratum, samples whose weights differ less than two-fold are one group: a light sample that met the
+        # event says little about the land that a heavy one represents.
         octave = np.floor(np.log2(self.weights / self.weights.max()))
         _, group = np.unique(np.stack([self.strata, octave]), axis=1, return_inverse=True)
         met = np.bincount(group.ravel(), event.ravel()[self.cells]) > 0
@@ -143,7 +145,7 @@ class WeightedSample:
 
 
 def _kish(total: float, squares: float) -> float:
-    """Kish's effective size from the sum of the weights and that of their squares; no squares: nothing is uncertain."""
+    """Kish's effective size from the sum of the weights and the sum of their squares; infinite without squares."""
     if not total > 0.0:
         return 0.0
     return float(total**2 / squares) if squares > 0.0 else math.inf

@@ -1,4 +1,4 @@
-"""A figure with its error: the value type, and Wilson's interval of a share."""
+"""An estimate with its standard error and interval, and Wilson's interval of a share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure with its standard error and interval; NaN where the sample says nothing."""
+    """A figure with its standard error and interval; NaN where the sample does not determine them."""
 
     value: float
     standard_error: float
@@ -21,7 +21,7 @@ class Estimate:
     high: float
 
     def as_json(self) -> dict[str, float | None]:
-        """Plain values; JSON has no NaN, so what the sample does not say is null."""
+        """Plain values; None for NaN, which JSON lacks."""
         return {key: float(v) if math.isfinite(v) else None for key, v in dataclasses.asdict(self).items()}
 
 
@@ -53,7 +53,7 @@ def z_value(level: float) -> float:
 def wilson(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) for a share of `size` samples, which may be an effective sample size.
 
-    Source: Wilson 1927; it keeps its level near 0 and 1, where share +- z x error does not.
+    Source: Wilson 1927. It keeps its level near 0 and 1, where share +- z x error does not.
     """
     if not size > 0 or math.isnan(share):
         return math.nan, math.nan

@@ -1,10 +1,10 @@
-"""Reads the tables that people have: a confusion matrix, class areas, a sample with its strata.
+"""Reads a confusion matrix, class areas, sizes of strata and a reference sample from CSV.
 
 M.csv   header row and first column are class names, rows map, columns reference. A last column or row named `total`,
-        a column `users` and a row `producers` are what a publication prints beside the counts; the linter judges them.
+        a column `users` and a row `producers` are figures that a publication prints, which the linter checks.
 A.csv   class,area[,users]        `users` are guessed user's accuracies, to plan a survey with
 T.csv   stratum,size
-S.csv   map,reference[,stratum][,inclusion_probability][,block][,map2]        `map2` is what a second map says there
+S.csv   map,reference[,stratum][,inclusion_probability][,block][,map2]        `map2` is the class in a second map
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Areas:
         Raises:
           errors.InputError: if one of them has no area, or another class has area.
         """
-        csv_tables.refuse_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
+        csv_tables.check_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
         if missing := [name for name in names if name not in self.sizes]:
             raise errors.InputError(
                 f"{self.path}: no area for {', '.join(missing)}. Add a line `class,area` for each class of the samples."
@@ -74,15 +74,15 @@ def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
     (_, header), *rows = csv_tables.rows(path, "class")
     body = {row[0]: row for _, row in rows}
     for what, given in (("column", header[1:]), ("row", [row[0] for _, row in rows])):
-        csv_tables.refuse_twins(path, what, given, first=2)
-        csv_tables.refuse_twins(path, what, [kind for kind in map(_kind, given) if kind != "class"])
+        csv_tables.check_unique(path, what, given, first=2)
+        csv_tables.check_unique(path, what, [kind for kind in map(_kind, given) if kind != "class"])
     names = tuple(name for name in header[1:] if _kind(name) == "class")
     if len(names) < FEWEST_CLASSES:
         raise errors.InputError(
             f"{path}: expected a header row with the names of {FEWEST_CLASSES} classes or more; received "
             f"{', '.join(names) or 'none'}. Write the names into the first row and the first column."
         )
-    _refuse_other_names(path, names, [name for name in body if _kind(name) == "class"])
+    _check_same_names(path, names, [name for name in body if _kind(name) == "class"])
     place = {name: index for index, name in enumerate(header) if index}
     counts = [
         [csv_tables.whole(path, body[row][place[name]], f"row {row!r}, column {name!r}") for name in names]
@@ -122,8 +122,8 @@ def read_sample(path: pathlib.Path) -> reference_sample.ReferenceSample:
     lines, records = zip(*csv_tables.records(path, "sample", needed=(MAP, REFERENCE), named=named), strict=True)
     columns = {name: tuple(record[name] for record in records) for name in records[0]}
     mapped, reference, second, strata = (columns.get(name, ()) for name in (MAP, REFERENCE, SECOND_MAP, STRATUM))
-    csv_tables.refuse_spellings(str(path), sorted({*mapped, *reference, *second}))
-    csv_tables.refuse_spellings(str(path), sorted(set(strata)))
+    csv_tables.check_spellings(str(path), sorted({*mapped, *reference, *second}))
+    csv_tables.check_spellings(str(path), sorted(set(strata)))
     names = tuple(sorted({*mapped, *reference}))
     return reference_sample.ReferenceSample(
         names=names,
@@ -162,7 +162,7 @@ def _sizes(
         sizes[name] = csv_tables.number(path, record[value], f"line {line}, column {value!r}")
         if guesses in record:
             printed[name] = record[guesses], f"{path}, line {line}, column {guesses!r}"
-    csv_tables.refuse_spellings(str(path), sizes)
+    csv_tables.check_spellings(str(path), sizes)
     return sizes, _shares(printed)
 
 
@@ -178,13 +178,13 @@ def _shares(printed: Mapping[str, tuple[str, str]]) -> dict[str, float]:
     }
 
 
-def _refuse_other_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:
+def _check_same_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:
     if len(rows) != len(columns):
         raise errors.InputError(
             f"{path}: expected a square matrix; received {len(rows)} rows and {len(columns)} columns of classes. "
             f"{_SHAPE}"
         )
-    csv_tables.refuse_spellings(str(path), dict.fromkeys([*columns, *rows]))
+    csv_tables.check_spellings(str(path), dict.fromkeys([*columns, *rows]))
     only_rows, only_columns = sorted(set(rows) - set(columns)), sorted(set(columns) - set(rows))
     if only_rows or only_columns:
         raise errors.InputError(

@@ -100,7 +100,7 @@ def test_the_sample_size_of_olofsson_2014_is_planned_before_there_is_a_survey(tm
     assert size["allocation"] == {"deforestation": 50, "gain": 50, "stable forest": 179, "stable other": 362}
 
 
-def test_the_allotted_total_is_told_where_the_minimum_asks_for_more_than_is_needed(tmp_path):
+def test_the_allotted_total_is_printed_where_the_minimum_asks_for_more_than_is_needed(tmp_path):
     areas = _file(tmp_path, "A.csv", "class,area,users\na,1,0.9\nb,1,0.9\n")
     assert "Draw 100 in all, by area and at least 50 per class: a 50, b 50." in _text(
         AccuracyOptions(areas=areas, wanted_error=0.1)
@@ -222,7 +222,7 @@ def test_a_sample_that_names_the_maps_classes_as_strata_takes_their_areas(tmp_pa
     assert values["is_map_accuracy"]
 
 
-def test_an_empty_matrix_is_told_with_its_file(tmp_path):
+def test_an_empty_matrix_is_refused_with_its_file(tmp_path):
     with pytest.raises(errors.InputError, match=r"M\.csv: expected at least one sample"):
         command.run(AccuracyOptions(matrix=_file(tmp_path, "M.csv", "map,a,b\na,0,0\nb,0,0\n")))
 
@@ -236,9 +236,9 @@ def test_two_maps_of_one_sample_are_tested_in_pairs(tmp_path):
     assert (round(test["p_exact"], 5), round(test["p_mid"], 5), round(test["p_chi2"], 5)) == (0.01667, 0.01133, 0.01123)
     assert test["difference"]["value"] == pytest.approx(0.15)
     assert 0.02 < test["difference"]["low"] < 0.06
-    told = _text(options)
-    assert "only map is right in 25, only map2 in 10" in told
-    assert "6.4286" in told
+    printed = _text(options)
+    assert "only map is right in 25, only map2 in 10" in printed
+    assert "6.4286" in printed
 
 
 def test_few_samples_that_tell_two_maps_apart_are_too_few_for_chi_square(tmp_path):
@@ -254,7 +254,7 @@ def test_the_level_is_that_of_every_interval(tmp_path):
     assert wide["level"] == 0.99
 
 
-def test_a_block_column_that_a_stratified_estimate_does_not_use_is_told(tmp_path):
+def test_a_warning_names_a_block_column_that_a_stratified_estimate_does_not_use(tmp_path):
     text = "stratum,map,reference,block\n" + "s,a,a,x\nt,b,b,y\n" * 5
     options = AccuracyOptions(sample=_file(tmp_path, "S.csv", text), strata=_file(tmp_path, "T.csv", SIZES))
     assert "the column `block` is not used" in _text(options)
@@ -269,9 +269,9 @@ def test_the_best_repairs_are_shown_and_the_others_counted(tmp_path):
     totals = [39, 41] + [40] * 6
     rows = "".join(f"{name},{','.join('5' * 8)},{total}\n" for name, total in zip("abcdefgh", totals, strict=True))
     text = f"map,{','.join('abcdefgh')},total\n{rows}total,{','.join(['40'] * 8)},320\n"
-    told = _text(AccuracyOptions(matrix=_file(tmp_path, "M.csv", text), draws=0))
-    assert "Repair 5" in told and "Repair 6" not in told
-    assert "... and 4 more." in told
+    printed = _text(AccuracyOptions(matrix=_file(tmp_path, "M.csv", text), draws=0))
+    assert "Repair 5" in printed and "Repair 6" not in printed
+    assert "... and 4 more." in printed
 
 
 def test_the_text_shows_a_number_that_a_reader_can_check(tmp_path):
@@ -299,7 +299,7 @@ def _json_of_model(sample, **options):
     return json.loads(out.getvalue())
 
 
-def test_a_judged_model_is_told_unweighted_and_weighted():
+def test_a_judged_model_is_assessed_unweighted_and_weighted():
     values = _json_of_model(_judged(), draws=0)
     assert values["overall_accuracy"]["value"] == 0.75
     assert values["weighted"]["overall_accuracy"]["value"] == pytest.approx(0.8)
@@ -321,14 +321,14 @@ def test_a_stratum_with_one_example_costs_the_weighted_estimate_alone():
     assert "No estimate weighted by inclusion probability: expected at least two samples" in out.getvalue()
 
 
-def test_a_judged_models_blocks_and_notes_are_told():
+def test_a_judged_models_blocks_and_notes_are_used():
     sample = _judged(blocks=np.array(["x", "y", "z", "z"]), notes=("the model has learnt from these",))
     values = _json_of_model(sample, draws=200)
     assert set(values["bootstrap"]) == {"overall accuracy by block", "kappa by block", "macro F1 by block"}
     assert values["warnings"][0] == "the model has learnt from these"
 
 
-def test_a_judged_models_seasons_are_told():
+def test_a_judged_models_seasons_are_printed():
     sample = _judged(in_season=np.array([True, True, False, False]))
     assert _json_of_model(sample, draws=0)["by_season"]["in_season"]["value"] == 0.5
     out = io.StringIO()
