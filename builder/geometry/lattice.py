@@ -78,11 +78,11 @@ class Lattice:
         """(x, y), each float64[row, column], of pixel centres in the CRS; of all pixels without `part`."""
         part = part or self.whole
         column, row = np.meshgrid(np.arange(part.col0, part.col1) + 0.5, np.arange(part.row0, part.row1) + 0.5)
-        return self._xy(column, row)
+        return self.xy(column, row)
 
     def lonlat(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(longitude, latitude) in degrees of positions, counted in pixels from the outer corner of the first."""
-        lon, lat = to_lonlat(self.crs).transform(*self._xy(column, row))
+        lon, lat = to_lonlat(self.crs).transform(*self.xy(column, row))
         return np.asarray(lon), np.asarray(lat)
 
     def centres_lonlat(self, part: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +130,8 @@ class Lattice:
         corners = self.corners_lonlat(part)
         return ellipsoid.area_hectares(corners[:, 0], corners[:, 1]) / (part.shape[0] * part.shape[1])
 
-    def _xy(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def xy(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) in the CRS of positions, counted in pixels from the outer corner of the first."""
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
