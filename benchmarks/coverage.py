@@ -1,6 +1,6 @@
 """Do the 95 % intervals of accuracy figures hold the truth 95 times in 100? Measured on simulated surveys.
 
-    python benchmarks/coverage.py [--surveys 2000] [--seed 0] [--workers 1]
+    python -m benchmarks.coverage [--surveys 2000] [--seed 0] [--workers 1]
 
 Seven classes with fixed areas, two of them rare. Two kinds of populations:
 

@@ -16,7 +16,7 @@ _TABLE = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Grains:
-    """Flattened tiles float32[SIDE * SIDE] by name, of mean 0 and variance 1 unless `make` says otherwise, and a hash."""
+    """Flattened tiles float32[SIDE * SIDE] by name, of mean 0 and variance 1 unless noted in `make`, and a hash."""
 
     tiles: Mapping[str, np.ndarray]
     permutation: np.ndarray  # int32[4096]
