@@ -10,7 +10,7 @@ import numpy as np
 from refine.accuracy import accuracy, estimators, findings, lint, planning
 
 
-def of_findings(found: findings.Findings) -> dict[str, Any]:
+def of_findings(found: findings.AccuracyFindings) -> dict[str, Any]:
     """Everything of an assessment."""
     names = found.assessment.names
     return {
@@ -33,7 +33,7 @@ def of_survey(survey: planning.SurveyPlan | None) -> dict[str, Any]:
     return {"sample_size": survey.as_json()} if survey else {}
 
 
-def _figures(found: findings.Findings) -> dict[str, Any]:
+def _figures(found: findings.AccuracyFindings) -> dict[str, Any]:
     """The figures of the whole sample, and what they may be called."""
     assessment, proportions = found.assessment, found.assessment.proportions
     return {

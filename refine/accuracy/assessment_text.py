@@ -10,7 +10,7 @@ from refine.accuracy import accuracy, estimators, findings, intervals, lint, pai
 KAPPA_NOTE = "kappa is given for comparison with older papers; quantity and allocation say what is wrong"
 
 
-def of_findings(found: findings.Findings) -> str:
+def of_findings(found: findings.AccuracyFindings) -> str:
     """Everything of an assessment as lines for a terminal."""
     parts = [
         _of_assessment(found),
@@ -31,7 +31,7 @@ def of_survey(survey: planning.SurveyPlan | None) -> str:
     return f"{plan_text(survey)}\n" if survey else ""
 
 
-def _of_assessment(found: findings.Findings) -> str:
+def _of_assessment(found: findings.AccuracyFindings) -> str:
     parts = [
         found.support.statement,
         _matrix(found.assessment.confusion),

@@ -34,7 +34,7 @@ UNKNOWN_USERS = 0.5  # user's accuracy to plan with where a class has no samples
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Findings:
+class AccuracyFindings:
     """An assessment and everything that was found beside it.
 
     Attributes:
@@ -53,14 +53,14 @@ class Findings:
     support: support.Support
     lint: lint.LintReport | None = None
     bootstraps: Mapping[str, intervals.Estimate] = dataclasses.field(default_factory=dict)
-    weighted: Findings | None = None
+    weighted: AccuracyFindings | None = None
     no_weighted_because: str | None = None
     by_season: seasonal.BySeason | None = None
     survey: planning.SurveyPlan | None = None
     maps: paired.PairedMaps | None = None
 
 
-def of_tables(given: tables.Tables, options: accuracy_options.AccuracyOptions) -> Findings:
+def of_tables(given: tables.Tables, options: accuracy_options.AccuracyOptions) -> AccuracyFindings:
     """Findings of a matrix or a sample, by the design that the tables name.
 
     Raises:
@@ -70,7 +70,7 @@ def of_tables(given: tables.Tables, options: accuracy_options.AccuracyOptions) -
     return dataclasses.replace(found, survey=plan_survey(given, options, found.assessment))
 
 
-def of_model(sample: reference_sample.ReferenceSample, options: accuracy_options.AccuracyOptions) -> Findings:
+def of_model(sample: reference_sample.ReferenceSample, options: accuracy_options.AccuracyOptions) -> AccuracyFindings:
     """Findings of a judged model: unweighted, as balanced test sets are reported, and weighted where that is possible.
 
     Raises:
@@ -78,7 +78,7 @@ def of_model(sample: reference_sample.ReferenceSample, options: accuracy_options
     """
     plain = estimators.simple_random(sample.confusion, level=options.level)
     weighted, reason = _weighted(sample, options.level)
-    return Findings(
+    return AccuracyFindings(
         assessment=plain,
         support=support.of(plain, population=sample.population, notes=sample.notes),
         bootstraps=_bootstraps_of_sample(sample, options, plain.design),
@@ -105,13 +105,13 @@ def plan_survey(
         return planning.plan(areas, _users(given.areas, assessment), options.wanted_error)
 
 
-def _of_matrix(given: tables.Tables, options: accuracy_options.AccuracyOptions) -> Findings:
+def _of_matrix(given: tables.Tables, options: accuracy_options.AccuracyOptions) -> AccuracyFindings:
     if given.matrix is None or given.printed is None:
         raise ValueError("expected a matrix or a sample to judge; received neither. Read one of them.")
     areas = given.area_of_class
     with _naming_files(given.files):
         assessment = _of_counts(given.matrix, areas, options.level)
-    return Findings(
+    return AccuracyFindings(
         assessment=assessment,
         support=support.of(assessment),
         lint=lint.lint(given.matrix, given.printed),
@@ -121,7 +121,7 @@ def _of_matrix(given: tables.Tables, options: accuracy_options.AccuracyOptions) 
 
 def _of_sample(
     given: tables.Tables, sample: reference_sample.ReferenceSample, options: accuracy_options.AccuracyOptions
-) -> Findings:
+) -> AccuracyFindings:
     areas = given.area_of_class
     with _naming_files(given.files):
         assessment = _assess(sample, areas, given.strata, options)
@@ -129,7 +129,7 @@ def _of_sample(
         maps = _two_maps(sample, options)
     notes = _notes(sample, assessment.design)
     supported = support.of(assessment, states_map_strata=sample.has_map_strata, notes=notes)
-    return Findings(assessment, supported, bootstraps=bootstraps, maps=maps)
+    return AccuracyFindings(assessment, supported, bootstraps=bootstraps, maps=maps)
 
 
 def _assess(
@@ -168,7 +168,7 @@ def _by_probability(
     )
 
 
-def _weighted(sample: reference_sample.ReferenceSample, level: float) -> tuple[Findings | None, str | None]:
+def _weighted(sample: reference_sample.ReferenceSample, level: float) -> tuple[AccuracyFindings | None, str | None]:
     """(findings weighted by inclusion probability, why there are none); both None where no probability is known."""
     if sample.probability is None:
         return None, None
@@ -176,7 +176,7 @@ def _weighted(sample: reference_sample.ReferenceSample, level: float) -> tuple[F
         assessment = _by_probability(sample, sample.probability, level)
     except errors.InputError as error:  # a stratum with a single example, say: the plain figures hold all the same
         return None, str(error)
-    return Findings(assessment, support.of(assessment, population=sample.population, notes=sample.notes)), None
+    return AccuracyFindings(assessment, support.of(assessment, population=sample.population, notes=sample.notes)), None
 
 
 def _notes(sample: reference_sample.ReferenceSample, design: estimators.Design) -> list[str]:
