@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from builder import errors, input_files
 
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets put it before UTF-8
-MOST_COUNTED = 10**12  # a cell of more is no count: the land has 1.7e11 pixels of 30 m
-LARGEST_SIZE = 1e30  # of an area in any unit; sums of more overflow
+MOST_COUNTED = 10**12  # a larger cell is no count: the land has 1.7e11 pixels of 30 m
+LARGEST_SIZE = 1e30  # of an area in any unit; sums of larger ones overflow
 _WHOLE = re.compile(r"[0-9]+(\.0*)?")
 _DECIMAL = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -22,11 +22,11 @@ def rows(path: pathlib.Path, what: str) -> list[tuple[int, list[str]]]:
     """(line, values) of every row that is not blank, the header first.
 
     Args:
-      path: of the file.
-      what: a row of it is ("a class", "a sample"), for the message of a file that has none.
+      path: the file.
+      what: what a row describes ("class", "sample"), for the error about a file without rows.
 
     Raises:
-      errors.InputError: if it cannot be read, is not UTF-8, not separated by commas, or holds no row beside a header.
+      errors.InputError: if it is no regular file, not UTF-8, not separated by commas, or has no row below the header.
     """
     found = [(line, [value.strip() for value in row]) for line, row in _read(path)]
     found = [(line, row) for line, row in found if any(row)]
@@ -56,13 +56,13 @@ def records(
     """(line, {column: value}) of every row below the header.
 
     Args:
-      path: of the file.
-      what: a row of it is.
-      needed: columns that must be there.
-      named: columns, where they are there, whose values are names, so that none may be empty.
+      path: the file.
+      what: what a row describes, see `rows`.
+      needed: columns that the file must have.
+      named: columns whose values are names, so that none may be empty; the file need not have them.
 
     Raises:
-      errors.InputError: as `rows`; or if a column is missing or comes twice, or a name is empty.
+      errors.InputError: as `rows`; or if a column is missing or given twice, or a name is empty.
     """
     (_, header), *body = rows(path, what)
     check_unique(path, "column", header)
@@ -81,7 +81,11 @@ def records(
 
 
 def check_unique(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
-    """Raises errors.InputError if a name is empty or comes twice; the first is in row or column number `first`."""
+    """Refuses an empty name, or one that is given twice; the first is in row or column number `first`.
+
+    Raises:
+      errors.InputError: names the file and the name.
+    """
     if "" in names:
         raise errors.InputError(
             f"{path}: {what} {names.index('') + first} has no name. Name it, or remove it with its separator."
@@ -91,7 +95,11 @@ def check_unique(path: pathlib.Path, what: str, names: Sequence[str], *, first: 
 
 
 def check_spellings(paths: str, names: Iterable[str]) -> None:
-    """Raises errors.InputError if two names differ in nothing but upper and lower case."""
+    """Refuses two names that differ only in upper and lower case.
+
+    Raises:
+      errors.InputError: names both.
+    """
     seen: dict[str, str] = {}
     for name in names:
         if (other := seen.setdefault(name.casefold(), name)) != name:
@@ -104,7 +112,7 @@ def whole(path: pathlib.Path, text: str, place: str) -> int:
     """A count: digits, at most `MOST_COUNTED`.
 
     Raises:
-      errors.InputError: if it is none.
+      errors.InputError: if the text is anything else; names the file and `place`.
     """
     if not _WHOLE.fullmatch(text):
         raise errors.InputError(
@@ -123,7 +131,7 @@ def number(path: pathlib.Path, text: str, place: str) -> float:
     """A number from 0 to `LARGEST_SIZE`.
 
     Raises:
-      errors.InputError: if it is none.
+      errors.InputError: if the text is anything else; names the file and `place`.
     """
     found = float(text) if _DECIMAL.fullmatch(text) else math.nan
     if not found <= LARGEST_SIZE:

@@ -31,7 +31,7 @@ SECOND_MAP = "map2"
 
 @dataclasses.dataclass(frozen=True)
 class Areas:
-    """A.csv: mapped area by class, and guessed user's accuracy by class where it gives them."""
+    """A.csv: mapped area by class, and guessed user's accuracy by class if the file gives it."""
 
     path: pathlib.Path
     sizes: dict[str, float]
@@ -113,7 +113,7 @@ def read_strata(path: pathlib.Path) -> dict[str, float]:
 
 
 def read_sample(path: pathlib.Path) -> reference_sample.ReferenceSample:
-    """Samples of S.csv; the classes are those that occur in map or reference, sorted by name.
+    """Samples of S.csv. The classes are those of map and reference, sorted by name.
 
     Raises:
       errors.InputError: if `map` or `reference` is missing, the file is empty, or a probability is no number.
@@ -150,7 +150,7 @@ def _probabilities(path: pathlib.Path, lines: Sequence[int], texts: Sequence[str
 def _sizes(
     path: pathlib.Path, kind: str, value: str, *, guesses: str = ""
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, where it is there, `guesses`."""
+    """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, optionally, `guesses`."""
     sizes: dict[str, float] = {}
     printed: dict[str, tuple[str, str]] = {}
     for line, record in csv_tables.records(path, kind, needed=(kind, value), named=(kind,)):
@@ -167,7 +167,7 @@ def _sizes(
 
 
 def _shares(printed: Mapping[str, tuple[str, str]]) -> dict[str, float]:
-    """Each (text, place) as a share. A column is in one unit: where one number is above 1, all are percents."""
+    """Each (text, place) as a share. A column has one unit: if one number is above 1, all are percentages."""
     figures = {name: lint.Figure.parse(text, place) for name, (text, place) in printed.items()}
     bare = {name: text for name, (text, _) in printed.items() if not text.strip().endswith("%")}
     if all(float(text) <= 1 for text in bare.values()):
