@@ -262,7 +262,7 @@ def _open(path: pathlib.Path, variable: str | None) -> RasterReader:
 
 def _stated_crs(path: pathlib.Path, crs: str | None) -> str:
     if crs is None:
-        raise errors.InputError(
+        raise errors.NoCrs(
             f"{path}: expected a coordinate reference system; the file has none. "
             'State it in products.toml, e.g. crs = "EPSG:4326".'
         )
