@@ -34,7 +34,7 @@ MAY_IMPORT = {
 }
 REFINE_MAY_IMPORT = {"geometry", "legend", "maps", "frame", "imagery", "chips"}
 # What refine takes of other rooms of builder, file by file.
-REFINE_EXCEPTIONS = {"refine/mapping/refine_map.py": {"points"}, "refine/mapping/tiles.py": {"pipeline"}}
+REFINE_EXCEPTIONS = {"refine/mapping/inputs.py": {"points"}, "refine/mapping/tiles.py": {"pipeline"}}
 
 # the same for the rooms of refine
 REFINE_ROOM_MAY_IMPORT = {

@@ -1,0 +1,301 @@
+"""The inputs of a refined map: the request, every check of it, and the opened job that the other modules work on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+
+from builder import errors, hashing
+from builder.chips import imagery_toml
+from builder.frame import frame as frames
+from builder.geometry import grid, lattice
+from builder.legend import crosswalk, legend
+from builder.maps import known_products, rasters
+from builder.points import region as regions
+from refine.artefacts import model_folder, refined_map
+from refine.mapping import engines, reclassify, work_folder
+
+LARGEST_BYTE = 255
+CHECK_ROWS = 512  # of the base, read at a time when its codes are checked
+BLOCKS_FORMAT = 2  # raise it when the same request yields other blocks
+SUFFIXES = (".tif", ".tiff")
+BASE_YEAR = 2010  # of a base whose year the frame does not state
+GLOBE = (-180.0, -90.0, 180.0, 90.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class MapRequest:
+    """What `python -m refine map` was asked for, for one base tile.
+
+    Attributes:
+      model: folder that `train` wrote.
+      base: GlobeLand30 tile to refine.
+      frame: folder of the sampling frame, which says which cells to reclassify and which imagery to ask.
+      out: GeoTIFF to write.
+      bbox: region (west, south, east, north) in degrees of EPSG:4326; west > east crosses 180 degrees.
+      aoi: region as a file of polygons; at most one of `bbox` and `aoi`.
+      include_undetermined: whether undetermined cells are reclassified, too.
+      min_confidence: 0..1, see `reclassify.Rule`.
+      base_trust: 0..1, see `reclassify.Rule`.
+      engine: one of `engines.ENGINES`.
+      overwrite: whether an earlier map at `out` is replaced.
+      block_px: pixels along one side of a block. It changes how much work a killed run loses, not the map.
+    """
+
+    model: pathlib.Path
+    base: pathlib.Path
+    frame: pathlib.Path
+    out: pathlib.Path
+    bbox: tuple[float, float, float, float] | None = None
+    aoi: pathlib.Path | None = None
+    include_undetermined: bool = False
+    min_confidence: float = reclassify.MIN_CONFIDENCE
+    base_trust: float = reclassify.BASE_TRUST
+    engine: str = "keras"
+    overwrite: bool = False
+    block_px: int = refined_map.BLOCK_PX
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """A map to make: the request, and its inputs, each opened and checked once."""
+
+    request: MapRequest
+    model: model_folder.ModelFolder
+    frame: frames.Frame
+    imagery: imagery_toml.Imagery
+    base: rasters.RasterFile
+    table: crosswalk.Crosswalk
+    area: shapely.Geometry
+
+    @property
+    def lattice(self) -> lattice.Lattice:
+        """The grid of the base and of the map."""
+        return lattice.Lattice(self.base.crs, self.base.transform, self.base.shape)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """Digest of everything that could change a pixel; blocks are kept under it, so no other map uses them."""
+        parts = [
+            BLOCKS_FORMAT,
+            self.base.sha256,
+            self.table.sha256,
+            hashing.sha256_of_file(self.frame.layers_file),
+            self.imagery.digest,
+            [source.fingerprint() for source in self.imagery.sources],
+            self.model.digest,
+            self.request.engine,
+            shapely.to_wkb(self.area).hex(),
+            self.request.include_undetermined,
+            self.request.min_confidence,
+            self.request.base_trust,
+            self.request.block_px,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The hidden folder beside the output that holds finished blocks."""
+        return work_folder.of(self.request.out, self.identity)
+
+    @property
+    def rule(self) -> reclassify.Rule:
+        """When a prediction replaces the code of the base map."""
+        codes = np.array([legend.seven().by_name(name).code for name in self.model.labels], np.uint8)
+        return reclassify.Rule(codes, self.request.base_trust, self.request.min_confidence)
+
+    @property
+    def year(self) -> int:
+        """The year that the base describes, as the frame says."""
+        products: list[dict[str, Any]] = self.frame.metadata["products"]
+        years = [int(p["year"]) for p in products if p["name"] == self.frame.design.base and p.get("year")]
+        return years[0] if years else BASE_YEAR
+
+    @property
+    def tags(self) -> refined_map.MapTags:
+        """How the map is made, for its files."""
+        return refined_map.MapTags(
+            identity=self.identity,
+            model_sha256=self.model.digest,
+            dataset=self.model.dataset,
+            base=self.base.path.name,
+            base_sha256=self.base.sha256,
+            imagery_rules=self.imagery.digest,
+            min_confidence=self.request.min_confidence,
+            base_trust=self.request.base_trust,
+            undetermined="classified" if self.request.include_undetermined else "kept",
+            engine=self.request.engine,
+        )
+
+
+def open_job(request: MapRequest) -> Job:
+    """The job of a request whose inputs fit together; the network is not loaded.
+
+    Raises:
+      errors.InputError: if the output is no GeoTIFF, is the base, cannot be written or exists without `overwrite`; if
+        the base has no CRS, holds unknown codes or does not meet the frame or the region; if the model or the frame is
+        not whole.
+    """
+    _check_settings(request)
+    _check_out(request)
+    model = _open_model(request.model)
+    frame = _open_frame(request.frame)
+    imagery = imagery_toml.read(frame.imagery_file)
+    base = _open_base(request.base)
+    area = _area(request)
+    _check_meets(base, area, request)
+    table = _crosswalk_of(base)
+    _check_codes(base, table)
+    job = Job(request, model, frame, imagery, base, table, area)
+    if not work_folder.is_staged(job.folder):
+        _check_free(request, spared=frozenset())
+    return job
+
+
+def check(request: MapRequest) -> None:
+    """Refuses a request before any work is done for it.
+
+    Raises:
+      errors.InputError: as `open_job` does.
+    """
+    open_job(request)
+
+
+def _check_settings(request: MapRequest) -> None:
+    for name, share in (("--min-confidence", request.min_confidence), ("--base-trust", request.base_trust)):
+        if not 0 <= share <= 1:
+            raise errors.InputError(f"{name}: expected 0..1; received {share:g}. Give such a probability.")
+    if request.engine not in engines.ENGINES:
+        raise errors.InputError(f"--engine: expected {' or '.join(engines.ENGINES)}; received {request.engine!r}.")
+    if request.bbox is not None and request.aoi is not None:
+        raise errors.InputError("--bbox and --aoi: expected one of them; received both. Leave one out.")
+
+
+def _check_out(request: MapRequest) -> None:
+    """Refuses an output that is no GeoTIFF, is the base itself, cannot be written, or exists."""
+    out = request.out
+    if out.suffix.lower() not in SUFFIXES or out.is_dir():
+        raise errors.InputError(f"--out: expected the name of a GeoTIFF to write, as refined.tif; received {out}.")
+    if out.resolve() == request.base.resolve():
+        raise errors.InputError(f"--out {out} is the base map itself: name another file.")
+    parent = next(path for path in out.resolve().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise errors.InputError(f"--out {out}: expected a place that can be written; {parent} cannot. Name another.")
+    _check_free(request, spared=work_folder.published(refined_map.RefinedMap(out)))
+
+
+def _check_free(request: MapRequest, *, spared: frozenset[pathlib.Path]) -> None:
+    """Refuses to replace files, but for those of `spared`; with `overwrite`, only those that are not a map's."""
+    refined = refined_map.RefinedMap(request.out)
+    existing = [path for path in refined.outputs if path.exists() and path not in spared]
+    if existing and not request.overwrite:
+        raise errors.RefusedOverwrite(existing[0])
+    if existing and refined.identity() is None and not work_folder.staged(request.out):
+        raise errors.InputError(
+            f"--out {request.out}: --overwrite would replace {existing[0]}, which is no file of a refined map. Move it "
+            "elsewhere, or name another --out."
+        )
+
+
+def _open_model(path: pathlib.Path) -> model_folder.ModelFolder:
+    model = model_folder.ModelFolder.open(path)
+    unknown = [name for name in model.labels if name not in legend.seven().names]
+    if unknown:
+        raise errors.InputError(
+            f"{path}: the model's classes must be those of the legend; received {', '.join(unknown)}. "
+            "Train it with --labels FILE, which maps other labels to the legend."
+        )
+    return model
+
+
+def _open_frame(path: pathlib.Path) -> frames.Frame:
+    """The frame, which has an agreement map, imagery, and GlobeLand30 as its base."""
+    frame = frames.Frame.open(path, needs_imagery=True)
+    if frame.design.is_given:
+        raise errors.InputError(
+            f"{frame.path}: a frame of given points has no agreement map. "
+            "Give the frame that `points --products` wrote."
+        )
+    if frame.design.base != known_products.BASE:
+        raise errors.InputError(
+            f"{frame.path}: its strata and disagreement are those of the base {frame.design.base!r}; a refined map is "
+            f"written in the codes of {known_products.BASE}. Give a frame whose base is {known_products.BASE}."
+        )
+    return frame
+
+
+def _open_base(path: pathlib.Path) -> rasters.RasterFile:
+    """The base, which has a CRS and a nodata value that a map of bytes can keep."""
+    try:
+        base = rasters.describe(path)
+    except errors.NoCrs as error:
+        raise errors.NoCrs(
+            f"{path}: expected a base map with a coordinate reference system; it has none. Write it into the file, "
+            f"e.g. `gdal_edit.py -a_srs EPSG:32649 {path.name}`."
+        ) from error
+    if base.nodata is not None and base.nodata > LARGEST_BYTE:
+        raise errors.InputError(
+            f"{base.path}: expected a nodata value of 0..{LARGEST_BYTE}, which a map of bytes can keep; it declares "
+            f"another. Give it one, e.g. `gdalwarp -ot Byte -dstnodata 0 {base.path.name} bytes.tif`."
+        )
+    return base
+
+
+def _area(request: MapRequest) -> shapely.Geometry:
+    """Where to reclassify, in degrees -180..180: the box, the area of interest, or the whole globe."""
+    if request.aoi is not None:
+        return regions.read_area(request.aoi)
+    west, south, east, north = request.bbox or GLOBE
+    grid.check_bbox(west, south, east, north)
+    regions.refuse_swapped(west, south, east, north)
+    if west < east:
+        return shapely.box(west, south, east, north)
+    return shapely.union(shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north))
+
+
+def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: MapRequest) -> None:
+    """Refuses a base that does not meet the frame, and a region that does not meet the base."""
+    here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*rasters.bounds_lonlat(base))
+    with rasterio.open(frames.Frame(request.frame).layers_file) as layers:
+        box = layers.bounds
+    if not rasters.overlaps(base, box.left, box.bottom, box.right, box.top):
+        raise errors.InputError(
+            f"{request.base} ({here}) does not meet the frame {request.frame} "
+            f"({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). Give the tile that the frame covers."
+        )
+    if not any(rasters.overlaps(base, *shapely.bounds(part).tolist()) for part in shapely.get_parts(area)):
+        asked = f"--aoi {request.aoi}" if request.aoi else "--bbox"
+        west, south, east, north = shapely.bounds(area).tolist()
+        raise errors.InputError(
+            f"{asked} ({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f}) does not meet {request.base} ({here}): "
+            "nothing would be reclassified. Choose a region within the tile."
+        )
+
+
+def _crosswalk_of(base: rasters.RasterFile) -> crosswalk.Crosswalk:
+    """GlobeLand30's crosswalk, where the code that the file itself declares as nodata means no data."""
+    table = crosswalk.shipped(known_products.BASE)
+    return table if base.nodata is None or base.nodata in table.names else table.with_nodata(base.nodata)
+
+
+def _check_codes(base: rasters.RasterFile, table: crosswalk.Crosswalk) -> None:
+    """Looks at every code of the base before the first picture is asked for."""
+    rows, columns = base.shape
+    for row in range(0, rows, CHECK_ROWS):
+        codes = rasters.read(base, row, min(row + CHECK_ROWS, rows), 0, columns)
+        if unknown := sorted(set(np.unique(codes).tolist()) - table.names.keys()):
+            raise errors.InputError(
+                f"{base.path} holds codes that are not {known_products.BASE}'s: {', '.join(map(str, unknown))} (from "
+                f"row {row} on); expected {', '.join(map(str, sorted(table.names)))}. Give a tile of "
+                f"{known_products.BASE}; if the code means no data, "
+                f"declare it: `gdal_edit.py -a_nodata {unknown[0]} {base.path.name}`."
+            )
