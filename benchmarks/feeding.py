@@ -34,10 +34,16 @@ import PIL.Image
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from refine.export import exporting  # noqa: E402
+from refine.artefacts import model_folder  # noqa: E402
 from refine.network import devices, losses, model, process  # noqa: E402
 from refine.samples import batches, datasets  # noqa: E402 - the checkout need not be installed
-from refine.training import learning_set, resumable_fit, train_model, training_settings  # noqa: E402
+from refine.training import (  # noqa: E402
+    learning_set,
+    train_model,
+    training_history,
+    training_settings,
+    versions,
+)
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -133,8 +139,8 @@ def head_epochs(root: pathlib.Path, chips: list[bytes], batch_size: int) -> tupl
     settings = training_settings.TrainingSettings(
         strategy="logits", weights=str(weights), epochs=12, patience=12, batch_size=batch_size
     )
-    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder
-    seconds = [row["seconds"] for row in resumable_fit.read_history(folder / exporting.HISTORY)]
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder.path
+    seconds = [row["seconds"] for row in training_history.read(folder / model_folder.HISTORY)]
     return seconds[0], statistics.median(seconds[1:])
 
 
@@ -159,7 +165,7 @@ def main() -> None:
         rates |= step_rates(args.batch_size, args.steps)
         first, later = head_epochs(root, chips[: args.head_chips], args.batch_size)
     print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Keras on {keras.backend.backend()}; ", end="")
-    print(", ".join(f"{name} {version}" for name, version in exporting.versions().items()))
+    print(", ".join(f"{name} {version}" for name, version in versions.installed().items()))
     print(f"chips of {SIDE_PX} px, {statistics.mean(map(len, chips)) / 1000:.0f} KB of JPEG\n")
     print("| | chips/s | chips/s per core |\n|---|---|---|")
     for name, (wall, cpu) in rates.items():

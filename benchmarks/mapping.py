@@ -29,10 +29,11 @@ sys.path.insert(0, str(ROOT))
 from builder.chips import chip, imagery_toml  # noqa: E402 - the checkout need not be installed
 from builder.frame import frame as frames  # noqa: E402
 from builder.legend import legend  # noqa: E402
-from refine.export import exporting  # noqa: E402
+from refine.artefacts import model_folder  # noqa: E402
 from refine.mapping import engines  # noqa: E402
 from refine.network import calibration, model, process  # noqa: E402
 from refine.samples import batches  # noqa: E402
+from refine.training import write_model  # noqa: E402
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3
@@ -84,10 +85,10 @@ def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"format": exporting.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
+    record = {"format": model_folder.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
-    exporting.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
-    return engines.open_engine("onnxruntime", folder)
+    write_model.write(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
+    return engines.open_engine("onnxruntime", model_folder.ModelFolder.open(folder))
 
 
 def cpu_seconds(case: Callable[[], object]) -> float:

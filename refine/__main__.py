@@ -271,12 +271,13 @@ def _settings(args: argparse.Namespace, **more: Any) -> training_settings.Traini
 
 
 def _train(args: argparse.Namespace) -> int:
-    from refine.export import exporting
+    from refine.artefacts import model_folder
+    from refine.export import formats
     from refine.judging import compare
     from refine.samples import datasets
     from refine.training import learning_set, train_model
 
-    exporting.check_exports(args.export)
+    formats.check_formats(args.export)
     dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
     given = learning_set.learning_set_of(
@@ -286,9 +287,10 @@ def _train(args: argparse.Namespace) -> int:
         compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
     else:
         train_model.train(given, settings, args.out, overwrite=args.overwrite)
-    for written in (args.out, *exporting.export_all(args.out, args.export)):
+    folder = model_folder.ModelFolder.open(args.out)
+    for written in (args.out, *formats.export(folder, args.export)):
         print(written)
-    return command_line.DONE_WITH_GAPS if train_model.is_broken(exporting.read_record(args.out)) else command_line.DONE
+    return command_line.DONE_WITH_GAPS if train_model.is_broken(folder.record) else command_line.DONE
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -14,7 +14,8 @@ import numpy as np
 
 from builder import atomic, errors
 from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
-from refine.export import exporting
+from refine.artefacts import model_folder
+from refine.network import trained_model
 from refine.samples import datasets, seasons
 from refine.training import learning_set, resumable_fit, train_model, training_plan, training_settings
 
@@ -184,14 +185,14 @@ def train_once(
     folder: pathlib.Path,
     *,
     features_root: pathlib.Path,
-) -> exporting.Loaded:
+) -> trained_model.TrainedModel:
     """The model of `folder`, trained unless the folder already holds what this training would make.
 
     Raises:
       errors.InputError: if it holds something else.
     """
     if _is_trained(given, settings, folder):
-        return exporting.load_model(folder)
+        return trained_model.load(folder)
     return train_model.train(given, settings, folder, features_root=features_root)
 
 
@@ -200,7 +201,7 @@ def _is_trained(
 ) -> bool:
     if not folder.exists():
         return False
-    record = exporting.read_record(folder)
+    record = model_folder.ModelFolder.open(folder).record
     wanted = training_plan.plan_of(given, settings)
     differing = training_plan.differences({key: record.get(key) for key in wanted}, wanted)
     if differing:
@@ -211,7 +212,7 @@ def _is_trained(
     return True
 
 
-def judge(name: str, loaded: exporting.Loaded, test: datasets.Split, *, features_root: pathlib.Path) -> Entry:
+def judge(name: str, loaded: trained_model.TrainedModel, test: datasets.Split, *, features_root: pathlib.Path) -> Entry:
     """A trained model on `test`.
 
     Raises:
@@ -219,14 +220,14 @@ def judge(name: str, loaded: exporting.Loaded, test: datasets.Split, *, features
     """
     loaded.check_fits(test.dataset)
     predicted = train_model.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
-    confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels)
+    confusion = accuracy.Confusion.from_pairs(predicted, test.labels, loaded.folder.labels)
     in_season = seasons.in_every_season(test)
     return Entry(
         name=name,
-        strategy=str(loaded.record["settings"]["strategy"]),
-        dataset=loaded.dataset,
-        folder=loaded.folder,
-        record=loaded.record,
+        strategy=str(loaded.folder.settings["strategy"]),
+        dataset=loaded.folder.dataset,
+        folder=loaded.folder.path,
+        record=loaded.folder.record,
         predicted=predicted,
         assessment=estimators.simple_random(confusion),
         by_season=None if in_season is None else seasonal.by_season(predicted == test.labels, in_season),
@@ -352,7 +353,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "strategy": entry.strategy,
         "dataset": entry.dataset,
         "model": entry.folder.name,
-        "model_sha256": entry.record["files"][exporting.MODEL],
+        "model_sha256": entry.record["files"][model_folder.MODEL],
         "overall": judged.overall.as_json(),
         "kappa": judged.kappa.as_json(),
         **classes,

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 
 from refine.accuracy import matrix_files, support
-from refine.export import exporting
 from refine.judging import noise
+from refine.network import trained_model
 from refine.samples import datasets, seasons
 from refine.training import train_model
 
@@ -41,15 +41,15 @@ def sample_of_model(
     Raises:
       errors.InputError: if the folder is not a whole model, or the dataset or split is missing or does not fit it.
     """
-    loaded = exporting.load_model(model)
-    opened = datasets.open_dataset(dataset or loaded.dataset, data_dir=data_dir, labels=labels)
+    loaded = trained_model.load(model)
+    opened = datasets.open_dataset(dataset or loaded.folder.dataset, data_dir=data_dir, labels=labels)
     loaded.check_fits(opened)
     design = [name for name in (STRATUM, STATE, CHANCE) if name in opened.scalars]
     columns = dict.fromkeys([*design, *seasons.columns(opened), *noise.place_columns(opened)])
     test = opened.split(split, columns=list(columns))
     logits = train_model.logits_of_model(loaded, test, features_root=model.parent / "features")
     return matrix_files.SampleTable(
-        names=loaded.labels,
+        names=loaded.folder.labels,
         strata=tuple(test.columns[STRATUM].astype(str)) if STRATUM in test.columns else None,
         mapped=logits.argmax(axis=1),
         reference=test.labels,
@@ -57,7 +57,7 @@ def sample_of_model(
         blocks=noise.blocks_for_bootstrap(test),
         population=population_of(test),
         in_season=seasons.in_every_season(test),
-        notes=_notes(loaded.dataset, test),
+        notes=_notes(loaded.folder.dataset, test),
     )
 
 

@@ -98,14 +98,14 @@ def _exported(model: model_folder.ModelFolder) -> pathlib.Path:
 
     The converter takes gigabytes of memory and returns none, so it runs in a process of its own.
     """
-    from refine.export import exporting
-
-    path = exporting.current_onnx(model.path)
+    path = model.exported(model_folder.ONNX)
     if path is not None:
         return path
+    from refine.export import onnx_file
+
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-        return process.submit(exporting.export_onnx, model.path).result()
+        return process.submit(onnx_file.export, model).result()
 
 
 def _onnxruntime() -> Any:

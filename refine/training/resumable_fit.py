@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import json
 import logging
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,17 +17,11 @@ import numpy as np
 
 from builder import atomic, errors, hashing, progress
 from refine.network import devices
+from refine.training import training_history
 
 STABLE, LAST_EPOCH, NOT_A_NUMBER = "stable", "last epoch", "loss is not a number"
-HISTORY_COLUMNS = (
-    "stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "images_per_s",
-)  # fmt: skip
 # Keras's own mean counts the examples that fill up a batch; this weighted metric does not.
 MEAN_LOSS = "mean_loss"
-# Smaller changes than these are not progress.
-LOSS_FALL, LOSS_FALL_SHARE, ACCURACY_RISE = 0.001, 0.01, 0.002
-
-Row = dict[str, Any]
 LOG = logging.getLogger(__name__)
 
 
@@ -36,7 +29,7 @@ LOG = logging.getLogger(__name__)
 class StageOutcome:
     """History of a stage, and why it ended; the model holds the best weights."""
 
-    history: tuple[Row, ...]
+    history: tuple[training_history.Row, ...]
     stopped: str
 
     def as_json(self) -> dict[str, Any]:
@@ -44,26 +37,9 @@ class StageOutcome:
         return {"stage": self.history[0]["stage"], "epochs": len(self.history), "stopped": self.stopped}
 
     @property
-    def best(self) -> Row:
+    def best(self) -> training_history.Row:
         """The epoch whose weights are kept."""
-        return self.history[best_epoch(self.history)]
-
-
-def best_epoch(history: Sequence[Row]) -> int:
-    """Position of the highest validation accuracy; among equals the lowest validation loss."""
-    return max(range(len(history)), key=lambda i: (history[i]["val_accuracy"], -history[i]["val_loss"]))
-
-
-def is_stable(history: Sequence[Row], patience: int) -> bool:
-    """True when in the last `patience` epochs neither the training loss fell nor the validation accuracy rose."""
-    if len(history) <= patience:
-        return False
-    before, after = history[:-patience], history[-patience:]
-    lowest = min(r["loss"] for r in before)
-    highest = max(r["val_accuracy"] for r in before)
-    fell = min(r["loss"] for r in after) < lowest * (1 - LOSS_FALL_SHARE) - LOSS_FALL
-    rose = max(r["val_accuracy"] for r in after) > highest + ACCURACY_RISE
-    return not fell and not rose
+        return self.history[training_history.best_epoch(self.history)]
 
 
 class Stage:
@@ -75,19 +51,19 @@ class Stage:
         atomic.remove_litter(folder)
         state = self._folder / "state.json"
         kept = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else {}
-        self.history: list[Row] = kept.get("history", [])
+        self.history: list[training_history.Row] = kept.get("history", [])
         self.stopped: str | None = kept.get("stopped")
 
     def _weights(self, epoch: int) -> pathlib.Path:
         return self._folder / f"epoch-{epoch:04d}.weights.h5"
 
-    def keep(self, model: keras.Model, row: Row) -> None:
+    def keep(self, model: keras.Model, row: training_history.Row) -> None:
         """Keeps the epoch that just ended: weights first, then the state that names them."""
         with atomic.file(self._weights(row["epoch"])) as temporary:
             model.save_weights(temporary)
         self.history.append(row)
         self._write_state()
-        wanted = {row["epoch"], self.history[best_epoch(self.history)]["epoch"]}
+        wanted = {row["epoch"], self.history[training_history.best_epoch(self.history)]["epoch"]}
         for path in self._folder.glob("epoch-*.weights.h5"):
             if int(path.name[6:10]) not in wanted:
                 path.unlink()
@@ -109,7 +85,7 @@ class Stage:
 
     def restore_best(self, model: keras.Model) -> None:
         """Puts the weights of the best epoch into `model`."""
-        self._restore(model, self.history[best_epoch(self.history)]["epoch"])
+        self._restore(model, self.history[training_history.best_epoch(self.history)]["epoch"])
 
     def _restore(self, model: keras.Model, epoch: int) -> None:
         build_optimizer(model)
@@ -158,7 +134,8 @@ def run(
     build_optimizer(model)
     done = stage.restore_last(model)
     # A kill may come between the last epoch and the note that it was the last.
-    ended = stage.stopped or (STABLE if is_stable(stage.history, patience) else LAST_EPOCH if done >= epochs else None)
+    stable = training_history.is_stable(stage.history, patience)
+    ended = stage.stopped or (STABLE if stable else LAST_EPOCH if done >= epochs else None)
     if ended is None:
         watch = _Watch(
             stage, images=images, steps=steps, epochs=epochs, patience=patience, seed=seed, first_s=seconds_before
@@ -238,11 +215,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
             return
         seconds = time.monotonic() - self._began + (self._first_s if epoch == 0 else 0.0)
         self._stage.keep(self.model, self._row(epoch, logs, seconds))
-        if is_stable(self._stage.history, self._patience):
+        if training_history.is_stable(self._stage.history, self._patience):
             self.stopped = STABLE
             self.model.stop_training = True
 
-    def _row(self, epoch: int, logs: dict[str, float], seconds: float) -> Row:
+    def _row(self, epoch: int, logs: dict[str, float], seconds: float) -> training_history.Row:
         shown = {name: round(logs[name], 6) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         return {
@@ -305,18 +282,3 @@ def out_of_memory(batch_size: int) -> errors.InputError:
     return errors.InputError(
         f"out of memory with --batch-size {batch_size}: try --batch-size {batch_size // 2}, or a smaller --size."
     )
-
-
-def write_history(path: pathlib.Path, history: Sequence[Row]) -> None:
-    """history.csv: one row per epoch."""
-    with atomic.file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, HISTORY_COLUMNS)
-        table.writeheader()
-        table.writerows(history)
-
-
-def read_history(path: pathlib.Path) -> list[Row]:
-    """The rows that `write_history` wrote."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{k: v if k == "stage" else int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in rows]

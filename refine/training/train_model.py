@@ -13,10 +13,19 @@ import keras
 import numpy as np
 
 from builder import errors
-from refine.export import exporting
-from refine.network import calibration, devices, model
+from refine.artefacts import model_folder
+from refine.network import calibration, devices, model, trained_model
 from refine.samples import batches, datasets
-from refine.training import features, initial_network, learning_set, resumable_fit, training_plan, training_settings
+from refine.training import (
+    features,
+    initial_network,
+    learning_set,
+    resumable_fit,
+    training_plan,
+    training_settings,
+    versions,
+    write_model,
+)
 
 HEAD_BATCH = 1024  # features at once where nothing is learnt
 
@@ -28,7 +37,7 @@ def train(
     *,
     features_root: pathlib.Path | None = None,
     overwrite: bool = False,
-) -> exporting.Loaded:
+) -> trained_model.TrainedModel:
     """Trains, calibrates and writes the model folder `out`; returns the model.
 
     Unfinished work waits in `out`.unfinished and is taken up again by the same call. Features are kept under
@@ -63,14 +72,15 @@ def train(
         "seconds": round(sum(row["seconds"] for row in history), 3),
         "seconds_this_run": round(time.monotonic() - began, 3),
         "images_per_s": round(_images_per_s(outcomes[-1].history), 2),
-        "versions": exporting.versions(),
+        "versions": versions.installed(),
     }
-    exporting.write_model(
+    write_model.write(
         out, network.classifier, labels=given.dataset.classes, record=record, history=history,
         fitted=calibration.fit(logits, given.validation.labels), overwrite=overwrite,
     )  # fmt: skip
     shutil.rmtree(work)
-    return exporting.load_model(out, known=network if network is alone else None)
+    folder = model_folder.ModelFolder.open(out)
+    return trained_model.TrainedModel(folder, network) if network is alone else trained_model.load(folder)
 
 
 def is_broken(record: Mapping[str, Any]) -> bool:
@@ -96,13 +106,15 @@ def logits_of(
     return np.asarray(predictor.predict(feed, verbose=0), np.float32)[: len(split)]
 
 
-def logits_of_model(loaded: exporting.Loaded, split: datasets.Split, *, features_root: pathlib.Path) -> np.ndarray:
+def logits_of_model(
+    loaded: trained_model.TrainedModel, split: datasets.Split, *, features_root: pathlib.Path
+) -> np.ndarray:
     """float32[n, class] of a trained model, in batches as large as it was trained with.
 
     Raises:
       errors.InputError: if memory does not suffice.
     """
-    settings = loaded.record["settings"]
+    settings = loaded.folder.settings
     batch_size = int(settings["batch_size"])
     kept_under = features_root if settings["strategy"] == training_settings.LOGITS else None
     with resumable_fit.memory_errors(batch_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import pathlib
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from builder import atomic, errors, hashing
-from refine.export import exporting
+from refine.artefacts import model_folder
 from refine.training import learning_set, resumable_fit, training_settings
 
 FILE = "plan.json"
@@ -23,16 +25,23 @@ LOG = logging.getLogger(__name__)
 def plan_of(given: learning_set.LearningSet, settings: training_settings.TrainingSettings) -> dict[str, Any]:
     """What is trained on what: the part of training.json that is known before, and that unfinished work must share."""
     return {
-        "format": exporting.FORMAT,
+        "format": model_folder.FORMAT,
         "dataset": given.dataset.full_name,
         "dataset_sha256": {s.name: s.digest for s in (given.train, given.validation)},
         "examples": {"train": len(given.train), "validation": len(given.validation)},
-        "labels_sha256": exporting.sha256_of_arrays(given.train.rows, given.train.labels, given.weights),
+        "labels_sha256": _sha256_of_arrays(given.train.rows, given.train.labels, given.weights),
         "sources": {option: source.as_json() for option, source in given.sources.items()},
         "settings": settings.as_json(),
         "weights_sha256": _sha256_of_weights(settings.weights),
         "backend": keras.backend.backend(),
     }
+
+
+def _sha256_of_arrays(*arrays: np.ndarray | None) -> str:
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
 
 
 def _sha256_of_weights(weights: str) -> str | None:

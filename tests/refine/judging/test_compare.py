@@ -13,10 +13,10 @@ import small_release
 
 from builder import errors
 from refine.accuracy import accuracy, estimators
-from refine.export import exporting
 from refine.judging import compare
+from refine.network import trained_model
 from refine.samples import datasets
-from refine.training import features, learning_set, resumable_fit, train_model, training_settings
+from refine.training import features, learning_set, resumable_fit, train_model, training_history, training_settings
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -87,11 +87,11 @@ def test_minutes_hold_the_features_whoever_computed_them(
 ) -> None:
     """The same training beside features that are already there costs what it cost when they were made."""
     root, given = compared.out / "features", learning_set.learning_set_of(compared.by_kind["rough"], SETTINGS)
-    network = exporting.load_model(compared.comparison.entries[0].folder).network
+    network = trained_model.load(compared.comparison.entries[0].folder).network
     monkeypatch.delattr(features, "_compute")
     cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
-    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder
-    assert resumable_fit.read_history(folder / "history.csv")[0]["seconds"] >= cost > 0
+    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder.path
+    assert training_history.read(folder / "history.csv")[0]["seconds"] >= cost > 0
 
 
 def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
@@ -156,7 +156,7 @@ def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: 
     root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
     test = datasets.open_dataset(str(root), data_dir=None).split("test")
     with pytest.raises(errors.InputError, match="the model knows the classes"):
-        compare.judge("x", exporting.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
+        compare.judge("x", trained_model.load(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
 def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:

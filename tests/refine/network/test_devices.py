@@ -25,7 +25,6 @@ if keras.backend.backend() == "tensorflow":
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 from refine.samples import batches, datasets
-from refine.export import exporting
 from refine.network import devices, losses, model
 from refine.training import features, initial_network, learning_set, resumable_fit, train_model, training_settings
 root = pathlib.Path(sys.argv[1])

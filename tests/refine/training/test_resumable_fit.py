@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from builder import errors, progress
-from refine.training import resumable_fit
+from refine.training import resumable_fit, training_history
 
 
-def _history(losses: list[float], accuracies: list[float]) -> list[resumable_fit.Row]:
+def _history(losses: list[float], accuracies: list[float]) -> list[training_history.Row]:
     return [
         {"epoch": i + 1, "loss": loss, "val_accuracy": accuracy, "val_loss": 1.0}
         for i, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True))
@@ -21,16 +21,16 @@ def _history(losses: list[float], accuracies: list[float]) -> list[resumable_fit
 
 
 def test_a_training_is_stable_when_neither_loss_nor_accuracy_moves() -> None:
-    assert resumable_fit.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.8]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 0.5, 0.4, 0.3], [0.5, 0.8, 0.8, 0.8]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.9]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 1], [0.5, 0.5]), patience=2)
+    assert training_history.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not training_history.is_stable(_history([1, 0.5, 0.4, 0.3], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not training_history.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.9]), patience=2)
+    assert not training_history.is_stable(_history([1, 1], [0.5, 0.5]), patience=2)
 
 
 def test_the_best_epoch_is_the_most_accurate_and_among_equals_the_surest() -> None:
     history = _history([1, 1, 1, 1], [0.5, 0.9, 0.9, 0.8])
     history[2]["val_loss"] = 0.5
-    assert resumable_fit.best_epoch(history) == 2
+    assert training_history.best_epoch(history) == 2
 
 
 def _linear(learning_rate: float = 0.1) -> keras.Model:
@@ -169,5 +169,5 @@ def test_other_errors_stay_what_they_are() -> None:
 
 def test_history_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     outcome = _run(tmp_path / "stage", epochs=2)
-    resumable_fit.write_history(tmp_path / "history.csv", outcome.history)
-    assert resumable_fit.read_history(tmp_path / "history.csv") == list(outcome.history)
+    training_history.write(tmp_path / "history.csv", outcome.history)
+    assert training_history.read(tmp_path / "history.csv") == list(outcome.history)

@@ -11,7 +11,7 @@ import small_release
 
 from builder import command_line
 from refine.__main__ import main
-from refine.export import exporting
+from refine.artefacts import model_folder
 from refine.judging import compare
 from refine.network import model
 from refine.training import resumable_fit, train_model
@@ -44,11 +44,11 @@ def test_a_training_exports_what_it_is_asked_for(root: pathlib.Path, capsys: pyt
     folder = root / "model"
     expected = [folder, folder / "saved_model", folder / "model.onnx"]
     assert capsys.readouterr().out.split() == [str(path) for path in expected]
-    assert exporting.current_onnx(folder) == folder / "model.onnx"
+    assert model_folder.ModelFolder.open(folder).exported(model_folder.ONNX) == folder / "model.onnx"
     assert (folder / "saved_model" / "saved_model.pb").is_file()
-    made = (folder / exporting.MODEL).stat().st_mtime_ns
+    made = (folder / model_folder.MODEL).stat().st_mtime_ns
     assert _train(root, "--weights", str(weights), "--export", "onnx") == command_line.DONE
-    assert (folder / exporting.MODEL).stat().st_mtime_ns == made
+    assert (folder / model_folder.MODEL).stat().st_mtime_ns == made
     assert _train(root, "--weights", str(weights)) == command_line.WRONG_INPUT
     assert _train(root, "--weights", str(weights), "--export", "onnx", "--seed", "1") == command_line.WRONG_INPUT
     assert "differs in settings.seed (0 then, 1 now)" in capsys.readouterr().err
@@ -58,7 +58,8 @@ def test_a_training_exports_what_it_is_asked_for(root: pathlib.Path, capsys: pyt
 def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_model, "train", lambda *given, **more: None)
     record = {"stages": [{"stage": "head", "epochs": 3, "stopped": ended}]}
-    monkeypatch.setattr(exporting, "read_record", lambda folder: record)
+    opened = model_folder.ModelFolder(root, record, ("forest",), 1.0, "0" * 64)
+    monkeypatch.setattr(model_folder.ModelFolder, "open", lambda folder: opened)
     code = _train(root, "--weights", "none")
     assert (
         code
