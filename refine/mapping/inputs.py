@@ -1,4 +1,4 @@
-"""The inputs of a refined map: the request, every check of it, and the opened job that the other modules work on."""
+"""The inputs of a refined map: every check of a request, and the opened job that the other modules work on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from builder.legend import crosswalk, legend
 from builder.maps import known_products, rasters
 from builder.points import region as regions
 from refine.artefacts import model_folder, refined_map
-from refine.mapping import engines, reclassify, work_folder
+from refine.mapping import engines, map_request, reclassify, work_folder
 
 LARGEST_BYTE = 255
 CHECK_ROWS = 512  # of the base, read at a time when its codes are checked
@@ -32,44 +32,11 @@ BASE_YEAR = 2010  # of a base whose year the frame does not state
 GLOBE = (-180.0, -90.0, 180.0, 90.0)
 
 
-@dataclasses.dataclass(frozen=True)
-class MapRequest:
-    """What `python -m refine map` was asked for, for one base tile.
-
-    Attributes:
-      model: folder that `train` wrote.
-      base: GlobeLand30 tile to refine.
-      frame: folder of the sampling frame, which says which cells to reclassify and which imagery to ask.
-      out: GeoTIFF to write.
-      bbox: region (west, south, east, north) in degrees of EPSG:4326; west > east crosses 180 degrees.
-      aoi: region as a file of polygons; at most one of `bbox` and `aoi`.
-      include_undetermined: whether undetermined cells are reclassified, too.
-      min_confidence: 0..1, see `reclassify.Rule`.
-      base_trust: 0..1, see `reclassify.Rule`.
-      engine: one of `engines.ENGINES`.
-      overwrite: whether an earlier map at `out` is replaced.
-      block_px: pixels along one side of a block. It changes how much work a killed run loses, not the map.
-    """
-
-    model: pathlib.Path
-    base: pathlib.Path
-    frame: pathlib.Path
-    out: pathlib.Path
-    bbox: tuple[float, float, float, float] | None = None
-    aoi: pathlib.Path | None = None
-    include_undetermined: bool = False
-    min_confidence: float = reclassify.MIN_CONFIDENCE
-    base_trust: float = reclassify.BASE_TRUST
-    engine: str = "keras"
-    overwrite: bool = False
-    block_px: int = refined_map.BLOCK_PX
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Job:
     """A map to make: the request, and its inputs, each opened and checked once."""
 
-    request: MapRequest
+    request: map_request.MapRequest
     model: model_folder.ModelFolder
     frame: frames.Frame
     imagery: imagery_toml.Imagery
@@ -137,7 +104,7 @@ class Job:
         )
 
 
-def open_job(request: MapRequest) -> Job:
+def open_job(request: map_request.MapRequest) -> Job:
     """The job of a request whose inputs fit together; the network is not loaded.
 
     Raises:
@@ -161,7 +128,7 @@ def open_job(request: MapRequest) -> Job:
     return job
 
 
-def check(request: MapRequest) -> None:
+def check(request: map_request.MapRequest) -> None:
     """Refuses a request before any work is done for it.
 
     Raises:
@@ -170,7 +137,7 @@ def check(request: MapRequest) -> None:
     open_job(request)
 
 
-def _check_settings(request: MapRequest) -> None:
+def _check_settings(request: map_request.MapRequest) -> None:
     for name, share in (("--min-confidence", request.min_confidence), ("--base-trust", request.base_trust)):
         if not 0 <= share <= 1:
             raise errors.InputError(f"{name}: expected 0..1; received {share:g}. Give such a probability.")
@@ -180,7 +147,7 @@ def _check_settings(request: MapRequest) -> None:
         raise errors.InputError("--bbox and --aoi: expected one of them; received both. Leave one out.")
 
 
-def _check_out(request: MapRequest) -> None:
+def _check_out(request: map_request.MapRequest) -> None:
     """Refuses an output that is no GeoTIFF, is the base itself, cannot be written, or exists."""
     out = request.out
     if out.suffix.lower() not in SUFFIXES or out.is_dir():
@@ -193,7 +160,7 @@ def _check_out(request: MapRequest) -> None:
     _check_free(request, spared=work_folder.published(refined_map.RefinedMap(out)))
 
 
-def _check_free(request: MapRequest, *, spared: frozenset[pathlib.Path]) -> None:
+def _check_free(request: map_request.MapRequest, *, spared: frozenset[pathlib.Path]) -> None:
     """Refuses to replace files, but for those of `spared`; with `overwrite`, only those that are not a map's."""
     refined = refined_map.RefinedMap(request.out)
     existing = [path for path in refined.outputs if path.exists() and path not in spared]
@@ -250,7 +217,7 @@ def _open_base(path: pathlib.Path) -> rasters.RasterFile:
     return base
 
 
-def _area(request: MapRequest) -> shapely.Geometry:
+def _area(request: map_request.MapRequest) -> shapely.Geometry:
     """Where to reclassify, in degrees -180..180: the box, the area of interest, or the whole globe."""
     if request.aoi is not None:
         return regions.read_area(request.aoi)
@@ -262,7 +229,7 @@ def _area(request: MapRequest) -> shapely.Geometry:
     return shapely.union(shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north))
 
 
-def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: MapRequest) -> None:
+def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: map_request.MapRequest) -> None:
     """Refuses a base that does not meet the frame, and a region that does not meet the base."""
     here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*rasters.bounds_lonlat(base))
     with rasterio.open(frames.Frame(request.frame).layers_file) as layers:

@@ -7,10 +7,10 @@ refined_confidence.tif, refined_provenance.tif, refined_changes.csv, refined_cha
 from __future__ import annotations
 
 from refine.artefacts import refined_map
-from refine.mapping import blocks, engines, inputs, work_folder, writing
+from refine.mapping import blocks, engines, inputs, map_request, work_folder, writing
 
 
-def refine_map(request: inputs.MapRequest) -> refined_map.MapSummary:
+def refine_map(request: map_request.MapRequest) -> refined_map.MapSummary:
     """Writes the refined map of one base tile beside its confidence, provenance, change table and STAC item.
 
     A killed run goes on at the block it was in. Nothing but the hidden folder of blocks exists before all is written.

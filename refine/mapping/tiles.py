@@ -14,7 +14,7 @@ import apache_beam as beam
 from builder import atomic, errors
 from builder.pipeline import running
 from refine.artefacts import refined_map
-from refine.mapping import inputs, refine_map
+from refine.mapping import inputs, map_request, refine_map
 
 
 def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
@@ -22,7 +22,9 @@ def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
     return folder / f"{base.stem}_refined.tif"
 
 
-def refine_tiles(requests: Sequence[inputs.MapRequest], beam_options: Sequence[str] = ()) -> refined_map.MapSummary:
+def refine_tiles(
+    requests: Sequence[map_request.MapRequest], beam_options: Sequence[str] = ()
+) -> refined_map.MapSummary:
     """Refines every tile that is not refined yet, and returns the sum over all tiles.
 
     Killed and run again, finished tiles are read, and the others go on at the block they were in.
@@ -66,13 +68,13 @@ class RefineTiles(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         )
 
 
-def refine_tile(request: inputs.MapRequest) -> refined_map.MapSummary:
+def refine_tile(request: map_request.MapRequest) -> refined_map.MapSummary:
     """The summary of one tile, which is refined unless it was before."""
     summary = finished(request)
     return refine_map.refine_map(request) if summary is None else summary
 
 
-def finished(request: inputs.MapRequest) -> refined_map.MapSummary | None:
+def finished(request: map_request.MapRequest) -> refined_map.MapSummary | None:
     """The summary of the map that `request` would make, if it is there already.
 
     Raises:
@@ -90,7 +92,7 @@ def total(summaries: Iterable[refined_map.MapSummary]) -> refined_map.MapSummary
     return sum(summaries, refined_map.MapSummary())
 
 
-def _check_names(requests: Sequence[inputs.MapRequest]) -> None:
+def _check_names(requests: Sequence[map_request.MapRequest]) -> None:
     """Refuses two tiles that would be written to one file."""
     names = collections.Counter(request.out for request in requests)
     if twins := sorted(str(out) for out, count in names.items() if count > 1):

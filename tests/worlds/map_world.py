@@ -15,7 +15,7 @@ from builder.frame import design, frame, points_table
 from builder.geometry import grid
 from builder.legend import legend
 from builder.maps import agreement, cog
-from refine.mapping import inputs
+from refine.mapping import map_request
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
 BASE = "n49_30_2010lc030.tif"
@@ -87,8 +87,8 @@ def _model(folder: pathlib.Path) -> None:
     )
 
 
-def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> inputs.MapRequest:
-    usual = inputs.MapRequest(
+def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> map_request.MapRequest:
+    usual = map_request.MapRequest(
         world / "model",
         world / BASE,
         world / "frame",

@@ -19,7 +19,7 @@ from builder.frame import frame
 from builder.legend import crosswalk, legend
 from builder.maps import rasters
 from refine.artefacts import model_folder, provenance, refined_map
-from refine.mapping import blocks, inputs
+from refine.mapping import blocks, inputs, map_request
 
 SIDE, BLOCK, PIXEL_M, FOREST = 24, 16, 30, 20  # four blocks
 CODES = np.array(legend.seven().codes, np.uint8)  # GlobeLand30 has the same
@@ -71,7 +71,7 @@ def job(tmp_path: pathlib.Path) -> inputs.Job:
     map_world.write_frame(tmp_path / "frame")
     nowhere = tmp_path / "nowhere"
     return inputs.Job(
-        request=inputs.MapRequest(nowhere, base, tmp_path / "frame", tmp_path / "r.tif", block_px=BLOCK),
+        request=map_request.MapRequest(nowhere, base, tmp_path / "frame", tmp_path / "r.tif", block_px=BLOCK),
         model=model_folder.ModelFolder(nowhere, {}, legend.seven().names, 1.0, "none"),
         frame=frame.Frame.open(tmp_path / "frame"),
         imagery=imagery_toml.Imagery((), None, None),  # type: ignore[arg-type] # what takes chips is replaced

@@ -28,7 +28,7 @@ from builder.geometry import lattice
 from builder.maps import rasters
 from refine.artefacts import model_folder, refined_map
 from refine.artefacts.provenance import Provenance
-from refine.mapping import change_figure, engines, inputs, refine_map, stac_item, work_folder
+from refine.mapping import change_figure, engines, inputs, refine_map, stac_item
 
 BOX = (108.0, 34.006, 108.006, 34.008)
 
@@ -353,8 +353,8 @@ def test_a_killed_map_goes_on_and_ends_equal(
     world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     request = map_world.request(world, tmp_path / "r.tif", block_px=8)
-    call = f"refine_map.refine_map(inputs.{request!r})"
-    code = f"from refine.mapping import inputs, refine_map; from pathlib import PosixPath; {call}"
+    call = f"refine_map.refine_map(map_request.{request!r})"
+    code = f"from refine.mapping import map_request, refine_map; from pathlib import PosixPath; {call}"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".incomplete.*/*.npz")) and time.monotonic() < deadline:

@@ -13,7 +13,7 @@ import rasterio
 
 from builder import errors
 from refine.artefacts import refined_map
-from refine.mapping import inputs, refine_map, tiles
+from refine.mapping import map_request, refine_map, tiles
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
-def _requests(world: pathlib.Path, out: pathlib.Path) -> list[inputs.MapRequest]:
+def _requests(world: pathlib.Path, out: pathlib.Path) -> list[map_request.MapRequest]:
     out.mkdir(exist_ok=True)
     return [
         map_world.request(world, tiles.out_of(out, world / name), base=world / name)
