@@ -16,12 +16,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from builder import errors, hashing, input_files
-from builder.geometry import lattice
 from builder.legend import legend
 from refine.artefacts import changes, provenance
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the defaults of a map are read without rasterio and pyproj
     import rasterio.io
+
+    from builder.geometry import lattice
 
 BASE_LEGEND = legend.LEGEND_FILE.with_name("globeland30.toml")
 NOT_CLASSIFIED = 255  # value of the confidence raster where no chip was classified
@@ -263,6 +264,8 @@ class RefinedMap:
 
 
 def _lattice_of(path: pathlib.Path) -> lattice.Lattice:
+    from builder.geometry import lattice
+
     with _opened(path, expected="a raster of a refined map, or its base") as dataset:
         if dataset.crs is None:
             raise errors.NoCrs(f"{path}: expected a raster with a CRS; it has none. {_CURE}")
@@ -271,7 +274,7 @@ def _lattice_of(path: pathlib.Path) -> lattice.Lattice:
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path, *, expected: str) -> Iterator[rasterio.io.DatasetReader]:
-    import rasterio.errors  # the defaults of a map are read without it
+    import rasterio.errors
 
     input_files.check_regular(path, expected=expected, cure=_CURE)
     try:
