@@ -260,9 +260,9 @@ def _points(args: argparse.Namespace) -> int:
 
 def _chips(args: argparse.Namespace) -> int:
     from builder.frame import frame
-    from builder.pipeline import chip_rounds
+    from builder.steps import acquire_chips
 
-    selection = chip_rounds.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
+    selection = acquire_chips.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
     has_gaps = any(tally.missing for tally in selection.counts.values())
     return command_line.DONE_WITH_GAPS if has_gaps else command_line.DONE
 

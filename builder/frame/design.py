@@ -17,7 +17,8 @@ TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
 TEST_INCONSISTENT = "test_inconsistent"
-SPLITS = (TRAIN, VALIDATION, TEST, TEST_INCONSISTENT)
+TEST_SPLITS = (TEST, TEST_INCONSISTENT)
+SPLITS = (TRAIN, VALIDATION, *TEST_SPLITS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

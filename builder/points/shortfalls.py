@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.frame import design as designs
 from builder.frame import frame as frames
-from builder.frame import points_table
+from builder.frame import strata
 from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.points import drawing, sampling
@@ -26,22 +26,16 @@ CURES = {
 Record = dict[str, Any]
 
 
-def strata(drawn: drawing.Drawn) -> dict[str, Record]:
+def of_strata(drawn: drawing.Drawn) -> dict[str, Record]:
     """Cells, area and tau of each test stratum, as the metadata keep them; tau is null where all cells are ranked."""
     return {
-        stratum_name(group): {
+        strata.name(name, drawing.state_of(split)): {
             "cells": stratum.cells,
             "area_km2": stratum.area_km2,
             "tau": stratum.tau if math.isfinite(stratum.tau) else None,
         }
-        for group, stratum in sorted(drawn.strata.items())
+        for (split, name), stratum in sorted(drawn.strata.items())
     }
-
-
-def stratum_name(group: sampling.Group) -> str:
-    """The name of the stratum of a group of points: class and state."""
-    split, name = group
-    return f"{name}/{points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT}"
 
 
 def find(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:

@@ -15,11 +15,10 @@ from builder import errors
 from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
-from builder.frame import frame_folder, points_table
+from builder.frame import frame_folder, layers, points_table
 from builder.legend import legend as legends
 from builder.maps import agreement, products
-from builder.pipeline import agreement_maps as maps_of_frames
-from builder.pipeline import point_draws, running
+from builder.pipeline import agreement_maps, point_draws, running
 from builder.points import drawing, given, region, shortfalls
 
 _DEFAULT = designs.SamplingDesign()
@@ -91,7 +90,7 @@ def make_frame(request: FrameRequest) -> FrameSummary:
         nothing is left half-written.
     """
     design = request.design()
-    running.runner_options(request.beam_options)  # before hours of work
+    running.check_options(request.beam_options)  # before hours of work
     if not request.dry_run:
         frame_folder.check(request.out, design, overwrite=request.overwrite)
     found = products.find(request.products)
@@ -122,17 +121,19 @@ def _draw_into(
     area: region.Region,
     design: designs.SamplingDesign,
 ) -> FrameSummary:
-    compared = maps_of_frames.write_agreement(
+    compared = agreement_maps.write_agreement(
         found, area.window, folder,
         min_agreement=request.min_agreement, tile_cells=request.tile_cells,
         beam_options=request.beam_options, aoi=area.aoi,
     )  # fmt: skip
     _refuse_all_nodata(compared, request.products)
-    drawn = drawing.draw(point_draws.FrameTiles(folder, area.window, request.tile_cells, request.beam_options), design)
+    drawn = drawing.draw(
+        point_draws.FrameTiles(layers.Rasters(folder, area.window), request.tile_cells, request.beam_options), design
+    )
     points = drawing.table_of_drawn(drawn, design)
     metadata = _metadata(design) | {
         "products": found.records(),
-        "strata": shortfalls.strata(drawn),
+        "strata": shortfalls.of_strata(drawn),
         "shortfalls": shortfalls.find(drawn, design),
     }
     points_table.write(folder / frames.POINTS, points, metadata)

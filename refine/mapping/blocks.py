@@ -17,6 +17,7 @@ import shapely
 
 from builder import atomic, progress
 from builder.chips import chip, footprint, imagery_toml
+from builder.frame import layers as frame_layers
 from builder.geometry import grid
 from builder.legend import crosswalk
 from builder.maps import rasters
@@ -26,7 +27,6 @@ GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together
 # So many asked pixels are classified together, or up to a group more: a run of few costs as much as one of many.
 # Another group is fetched meanwhile.
 WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN
-STATE_BAND = 1
 Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
 Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
 
@@ -153,7 +153,7 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
         return states
     r0, c0 = rows[inside].min(), columns[inside].min()
     height, width = rows[inside].max() - r0 + 1, columns[inside].max() - c0 + 1
-    values = layers.read(STATE_BAND, window=rasterio.windows.Window(c0, r0, width, height))
+    values = layers.read(frame_layers.Band.STATE, window=rasterio.windows.Window(c0, r0, width, height))
     states[inside] = values[rows[inside] - r0, columns[inside] - c0]
     return states
 

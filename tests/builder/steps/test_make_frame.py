@@ -14,10 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from builder import errors
-from builder.frame import moved_paths
+from builder.frame import layers, moved_paths
 from builder.frame.frame import Frame
 from builder.geometry import grid
-from builder.pipeline import point_draws
 from builder.points import drawing
 from builder.steps import make_frame
 
@@ -57,9 +56,9 @@ date = { from = "csv", file = "dates.csv" }
 def products(tmp_path_factory) -> pathlib.Path:
     """Two maps of patches: 1/3600 degree pixels, and the cells themselves, of which every fifth differs."""
     folder = tmp_path_factory.mktemp("products")
-    layers = frame_layers.layers(WINDOW)
-    coarse = np.where(layers.window.cells() % 5 == 0, 10, layers.base)
-    fine = layers.base.repeat(10, axis=0).repeat(10, axis=1)
+    tile = frame_layers.layers(WINDOW)
+    coarse = np.where(tile.window.cells() % 5 == 0, 10, tile.base)
+    fine = tile.base.repeat(10, axis=0).repeat(10, axis=1)
     map_files.geotiff(folder / "fine" / "map.tif", fine, origin=(WEST, NORTH), pixel=1 / 3600)
     map_files.geotiff(folder / "coarse" / "map.tif", coarse.astype(np.uint8), origin=(WEST, NORTH))
     (folder / "products.toml").write_text(TOML, encoding="utf-8")
@@ -97,7 +96,7 @@ def test_a_frame_holds_rasters_points_and_design(request_, capsys):
 
 def test_beam_equals_a_for_loop(request_):
     summary = make_frame.make_frame(dataclasses.replace(request_, tile_cells=37))
-    reader = point_draws.FrameTiles(request_.out, WINDOW)
+    reader = layers.Rasters(request_.out, WINDOW)
     loop = frame_layers.by_loop([reader.read(tile) for tile in WINDOW.tiles(50)])
     drawn = drawing.draw(loop, summary.frame.design)
     assert drawing.table_of_drawn(drawn, summary.frame.design).equals(summary.points)
@@ -246,10 +245,10 @@ def test_an_empty_split_names_the_flag(request_, capsys):
 
 def test_a_truncated_raster_is_named(request_):
     make_frame.make_frame(request_)
-    layers = request_.out / "agreement_layers.tif"
-    layers.write_bytes(layers.read_bytes()[:600])
+    raster = request_.out / "agreement_layers.tif"
+    raster.write_bytes(raster.read_bytes()[:600])
     with pytest.raises(errors.InputError, match=r"agreement_layers.tif: expected a raster of the frame"):
-        point_draws.FrameTiles(request_.out, WINDOW).read(next(WINDOW.tiles(50)))
+        layers.Rasters(request_.out, WINDOW).read(next(WINDOW.tiles(50)))
 
 
 def test_paths_in_forms_that_cannot_be_moved_are_refused(tmp_path):
