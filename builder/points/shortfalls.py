@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +25,30 @@ CURES = {
     designs.TEST_INCONSISTENT: "no cell is inconsistent: take a wider region (--bbox, --aoi) or go without this test",
 }
 Record = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """What was drawn of what was asked for.
+
+    Attributes:
+      strata: see `of_strata`.
+      shortfalls: see `find`.
+      empty_splits: see `empty_splits`.
+      lines: for people: the counts of every class, and every shortfall.
+    """
+
+    strata: dict[str, Record]
+    shortfalls: list[Record]
+    empty_splits: list[str]
+    lines: list[str]
+
+
+def account(drawn: drawing.Drawn, design: designs.SamplingDesign) -> Account:
+    """The account of what was drawn, for the metadata and for people."""
+    found = find(drawn, design)
+    text = [*counts_table(drawn, design), *lines(found)]
+    return Account(of_strata(drawn), found, empty_splits(drawn, design), text)
 
 
 def of_strata(drawn: drawing.Drawn) -> dict[str, Record]:

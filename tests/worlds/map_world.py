@@ -69,6 +69,7 @@ def write_frame(folder: pathlib.Path) -> None:
     products = [{"name": "globeland30", "year": 2010}]
     metadata = {"design": drawn.to_json(), "products": products, "strata": {}, "shortfalls": [], "created_by": "tests"}
     points_table.write(folder / frame.POINTS, points_table.SCHEMA.empty_table(), metadata)
+    frame.seal(folder)
     (folder / frame.IMAGERY).write_text(IMAGERY)
 
 

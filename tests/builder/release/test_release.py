@@ -293,6 +293,7 @@ def test_diff_says_exactly_what_was_done(
     for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
         row["label"] = row["base_class"] = label
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
+    frames.seal(other.path)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)
     acquire_chips.acquire(frames.Frame(other.path))

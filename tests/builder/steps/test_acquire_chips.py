@@ -54,6 +54,7 @@ def frame_of(folder, *, source='type = "stac"\npath = "../imagery"', rules="", d
         )
     metadata = {"design": design.to_json(), "products": [], "strata": {}, "shortfalls": []}
     points_table.write(folder / "points.parquet", pa.concat_tables(parts), metadata)
+    frames.seal(folder)
     (folder / "imagery.toml").write_text(f'[rules]\n{rules}\n[chip]\nsize_px = 64\n[[source]]\nname = "s"\n{source}\n')
     return frames.Frame(folder)
 

@@ -177,6 +177,7 @@ def test_ground_in_two_splits_fails_the_build_and_leaves_nothing(
         "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
     }
     points_table.write(frame.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), frame.metadata)
+    frames.seal(frame.path)
     with pytest.raises(errors.InputError, match=r"no ground in two splits.*--buffer-m"):
         build(frames.Frame(frame.path))
     assert not (tmp_path / "data" / "globeland_samples").exists()
