@@ -17,6 +17,7 @@ import shapely
 
 from builder import atomic, errors, progress
 from builder.chips import chip
+from builder.frame import layers as frame_layers
 from builder.geometry import grid, lonlat
 from builder.geometry.window import Window
 from builder.maps import rasters
@@ -28,7 +29,6 @@ GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together
 # Pixels are classified in runs of at least this many: a small run costs as much as a large one. The next group is
 # fetched meanwhile.
 WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN
-STATE_BAND = 1
 Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of pixels to classify, and a result for each
 
 
@@ -164,7 +164,7 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
         return states
     rows, columns = rows[inside], columns[inside]
     met = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-    values = layers.read(STATE_BAND, window=met.in_raster)
+    values = layers.read(frame_layers.Band.STATE, window=met.in_raster)
     states[inside] = values[rows - met.row0, columns - met.col0]
     return states
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import pathlib
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import apache_beam as beam
+from typing_extensions import override
 
 from builder import atomic, errors
 from builder.pipeline import running
@@ -31,40 +31,35 @@ def refine_tiles(
 
     Args:
       requests: one per tile; all workers see inputs and outputs under the same paths.
-      beam_options: as `builder.pipeline.running.runner_options` takes them; none run in this process.
+      beam_options: as `builder.pipeline.running.runner_options` takes them; without any, this process does the work.
 
     Raises:
       errors.InputError: if any tile cannot be refined, before the first one is begun where the inputs show it.
     """
-    running.runner_options(beam_options)
+    running.check_options(beam_options)
     _check_names(requests)
     for request in requests:
         if finished(request) is None:
             inputs.check(request)
-    requests[0].out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=requests[0].out.parent) as scratch:
-        result = pathlib.Path(scratch) / "summary.json"
+    folder = requests[0].out.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=folder) as scratch:
         with running.run(beam_options) as pipeline:
-            _ = (
-                pipeline
-                | "Tiles" >> beam.Create(requests, reshuffle=False)
-                | RefineTiles()
-                | "KeepSummary" >> beam.Map(_keep, result)
-            )
-        return refined_map.MapSummary.from_json(json.loads(result.read_text(encoding="utf-8")))
+            summaries = pipeline | "Tiles" >> beam.Create(requests, reshuffle=False) | RefineTiles()
+            total = running.collected(summaries, pathlib.Path(scratch))
+        return total.value()
 
 
 @dataclasses.dataclass
 class RefineTiles(beam.PTransform):  # type: ignore[misc]  # Beam has no types
     """MapRequest -> one `refined_map.MapSummary`, the sum over all tiles; the maps are on disk."""
 
+    @override
     def expand(self, requests: beam.PCollection) -> beam.PCollection:
-        """The route."""
         return (
             requests
-            | "SpreadOverWorkers" >> beam.Reshuffle()
-            | "RefineTile" >> beam.Map(refine_tile)
-            | "AddSummaries" >> beam.CombineGlobally(total)
+            | running.Each("RefineTile", refine_tile)
+            | "AddSummaries" >> beam.CombineGlobally(running.Sum(refined_map.MapSummary()))
         )
 
 
@@ -87,11 +82,6 @@ def finished(request: map_request.MapRequest) -> refined_map.MapSummary | None:
     return refined.summary()
 
 
-def total(summaries: Iterable[refined_map.MapSummary]) -> refined_map.MapSummary:
-    """The sum of any number of summaries."""
-    return sum(summaries, refined_map.MapSummary())
-
-
 def _check_names(requests: Sequence[map_request.MapRequest]) -> None:
     """Refuses two tiles that would be written to one file."""
     names = collections.Counter(request.out for request in requests)
@@ -99,8 +89,3 @@ def _check_names(requests: Sequence[map_request.MapRequest]) -> None:
         raise errors.InputError(
             f"--base: several tiles have one name, so that each would be written to {twins[0]}. Rename one."
         )
-
-
-def _keep(summary: refined_map.MapSummary, path: pathlib.Path) -> None:
-    with atomic.file(path) as temporary:
-        temporary.write_text(json.dumps(summary.as_json()), encoding="utf-8")

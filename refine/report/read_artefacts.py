@@ -80,7 +80,7 @@ def read_sampling(frame: frames.Frame) -> parts.SamplingPart:
     """Points by class and split, over the agreement map where the frame has one."""
     points = frame.points().select(["lon", "lat", "label", "base_class", "split", "rank"]).to_pydict()
     classes = [label or base for label, base in zip(points["label"], points["base_class"], strict=True)]
-    splits = tuple(dict.fromkeys(["train", "validation", "test", "test_inconsistent", *points["split"]]))
+    splits = tuple(dict.fromkeys([*designs.SPLITS, *points["split"]]))
     splits = tuple(split for split in splits if split in points["split"])
     counts: dict[str, dict[str, int]] = {}
     for name in dict.fromkeys([*legend.seven().names, *(c for c in classes if c)]):

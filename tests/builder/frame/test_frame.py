@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from builder import errors
+from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.frame.frame import Frame
 from builder.steps import make_frame
@@ -16,7 +17,7 @@ from builder.steps import make_frame
 def given_frame(tmp_path) -> Frame:
     csv = tmp_path / "points.csv"
     csv.write_text("lon,lat,label\n-99.9,47.1,water\n-99.8,47.1,forest\n", encoding="utf-8")
-    return make_frame.frame_of_given_points(csv, tmp_path / "frame").frame
+    return make_frame.frame_of_given_points(make_frame.GivenRequest(points_file=csv, out=tmp_path / "frame")).frame
 
 
 def test_a_frame_of_given_points_needs_no_rasters(given_frame):
@@ -57,6 +58,7 @@ def test_acquiring_needs_imagery(given_frame):
 def test_points_without_a_design_are_refused(given_frame):
     points = given_frame.points()
     points_table.write(given_frame.points_file, points, {})
+    frames.seal(given_frame.path)
     with pytest.raises(errors.InputError, match=r"points\.parquet: expected the sampling design"):
         Frame.open(given_frame.path)
 

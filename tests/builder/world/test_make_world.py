@@ -22,6 +22,7 @@ def tiny(tmp_path_factory):
 
 def test_the_demo_writes_products_imagery_truth_settings_and_a_frame(tiny):
     assert sorted(p.name for p in tiny.iterdir()) == [
+        "SHA256SUMS",
         "frame",
         "imagery",
         "imagery.toml",
@@ -60,6 +61,6 @@ def test_the_printed_command_draws_the_same_points(tiny, tmp_path):
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(errors.InputError, match="--overwrite"):
+    with pytest.raises(errors.InputError, match="holds other files"):
         make_world.run(tmp_path, size="tiny")
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

@@ -53,7 +53,7 @@ def test_beam_makes_the_maps_and_the_sum_that_a_loop_makes(
 ) -> None:
     folder, summary = refined
     requests = _requests(world, tmp_path / "loop")
-    assert summary == tiles.total(refine_map.refine_map(request) for request in requests)
+    assert summary == sum((refine_map.refine_map(request) for request in requests), refined_map.MapSummary())
     assert sum(summary.pixels.values()) == map_world.BASE_PX**2
     for request in requests:
         np.testing.assert_array_equal(_codes(request.out), _codes(folder / request.out.name))
