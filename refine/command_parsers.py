@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 
 from builder import command_line
 from builder.command_line import path
+from refine import option_groups
 from refine.accuracy.command import Options as AccuracyOptions
 from refine.mapping import engines
 from refine.mapping.map_request import MapRequest
-from refine.network import losses
-from refine.network.losses import Loss
 from refine.training import training_settings
 from refine.training.training_settings import TrainingSettings
 
@@ -27,11 +26,6 @@ The usual road:
   python -m refine report --map refined.tif --frame FRAME --out report.html
 """
 EXIT_CODES = "exit codes: 0 done, 1 failed, 2 wrong use or input, 3 done with gaps, 130 interrupted"
-SEED = "seed of the order, the augmentation and dropout"
-EPOCHS = (
-    f"most epochs (default {TrainingSettings(strategy=training_settings.LOGITS).most_epochs} for logits, "
-    f"{TrainingSettings(strategy=training_settings.FIRST_LAYER).most_epochs} for first-layer)"
-)
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -62,124 +56,15 @@ def _add_demo(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=int, default=0, help="seed of the generated world (default %(default)s)")
 
 
-def _add_dataset(p: argparse.ArgumentParser) -> None:
-    p.add_argument(
-        "--dataset",
-        required=True,
-        metavar="NAME/CONFIG:VERSION",
-        help="TFDS dataset with image and label, or a folder of images by class",
-    )
-    _add_place_of_dataset(p)
-
-
-def _add_place_of_dataset(p: argparse.ArgumentParser) -> None:
-    p.add_argument(
-        "--data_dir", type=path, default=None, metavar="DIR", help="folder that `tfds build --data_dir` wrote"
-    )
-    p.add_argument(
-        "--labels", type=path, default=None, metavar="FILE", help="CSV label,class that maps labels to classes"
-    )
-
-
-def _add_network(p: argparse.ArgumentParser, *, seed: str = SEED) -> None:
-    """The network, and how its head is fitted."""
-    p.add_argument(
-        "--weights",
-        metavar="imagenet|none|FILE",
-        help="start of the network; FILE: Keras weights of InceptionV3 without top "
-        f"(default {TrainingSettings.weights})",
-    )
-    p.add_argument(
-        "--size",
-        type=int,
-        dest="size_px",
-        metavar="PX",
-        help=f"side of the network's input in pixels, {training_settings.SMALLEST_PX} or more "
-        f"(default {TrainingSettings.size_px})",
-    )
-    p.add_argument(
-        "--batch-size", type=int, metavar="N", help=f"chips per step (default {TrainingSettings.batch_size})"
-    )
-    p.add_argument(
-        "--learning-rate",
-        type=float,
-        metavar="R",
-        help=f"learning rate of the head (default {TrainingSettings.learning_rate:g})",
-    )
-    p.add_argument(
-        "--precision",
-        choices=training_settings.PRECISIONS,
-        help=f"numbers that the network computes with (default {TrainingSettings.precision})",
-    )
-    p.add_argument("--devices", type=int, metavar="N", help="accelerators to use (default: all)")
-    p.add_argument("--seed", type=int, metavar="N", help=f"{seed} (default {TrainingSettings.seed})")
-
-
-def _add_learning(p: argparse.ArgumentParser, *, epochs: str = EPOCHS) -> None:
-    _add_network(p)
-    p.add_argument(
-        "--batch-norm",
-        choices=training_settings.BATCH_NORMS,
-        help="statistics of batch normalization (default: frozen with pretrained weights, train with none)",
-    )
-    p.add_argument("--epochs", type=int, metavar="N", help=epochs)
-    p.add_argument(
-        "--warmup-epochs",
-        type=int,
-        metavar="N",
-        help=f"epochs of the head alone before first-layer (default {TrainingSettings.warmup_epochs})",
-    )
-    p.add_argument(
-        "--base-share",
-        type=float,
-        metavar="S",
-        help=f"learning rate of the base, as a share of the head's (default {TrainingSettings.base_share:g})",
-    )
-    p.add_argument(
-        "--patience",
-        type=int,
-        metavar="N",
-        help=f"epochs without progress that end the training (default {TrainingSettings.patience})",
-    )
-    p.add_argument(
-        "--views",
-        type=int,
-        choices=training_settings.VIEWS,
-        help=f"views of each chip whose features logits learns from (default {TrainingSettings.views})",
-    )
-    p.add_argument(
-        "--loss", choices=losses.KINDS, dest="kind", help=f"loss that the training minimizes (default {Loss.kind})"
-    )
-    p.add_argument(
-        "--smoothing",
-        type=float,
-        metavar="S",
-        help=f"share of certainty that --loss smoothing spreads over all classes (default {Loss.smoothing:g})",
-    )
-    p.add_argument("--q", type=float, metavar="Q", help=f"exponent of --loss generalized (default {Loss.q:g})")
-    p.add_argument(
-        "--weigh-by",
-        type=_names,
-        metavar="votes,purity",
-        help="features whose product weighs the examples (default: none)",
-    )
-    p.add_argument(
-        "--validation-share",
-        type=float,
-        metavar="S",
-        help="share of the train split that is held out, where there is no validation split (default: chosen)",
-    )
-
-
 def _add_train(p: argparse.ArgumentParser) -> None:
-    _add_dataset(p)
+    option_groups.add_dataset(p)
     p.add_argument(
         "--strategy",
         choices=training_settings.STRATEGIES,
         required=True,
         help="what learns: the head (logits), or all layers (first-layer)",
     )
-    _add_learning(p)
+    option_groups.add_learning(p)
     doubtful = p.add_mutually_exclusive_group()
     doubtful.add_argument(
         "--without-doubtful", type=path, default=None, metavar="FILE", help="table of `noise`: leave out its examples"
@@ -189,7 +74,7 @@ def _add_train(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument(
         "--export",
-        type=_names,
+        type=option_groups.names,
         default=(),
         metavar="saved_model,onnx",
         help="formats to write as well, MODEL/saved_model and MODEL/model.onnx, with the preprocessing inside",
@@ -205,11 +90,11 @@ def _add_compare(p: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="TFDS dataset with image and label; its configs rough and accurate are compared (default %(default)s)",
     )
-    _add_place_of_dataset(p)
+    option_groups.add_place_of_dataset(p)
     p.add_argument("--version", default=None, metavar="X.Y.Z", help="version of the dataset (default: the newest)")
     p.add_argument("--split", default="test", help="split on which the models are judged (default %(default)s)")
     first_layer = TrainingSettings(strategy=training_settings.FIRST_LAYER).most_epochs
-    _add_learning(p, epochs=f"most epochs of first-layer (default {first_layer})")
+    option_groups.add_learning(p, epochs=f"most epochs of first-layer (default {first_layer})")
     logits = TrainingSettings(strategy=training_settings.LOGITS).most_epochs
     p.add_argument(
         "--logits-epochs", type=int, default=None, metavar="N", help=f"most epochs of logits (default {logits})"
@@ -233,6 +118,11 @@ def _add_accuracy(p: argparse.ArgumentParser) -> None:
     p.add_argument("--printed-overall", metavar="X", help="overall accuracy as published, for the linter")
     p.add_argument("--printed-kappa", metavar="X", help="kappa as published, for the linter")
     p.add_argument("--wanted-error", type=float, metavar="E", help="standard error of overall accuracy to plan for")
+    _add_judgement(p)
+    _add_judged_model(p)
+
+
+def _add_judgement(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--level", type=float, metavar="P", help=f"level of all intervals (default {AccuracyOptions.level:g})"
     )
@@ -244,6 +134,9 @@ def _add_accuracy(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--seed", type=int, metavar="N", help=f"seed of the bootstrap (default {AccuracyOptions.seed})")
     p.add_argument("--json", action="store_true", default=False, help="print JSON")
+
+
+def _add_judged_model(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--model", type=path, default=None, metavar="MODEL", help="model to judge instead, on a split of a dataset"
     )
@@ -253,14 +146,14 @@ def _add_accuracy(p: argparse.ArgumentParser) -> None:
         metavar="NAME/CONFIG:VERSION",
         help="dataset to judge --model on (default: the one it was trained on)",
     )
-    _add_place_of_dataset(p)
+    option_groups.add_place_of_dataset(p)
     p.add_argument("--split", default=None, metavar="SPLIT", help="split of that dataset (default test)")
 
 
 def _add_noise(p: argparse.ArgumentParser) -> None:
-    _add_dataset(p)
+    option_groups.add_dataset(p)
     p.add_argument("--split", default="train", help="split to look at (default %(default)s)")
-    _add_network(p, seed="seed of the folds and of dropout")
+    option_groups.add_network(p, seed="seed of the folds and of dropout")
     p.add_argument(
         "--folds", type=int, default=5, metavar="N", help="heads, each trained on the other folds (default %(default)s)"
     )
@@ -290,11 +183,7 @@ def _add_map(p: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="GeoTIFF to write, on the base's grid; for several tiles the folder of their maps",
     )
-    region = p.add_mutually_exclusive_group()
-    region.add_argument(
-        "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
-    )
-    region.add_argument("--aoi", type=path, metavar="FILE", help="region as polygons, any CRS")
+    _add_region(p)
     p.add_argument("--include-undetermined", action="store_true", help="reclassify undetermined cells, too")
     p.add_argument(
         "--base-trust",
@@ -314,6 +203,14 @@ def _add_map(p: argparse.ArgumentParser) -> None:
     p.set_defaults(passes_beam_options=True)
 
 
+def _add_region(p: argparse.ArgumentParser) -> None:
+    region = p.add_mutually_exclusive_group()
+    region.add_argument(
+        "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
+    )
+    region.add_argument("--aoi", type=path, metavar="FILE", help="region as polygons, any CRS")
+
+
 def _add_report(p: argparse.ArgumentParser) -> None:
     p.add_argument("--map", type=path, metavar="FILE", help="refined map written by `map`")
     p.add_argument("--base", type=path, metavar="FILE", help="base map that was refined")
@@ -327,10 +224,6 @@ def _add_report(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--out", type=path, required=True, metavar="FILE", help="HTML file to write")
     p.add_argument("--overwrite", action="store_true", help="replace FILE")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
 
 
 MAP = """Reclassifies the inconsistent cells of one GlobeLand30 tile, or of many through Beam. Options of Beam

@@ -46,8 +46,9 @@ def refine_tiles(
     with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=folder) as scratch:
         with running.run(beam_options) as pipeline:
             summaries = pipeline | "Tiles" >> beam.Create(requests, reshuffle=False) | RefineTiles()
-            total = running.collected(summaries, pathlib.Path(scratch))
-        return total.value()
+            collected = running.collected(summaries, pathlib.Path(scratch))
+        total: refined_map.MapSummary = collected.value()
+    return total
 
 
 @dataclasses.dataclass
