@@ -41,13 +41,18 @@ class Job:
     frame: frames.Frame
     imagery: imagery_toml.Imagery
     base: rasters.RasterFile
-    table: crosswalk.Crosswalk
     area: shapely.Geometry
 
     @property
     def lattice(self) -> lattice.Lattice:
         """The grid of the base and of the map."""
         return lattice.Lattice(self.base.crs, self.base.transform, self.base.shape)
+
+    @functools.cached_property
+    def table(self) -> crosswalk.Crosswalk:
+        """GlobeLand30's crosswalk, where the code that the base itself declares as nodata means no data."""
+        table, nodata = crosswalk.shipped(known_products.BASE), self.base.nodata
+        return table if nodata is None or nodata in table.names else table.with_nodata(nodata)
 
     @functools.cached_property
     def identity(self) -> str:
@@ -112,19 +117,22 @@ def open_job(request: map_request.MapRequest) -> Job:
         the base has no CRS, holds unknown codes or does not meet the frame or the region; if the model or the frame is
         not whole.
     """
-    _check_settings(request)
-    _check_out(request)
-    model = _open_model(request.model)
-    frame = _open_frame(request.frame)
-    imagery = imagery_toml.read(frame.imagery_file)
-    base = _open_base(request.base)
-    area = _area(request)
-    _check_meets(base, area, request)
-    table = _crosswalk_of(base)
-    _check_codes(base, table)
-    job = Job(request, model, frame, imagery, base, table, area)
-    if not work_folder.is_staged(job.folder):
-        _check_free(request, spared=frozenset())
+    _check_request(request)
+    frame = frames.Frame.open(request.frame, needs_imagery=True)
+    job = Job(
+        request=request,
+        model=model_folder.ModelFolder.open(request.model),
+        frame=frame,
+        imagery=imagery_toml.read(frame.imagery_file),
+        base=_describe(request.base),
+        area=_area(request),
+    )
+    _check_model(job.model)
+    _check_frame(job.frame)
+    _check_nodata(job.base)
+    _check_meets(job)
+    _check_free(job)
+    _check_codes(job)
     return job
 
 
@@ -137,7 +145,8 @@ def check(request: map_request.MapRequest) -> None:
     open_job(request)
 
 
-def _check_settings(request: map_request.MapRequest) -> None:
+def _check_request(request: map_request.MapRequest) -> None:
+    """Refuses settings that no map has, and an output that is no GeoTIFF, the base itself, or cannot be written."""
     for name, share in (("--min-confidence", request.min_confidence), ("--base-trust", request.base_trust)):
         if not 0 <= share <= 1:
             raise errors.InputError(f"{name}: expected 0..1; received {share:g}. Give such a probability.")
@@ -145,10 +154,6 @@ def _check_settings(request: map_request.MapRequest) -> None:
         raise errors.InputError(f"--engine: expected {' or '.join(engines.ENGINES)}; received {request.engine!r}.")
     if request.bbox is not None and request.aoi is not None:
         raise errors.InputError("--bbox and --aoi: expected one of them; received both. Leave one out.")
-
-
-def _check_out(request: map_request.MapRequest) -> None:
-    """Refuses an output that is no GeoTIFF, is the base itself, cannot be written, or exists."""
     out = request.out
     if out.suffix.lower() not in SUFFIXES or out.is_dir():
         raise errors.InputError(f"--out: expected the name of a GeoTIFF to write, as refined.tif; received {out}.")
@@ -157,64 +162,17 @@ def _check_out(request: map_request.MapRequest) -> None:
     parent = next(path for path in out.resolve().parents if path.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise errors.InputError(f"--out {out}: expected a place that can be written; {parent} cannot. Name another.")
-    _check_free(request, spared=work_folder.published(refined_map.RefinedMap(out)))
 
 
-def _check_free(request: map_request.MapRequest, *, spared: frozenset[pathlib.Path]) -> None:
-    """Refuses to replace files, but for those of `spared`; with `overwrite`, only those that are not a map's."""
-    refined = refined_map.RefinedMap(request.out)
-    existing = [path for path in refined.outputs if path.exists() and path not in spared]
-    if existing and not request.overwrite:
-        raise errors.RefusedOverwrite(existing[0])
-    if existing and refined.identity() is None and not work_folder.staged(request.out):
-        raise errors.InputError(
-            f"--out {request.out}: --overwrite would replace {existing[0]}, which is no file of a refined map. Move it "
-            "elsewhere, or name another --out."
-        )
-
-
-def _open_model(path: pathlib.Path) -> model_folder.ModelFolder:
-    model = model_folder.ModelFolder.open(path)
-    unknown = [name for name in model.labels if name not in legend.seven().names]
-    if unknown:
-        raise errors.InputError(
-            f"{path}: the model's classes must be those of the legend; received {', '.join(unknown)}. "
-            "Train it with --labels FILE, which maps other labels to the legend."
-        )
-    return model
-
-
-def _open_frame(path: pathlib.Path) -> frames.Frame:
-    """The frame, which has an agreement map, imagery, and GlobeLand30 as its base."""
-    frame = frames.Frame.open(path, needs_imagery=True)
-    if frame.design.is_given:
-        raise errors.InputError(
-            f"{frame.path}: a frame of given points has no agreement map. "
-            "Give the frame that `points --products` wrote."
-        )
-    if frame.design.base != known_products.BASE:
-        raise errors.InputError(
-            f"{frame.path}: its strata and disagreement are those of the base {frame.design.base!r}; a refined map is "
-            f"written in the codes of {known_products.BASE}. Give a frame whose base is {known_products.BASE}."
-        )
-    return frame
-
-
-def _open_base(path: pathlib.Path) -> rasters.RasterFile:
-    """The base, which has a CRS and a nodata value that a map of bytes can keep."""
+def _describe(path: pathlib.Path) -> rasters.RasterFile:
+    """The base map; where it has no CRS, the error says how to write one into it."""
     try:
-        base = rasters.describe(path)
+        return rasters.describe(path)
     except errors.NoCrs as error:
         raise errors.NoCrs(
             f"{path}: expected a base map with a coordinate reference system; it has none. Write it into the file, "
             f"e.g. `gdal_edit.py -a_srs EPSG:32649 {path.name}`."
         ) from error
-    if base.nodata is not None and base.nodata > LARGEST_BYTE:
-        raise errors.InputError(
-            f"{base.path}: expected a nodata value of 0..{LARGEST_BYTE}, which a map of bytes can keep; it declares "
-            f"another. Give it one, e.g. `gdalwarp -ot Byte -dstnodata 0 {base.path.name} bytes.tif`."
-        )
-    return base
 
 
 def _area(request: map_request.MapRequest) -> shapely.Geometry:
@@ -229,40 +187,84 @@ def _area(request: map_request.MapRequest) -> shapely.Geometry:
     return shapely.union(shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north))
 
 
-def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: map_request.MapRequest) -> None:
+def _check_model(model: model_folder.ModelFolder) -> None:
+    unknown = [name for name in model.labels if name not in legend.seven().names]
+    if unknown:
+        raise errors.InputError(
+            f"{model.path}: the model's classes must be those of the legend; received {', '.join(unknown)}. "
+            "Train it with --labels FILE, which maps other labels to the legend."
+        )
+
+
+def _check_frame(frame: frames.Frame) -> None:
+    if frame.design.is_given:
+        raise errors.InputError(
+            f"{frame.path}: a frame of given points has no agreement map. "
+            "Give the frame that `points --products` wrote."
+        )
+    if frame.design.base != known_products.BASE:
+        raise errors.InputError(
+            f"{frame.path}: its strata and disagreement are those of the base {frame.design.base!r}; a refined map is "
+            f"written in the codes of {known_products.BASE}. Give a frame whose base is {known_products.BASE}."
+        )
+
+
+def _check_nodata(base: rasters.RasterFile) -> None:
+    """Refuses a nodata value that the refined map, which is of bytes, cannot keep."""
+    if base.nodata is not None and base.nodata > LARGEST_BYTE:
+        raise errors.InputError(
+            f"{base.path}: expected a nodata value of 0..{LARGEST_BYTE}, which a map of bytes can keep; it declares "
+            f"another. Give it one, e.g. `gdalwarp -ot Byte -dstnodata 0 {base.path.name} bytes.tif`."
+        )
+
+
+def _check_meets(job: Job) -> None:
     """Refuses a base that does not meet the frame, and a region that does not meet the base."""
+    request, base = job.request, job.base
     here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*rasters.bounds_lonlat(base))
-    with rasterio.open(frames.Frame(request.frame).layers_file) as layers:
+    with rasterio.open(job.frame.layers_file) as layers:
         box = layers.bounds
     if not rasters.overlaps(base, box.left, box.bottom, box.right, box.top):
         raise errors.InputError(
             f"{request.base} ({here}) does not meet the frame {request.frame} "
             f"({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). Give the tile that the frame covers."
         )
-    if not any(rasters.overlaps(base, *shapely.bounds(part).tolist()) for part in shapely.get_parts(area)):
+    if not any(rasters.overlaps(base, *shapely.bounds(part).tolist()) for part in shapely.get_parts(job.area)):
         asked = f"--aoi {request.aoi}" if request.aoi else "--bbox"
-        west, south, east, north = shapely.bounds(area).tolist()
+        west, south, east, north = shapely.bounds(job.area).tolist()
         raise errors.InputError(
             f"{asked} ({west:.3f}, {south:.3f}, {east:.3f}, {north:.3f}) does not meet {request.base} ({here}): "
             "nothing would be reclassified. Choose a region within the tile."
         )
 
 
-def _crosswalk_of(base: rasters.RasterFile) -> crosswalk.Crosswalk:
-    """GlobeLand30's crosswalk, where the code that the file itself declares as nodata means no data."""
-    table = crosswalk.shipped(known_products.BASE)
-    return table if base.nodata is None or base.nodata in table.names else table.with_nodata(base.nodata)
+def _check_free(job: Job) -> None:
+    """Refuses to replace files of others, and without `overwrite` those of an earlier map, too.
+
+    Files that a killed run of this very map has moved to their place are its own.
+    """
+    refined = refined_map.RefinedMap(job.request.out)
+    own = work_folder.published(refined) if work_folder.is_staged(job.folder) else frozenset()
+    existing = [path for path in refined.outputs if path.exists() and path not in own]
+    if existing and not job.request.overwrite:
+        raise errors.RefusedOverwrite(existing[0])
+    if existing and refined.identity() is None and not work_folder.staged(refined.path):
+        raise errors.InputError(
+            f"--out {refined.path}: --overwrite would replace {existing[0]}, which is no file of a refined map. Move "
+            "it elsewhere, or name another --out."
+        )
 
 
-def _check_codes(base: rasters.RasterFile, table: crosswalk.Crosswalk) -> None:
+def _check_codes(job: Job) -> None:
     """Looks at every code of the base before the first picture is asked for."""
+    base, known = job.base, job.table.names
     rows, columns = base.shape
     for row in range(0, rows, CHECK_ROWS):
         codes = rasters.read(base, row, min(row + CHECK_ROWS, rows), 0, columns)
-        if unknown := sorted(set(np.unique(codes).tolist()) - table.names.keys()):
+        if unknown := sorted(set(np.unique(codes).tolist()) - known.keys()):
             raise errors.InputError(
                 f"{base.path} holds codes that are not {known_products.BASE}'s: {', '.join(map(str, unknown))} (from "
-                f"row {row} on); expected {', '.join(map(str, sorted(table.names)))}. Give a tile of "
+                f"row {row} on); expected {', '.join(map(str, sorted(known)))}. Give a tile of "
                 f"{known_products.BASE}; if the code means no data, "
                 f"declare it: `gdal_edit.py -a_nodata {unknown[0]} {base.path.name}`."
             )

@@ -16,7 +16,7 @@ import shapely
 from builder import errors
 from builder.chips import chip, imagery_toml
 from builder.frame import frame
-from builder.legend import crosswalk, legend
+from builder.legend import legend
 from builder.maps import rasters
 from refine.artefacts import model_folder, provenance, refined_map
 from refine.mapping import blocks, inputs, map_request
@@ -76,7 +76,6 @@ def job(tmp_path: pathlib.Path) -> inputs.Job:
         frame=frame.Frame.open(tmp_path / "frame"),
         imagery=imagery_toml.Imagery((), None, None),  # type: ignore[arg-type] # what takes chips is replaced
         base=rasters.describe(base),
-        table=crosswalk.shipped("globeland30"),
         area=shapely.box(-180, -90, 180, 90),
     )
 
