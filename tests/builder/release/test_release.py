@@ -30,8 +30,9 @@ from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
+from builder.geometry import lonlat
 from builder.pipeline import chip_rounds
-from builder.release import croissant, diff, extent, release, verify, version
+from builder.release import croissant, diff, release, verify, version
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -272,8 +273,8 @@ def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
 
 
 def test_the_extent_is_the_narrowest_also_across_the_antimeridian() -> None:
-    assert extent.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
-    assert extent.narrowest(np.array([5.0])) == (5.0, 5.0)
+    assert lonlat.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
+    assert lonlat.narrowest(np.array([5.0])) == (5.0, 5.0)
 
 
 def test_diff_says_exactly_what_was_done(

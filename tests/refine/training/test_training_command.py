@@ -11,7 +11,7 @@ import small_release
 
 from builder import command_line
 from refine.__main__ import main
-from refine.artefacts import model_folder
+from refine.artefacts import comparison, model_folder
 from refine.judging import compare
 from refine.network import model, trained_model
 from refine.training import resumable_fit, train_model
@@ -116,7 +116,7 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
 
     def compared(datasets: Any, settings: Any, out: pathlib.Path, *, test: Any) -> Compared:
         asked.update(test=test, epochs=[s.most_epochs for s in settings])
-        (out / compare.MARKDOWN).write_text("told")
+        (out / comparison.MARKDOWN).write_text("told")
         return Compared()
 
     monkeypatch.setattr(compare, "compare", compared)
