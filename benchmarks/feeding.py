@@ -1,6 +1,6 @@
 """How fast pictures are fed, beside what InceptionV3 takes and what tf.data feeds; what kept features save.
 
-    python benchmarks/feeding.py [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
+    python -m benchmarks.feeding [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
 
 Writes generated chips of 299 pixels, about 50 KB of JPEG each, as two releases (array_record and tfrecord) into a
 scratch folder. All rates are measured in this run, on this machine, one after the other:
@@ -19,7 +19,6 @@ import io
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,13 +30,10 @@ import keras
 import numpy as np
 import PIL.Image
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from refine.artefacts import model_folder  # noqa: E402
-from refine.network import devices, losses, model, process  # noqa: E402
-from refine.samples import datasets, feeds  # noqa: E402 - the checkout need not be installed
-from refine.training import (  # noqa: E402
+from refine.artefacts import model_folder
+from refine.network import devices, losses, model, process
+from refine.samples import datasets, feeds
+from refine.training import (
     learning_set,
     train_model,
     training_history,

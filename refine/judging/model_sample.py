@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from refine.accuracy import matrix_files, support
+from refine.accuracy import reference_sample, support
 from refine.network import trained_model
 from refine.samples import datasets, places, seasons
 from refine.training import predictions
@@ -27,7 +27,7 @@ def sample_of_model(
     data_dir: pathlib.Path | None,
     split: str,
     labels: pathlib.Path | None = None,
-) -> matrix_files.SampleTable:
+) -> reference_sample.ReferenceSample:
     """What the model of a folder says of each example of `split`, with strata, inclusion probabilities and blocks.
 
     Args:
@@ -45,7 +45,7 @@ def sample_of_model(
     loaded.check_fits(opened)
     test = opened.split(split)
     logits = predictions.logits_of_model(loaded, test, features_root=model.parent / "features")
-    return matrix_files.SampleTable(
+    return reference_sample.ReferenceSample(
         names=loaded.folder.labels,
         strata=tuple(test.column(STRATUM).astype(str)) if test.has(STRATUM) else None,
         mapped=logits.argmax(axis=1),
