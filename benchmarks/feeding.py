@@ -1,12 +1,12 @@
 """How fast pictures are fed, beside what InceptionV3 takes and what tf.data feeds; what kept features save.
 
-    python benchmarks/feeding.py [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
+    python -m benchmarks.feeding [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
 
 Writes generated chips of 299 pixels, about 50 KB of JPEG each, as two releases (array_record and tfrecord) into a
 scratch folder. All rates are measured in this run, on this machine, one after the other:
 
-ours, by row: what `train` feeds from array_record (`batches.RowFeed`): decoded, turned, shuffled, made ahead.
-ours, streamed: what it feeds from tfrecord (`batches.StreamFeed`).
+ours, by row: what `train` feeds from array_record (`feeds.RowFeed`): decoded, turned, shuffled, made ahead.
+ours, streamed: what it feeds from tfrecord (`feeds.StreamFeed`).
 tf.data: `tfds.load(shuffle_files=True)`, cast to float32, shuffled, batched, prefetched; not turned.
 
 The last table is `--strategy logits` from its history.csv: the first epoch computes features, later ones read them.
@@ -19,7 +19,6 @@ import io
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,13 +30,10 @@ import keras
 import numpy as np
 import PIL.Image
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from refine.artefacts import model_folder  # noqa: E402
-from refine.network import devices, losses, model, process  # noqa: E402
-from refine.samples import batches, datasets  # noqa: E402 - the checkout need not be installed
-from refine.training import (  # noqa: E402
+from refine.artefacts import model_folder
+from refine.network import devices, losses, model, process
+from refine.samples import datasets, feeds
+from refine.training import (
     learning_set,
     train_model,
     training_history,
@@ -83,7 +79,7 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
 
 
 def ours(train: datasets.Split, batch_size: int) -> Iterable[Any]:
-    feed = batches.feed_of(batches.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
+    feed = feeds.feed_of(feeds.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
     return feed.for_fit(0, 1)
 
 

@@ -21,8 +21,7 @@ import numpy as np
 import rasterio
 
 from builder.frame import frame as frames
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from tests.worlds import checkout
 
 TILE = "n49_30_2010lc030.tif"
 TIMES = (1, 2, 4)
@@ -57,7 +56,7 @@ def peak(args: argparse.Namespace, frame: frames.Frame, times: int, scratch: pat
     box = f"{lon - half_width},{lat - half_height},{lon + half_width},{lat + half_height}"
     command = [sys.executable, "-m", "refine", "map", "--model", str(args.demo / "comparison" / "first-layer-rough")]
     command += ["--base", str(base), "--frame", str(frame.path), f"--bbox={box}", "--engine", args.engine]
-    child = subprocess.Popen([*command, "--out", str(scratch / f"refined-{times}.tif")], cwd=ROOT)
+    child = subprocess.Popen([*command, "--out", str(scratch / f"refined-{times}.tif")], cwd=checkout.ROOT)
     _, status, usage = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 3):
         raise SystemExit(f"the command above failed: {command}")

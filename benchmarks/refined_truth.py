@@ -32,8 +32,8 @@ from builder.legend import crosswalk, legend
 from builder.maps import agreement
 from builder.world import make_world
 from refine.mapping import engines
+from tests.worlds import checkout
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CELLS = 120
 DRAWS = 2000
 SEAM_LON = 108.0  # the eastern tile lies beyond it
@@ -89,7 +89,7 @@ def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namesp
         data, model = folder / "data", own / "model"
         if not (data / "globeland_samples" / "rough" / "1.0.0").is_dir():
             call(
-                f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
+                f"tfds build {checkout.ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
                 f"--data_dir {data}"
             )
         call(
@@ -128,7 +128,7 @@ def call(command: str) -> None:
     print(f"$ {command}", file=sys.stderr, flush=True)
     words = shlex.split(command)
     words[0] = sys.executable if words[0] == "python" else str(pathlib.Path(sys.executable).parent / words[0])
-    code = subprocess.run(words, cwd=ROOT, check=False, stdout=subprocess.DEVNULL).returncode
+    code = subprocess.run(words, cwd=checkout.ROOT, check=False, stdout=subprocess.DEVNULL).returncode
     if code not in (0, 3):  # 3: done with gaps, as where a pixel has no imagery
         raise SystemExit(f"the command above ended with exit code {code}")
 

@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from builder import atomic, checksums, errors, hashing
+from builder import atomic, checksums, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,22 +20,19 @@ class FolderKind:
       mark: a file that every such folder holds, and that other folders do not.
       files: patterns of paths below the folder that the project writes there, as `fnmatch` takes them; "*" also
         matches "/", so "chips/*" are all files below chips. Files that the folder's SHA256SUMS lists need no pattern.
-      keeps_edits: whether a file that SHA256SUMS lists counts as a stranger once its content was changed.
     """
 
     what: str
     mark: str
-    files: tuple[str, ...] = ()
-    keeps_edits: bool = False
+    files: tuple[str, ...]
 
     def strangers(self, folder: pathlib.Path) -> Iterator[str]:
-        """Paths below `folder` that the command did not write, in order."""
-        listed = checksums.read(folder) or {}
-        for path in checksums.files(folder):
+        """Paths below `folder` that the project did not write, in order."""
+        known = {checksums.FILE, *(checksums.read(folder) or ())}
+        for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.files):
-                continue
-            if name not in listed or (self.keeps_edits and hashing.sha256_of_file(path) != listed[name]):
+            is_file = path.is_symlink() or not path.is_dir()  # a link to a folder would be deleted too
+            if is_file and name not in known and not any(fnmatch.fnmatchcase(name, one) for one in self.files):
                 yield name
 
 
@@ -60,25 +57,28 @@ def check(out: pathlib.Path, kind: FolderKind, *, option: str = "--out", overwri
     if strangers := list(kind.strangers(out)):
         others = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         raise errors.InputError(
-            f"{option} {out}: --overwrite would delete {strangers[0]}{others}, which the command that made this folder "
-            f"did not write. Move what you need elsewhere, or name another {option}."
+            f"{option} {out}: --overwrite would delete {strangers[0]}{others}, which this project did not write. Move "
+            f"it elsewhere, or name another {option}."
         )
 
 
 def check_place(out: pathlib.Path, *, option: str) -> None:
-    """Refuses a place where no folder can come to be, and the folder one works in with all above it.
+    """Refuses a place where no folder can be made, the current folder, and every folder above it.
 
     Raises:
       errors.InputError: naming the place.
     """
-    target, here = pathlib.Path(os.path.abspath(out)), pathlib.Path.cwd()  # noqa: PTH100 - links stay as they are
-    if here == target or here.is_relative_to(target) or here.is_relative_to(out.resolve()):
+    try:
+        target, here = out.resolve(), pathlib.Path.cwd()
+        parent = next(path for path in (target, *target.parents) if path.exists())
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, links in a circle, NUL
+        raise errors.InputError(f"{option} {out}: no such place can be: {error}. Name another {option}.") from error
+    if here.is_relative_to(target):
         raise errors.InputError(
             f"{option} {out}: expected a folder of its own; received the folder you are in, or one above it. Name a "
             f"new one, as {option} {here.name or 'results'}-out."
         )
-    parent = next(path for path in (target, *target.parents) if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir() or not os.access(parent, os.R_OK | os.W_OK | os.X_OK):
         raise errors.InputError(
             f"{option} {out}: expected a folder that can be written; {parent} cannot. Name another {option}."
         )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder import command_line, errors
+from builder import command_line, errors, output_folders
 from refine import command_parsers
 from refine.network import process
 from refine.samples import backends
@@ -65,9 +65,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from refine.artefacts import model_folder
     from refine.export import formats
-    from refine.judging import compare
     from refine.samples import datasets
     from refine.training import learning_set, train_model
 
@@ -78,16 +76,16 @@ def _train(args: argparse.Namespace) -> int:
         dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by
     )
     if args.export and not args.overwrite:  # a MODEL that is finished is only exported
-        compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
+        trained = train_model.train_once(given, settings, args.out)
     else:
-        train_model.train(given, settings, args.out, overwrite=args.overwrite)
-    folder = model_folder.ModelFolder.open(args.out)
-    for written in (args.out, *formats.export(folder, args.export)):
+        trained = train_model.train(given, settings, args.out, overwrite=args.overwrite)
+    for written in (args.out, *formats.export(trained.folder, args.export)):
         print(written)
-    return command_line.DONE_WITH_GAPS if train_model.is_broken(folder.record) else command_line.DONE
+    return command_line.DONE_WITH_GAPS if train_model.is_broken(trained.folder.record) else command_line.DONE
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from refine.artefacts import comparison
     from refine.judging import compare
     from refine.samples import datasets
     from refine.training import training_settings
@@ -107,18 +105,17 @@ def _compare(args: argparse.Namespace) -> int:
         _settings(args, strategy=training_settings.FIRST_LAYER),
         _settings(args, strategy=training_settings.LOGITS, epochs=args.logits_epochs),
     ]
-    rough = compared[CONFIGS[0]]
-    test = rough.split(args.split, columns=compare.test_columns(rough))
+    test = compared[CONFIGS[0]].split(args.split)
     result = compare.compare(compared, both, args.out, test=test)
-    print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
+    print((args.out / comparison.MARKDOWN).read_text(encoding="utf-8"))
     return command_line.DONE_WITH_GAPS if result.is_broken else command_line.DONE
 
 
 def _accuracy(args: argparse.Namespace) -> int:
-    from refine.accuracy import command
+    from refine.accuracy import accuracy_options, command
 
-    options = command_line.fields_of(args, command.Options)
-    command.refuse_unfit(options, judges_model=args.model is not None)
+    options = command_line.fields_of(args, accuracy_options.AccuracyOptions)
+    accuracy_options.check_options(options, judges_model=args.model is not None)
     if args.model is None:
         of_model = {"dataset": args.dataset, "data_dir": args.data_dir, "labels": args.labels, "split": args.split}
         if given := [f"--{name}" for name, value in of_model.items() if value is not None]:
@@ -136,16 +133,18 @@ def _accuracy(args: argparse.Namespace) -> int:
 
 
 def _noise(args: argparse.Namespace) -> int:
-    from refine.judging import noise
+    from refine.artefacts import noise_summary
+    from refine.judging import noise, noise_files
     from refine.samples import datasets
 
-    noise.check_out(args.out, overwrite=args.overwrite)
+    output_folders.check(args.out, noise_summary.FOLDER, overwrite=args.overwrite)
     settings = _settings(args)
     dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
-    split = dataset.split(args.split, columns=noise.place_columns(dataset))
     root = args.out.parent / "features"
-    found = noise.find(split, settings, features_root=root, folds=args.folds, block_deg=args.block_deg)
-    print(noise.write(found, args.out, size_px=settings.size_px, overwrite=args.overwrite))
+    found = noise.find(
+        dataset.split(args.split), settings, features_root=root, folds=args.folds, block_deg=args.block_deg
+    )
+    print(noise_files.write(found, args.out, size_px=settings.size_px, overwrite=args.overwrite))
     return command_line.DONE
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from builder import command_line
 from builder.command_line import path
 from refine import option_groups
-from refine.accuracy.command import Options as AccuracyOptions
+from refine.accuracy.accuracy_options import AccuracyOptions
 from refine.mapping import engines
 from refine.mapping.map_request import MapRequest
 from refine.training import training_settings

@@ -12,6 +12,7 @@ import pyarrow as pa
 from builder import atomic, checksums, errors, hashing, output_folders
 from builder.frame import design as designs
 from builder.frame import points_table
+from builder.legend import legend
 
 AGREEMENT = "agreement.tif"
 LAYERS = "agreement_layers.tif"
@@ -106,7 +107,7 @@ class Frame:
 
     @functools.cached_property
     def _table(self) -> pa.Table:
-        return points_table.read(self.points_file)
+        return points_table.read(self.points_file, legend.seven())
 
     def points(self) -> pa.Table:
         """Every ranked point, as `points_table.SCHEMA`."""

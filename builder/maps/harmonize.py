@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid, lonlat
+from builder.geometry.window import Window
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import placement, products, rasters
@@ -20,14 +21,15 @@ TOUCH = 0.01  # cells: how far from the centre the four samples of the touching 
 CORE_OFFSETS_M = (-30.0, 0.0, 30.0)  # the 3 x 3 pixels of 30 m under a 90 m chip
 MARGIN_DEG = 1e-6  # so that a single point has a box
 BAND_ROWS = 60  # cell rows sampled at once, so that memory does not grow with the window
-WGS84_SEMI_MAJOR_M = 6_378_137.0
-WGS84_ECCENTRICITY_2 = 6.694_379_990_141_3e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class Harmonized:
-    """`classes` uint8[y, x]: class code, 0 or 255. `purity` float32[y, x]: share 0..1 of the cell's valid pixels that
-    hold the most frequent class; 0 where there is no data.
+    """The classes of one product on a window of cells.
+
+    Attributes:
+      classes: uint8[y, x], class code, 0 or 255.
+      purity: float32[y, x], share 0..1 of the cell's valid pixels that hold the most frequent class; 0 without data.
     """
 
     classes: np.ndarray
@@ -36,9 +38,13 @@ class Harmonized:
 
 @dataclasses.dataclass(frozen=True)
 class PixelCounts:
-    """What was seen in each cell: `pixels` int64[y, x, slot] and `share` float64[y, x], the valid share of its area.
+    """How many pixels of each class a cell holds, counted once for both uses of the crosswalk.
 
-    Slots (n classes): 0..n-1 class under both uses; n..2n-1 class under `dominant`, outside under `strict`; 2n outside.
+    Attributes:
+      pixels: int64[y, x, slot]. Of n classes, slots 0..n-1 hold a class under both uses, n..2n-1 a class under
+        `dominant` that is outside under `strict`, and 2n what is outside under both.
+      share: float64[y, x], share of the cell's area with data.
+      codes: class codes of the slots 0..n-1.
     """
 
     pixels: np.ndarray
@@ -73,7 +79,7 @@ def harmonize(product: products.Product, window: grid.CellWindow, use: crosswalk
 
 
 def count(product: products.Product, window: grid.CellWindow) -> PixelCounts:
-    """Pixels of every class in each cell, for both uses in one reading (see `harmonize`)."""
+    """Pixels of every class in each cell, for both uses, while the files are read once (see `harmonize`)."""
     if product.sampling == "mode":
         return _count_pixels(product, window)
     offsets = [(-TOUCH, -TOUCH), (-TOUCH, TOUCH), (TOUCH, -TOUCH), (TOUCH, TOUCH)]
@@ -96,8 +102,8 @@ def decide(counts: PixelCounts, use: crosswalks.Use, *, unanimous: bool = False)
 def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray:
     """The strict class that all nine pixels of 30 m round the cell's centre hold, else 0: uint8[y, x].
 
-    The nine are looked up at -30, 0 and +30 m east and north of the centre, so this is what lies under a 90 m chip,
-    whatever the resolution of the product.
+    The nine lie at -30, 0 and +30 m east and north of the centre: the ground of a 90 m chip, whatever the resolution
+    of the product.
     """
     codes = _codes(product)
     core = np.zeros(window.shape, np.uint8)
@@ -108,7 +114,7 @@ def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray
         for east_m in CORE_OFFSETS_M:
             for north_m in CORE_OFFSETS_M:
                 rest = np.flatnonzero(found)
-                moved = _moved(lon[rest], lat[rest], east_m, north_m)
+                moved = ellipsoid.moved(lon[rest], lat[rest], east_m, north_m)
                 found[rest[values[_slots_at(product, product.files, *moved)] != found[rest]]] = legends.NODATA
         core[band.row0 - window.row0 : band.row1 - window.row0] = found.reshape(band.shape)
     return core
@@ -119,7 +125,7 @@ def _codes(product: products.Product) -> tuple[int, ...]:
 
 
 def _slots(native: np.ndarray, product: products.Product, file: rasters.RasterFile) -> np.ndarray:
-    """uint8 of the shape of `native`: 0 no data, else 1 + slot of `Counts`."""
+    """uint8 of the shape of `native`: 0 no data, else 1 + slot of `PixelCounts`."""
     codes = _codes(product)
     source = str(file.path)
     strict = crosswalks.recode(native, product.crosswalk, "strict", source=source)
@@ -139,7 +145,7 @@ def _count_pixels(product: products.Product, window: grid.CellWindow) -> PixelCo
     total = np.zeros((rows, columns, slots - 1), np.int64)
     share = np.zeros((rows, columns))
     earlier: list[tuple[rasters.RasterFile, np.ndarray]] = []
-    for file in product.files_over(*window.bounds):
+    for file in product.files_over(window.bounds):
         with_rim = _count_file(product, file, window, slots, earlier).reshape(rows + 2, columns + 2, slots)
         pixels = with_rim[1:-1, 1:-1, 1:]
         valid = pixels.sum(axis=-1)
@@ -158,11 +164,11 @@ def _count_file(
     slots: int,
     earlier: list[tuple[rasters.RasterFile, np.ndarray]],
 ) -> np.ndarray:
-    """int64[cell with rim * slot]: pixels of `file` whose ground no earlier file has seen."""
+    """int64[cell with rim * slot]: pixels of `file` on ground for which no earlier file has data."""
     width = window.shape[1] + 2
     total = np.zeros((window.shape[0] + 2) * width * slots, np.int64)
     for chunk in placement.chunks(file, window):
-        seen = _slots(rasters.read(file, chunk.row0, chunk.row1, chunk.col0, chunk.col1), product, file)
+        seen = _slots(rasters.read(file, chunk), product, file)
         cells = placement.cells(file, chunk, window)
         for other, touched in earlier:
             rows, columns = np.nonzero(touched[cells] & (seen != 0))
@@ -206,7 +212,7 @@ def _slots_at(
     box = float(lon.min()), float(lat.min()) - MARGIN_DEG, float(lon.max()) + MARGIN_DEG, float(lat.max())
     for file in files:
         open_points = np.flatnonzero(found == 0)
-        if open_points.size and rasters.overlaps(file, *box):
+        if open_points.size and lonlat.overlaps(file.bounds_lonlat, box):
             native, inside = _read_points(file, lon[open_points], lat[open_points])
             if inside.any():
                 found[open_points[inside]] = _slots(native, product, file)
@@ -223,9 +229,10 @@ def _read_points(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> 
     west_half = column < columns // 2  # across the antimeridian both ends of a global file are read, not all of it
     for part in (np.flatnonzero(west_half), np.flatnonzero(~west_half)):
         if part.size:
-            row0, col0 = int(row[part].min()), int(column[part].min())
-            block = rasters.read(file, row0, int(row[part].max()) + 1, col0, int(column[part].max()) + 1)
-            native[part] = block[row[part] - row0, column[part] - col0]
+            held = Window(
+                int(row[part].min()), int(row[part].max()) + 1, int(column[part].min()), int(column[part].max()) + 1
+            )
+            native[part] = rasters.read(file, held)[row[part] - held.row0, column[part] - held.col0]
     return native, inside
 
 
@@ -235,16 +242,7 @@ def _bands(window: grid.CellWindow) -> list[grid.CellWindow]:
 
 
 def centres(window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
-    """Longitudes and latitudes of the window's cell centres; longitudes run on past 180."""
+    """(longitudes float64[x], latitudes float64[y]) of the window's cell centres; longitudes run on past 180."""
     lon = (np.arange(window.col0, window.col1) + 0.5) / grid.CELLS_PER_DEGREE - 180.0
     lat = 90.0 - (np.arange(window.row0, window.row1) + 0.5) / grid.CELLS_PER_DEGREE
     return lon, lat
-
-
-def _moved(lon: np.ndarray, lat: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points moved along the radii of curvature of the WGS84 ellipsoid; metres become degrees."""
-    bend = 1.0 - WGS84_ECCENTRICITY_2 * np.sin(np.radians(lat)) ** 2
-    prime_vertical_m = WGS84_SEMI_MAJOR_M / np.sqrt(bend)
-    meridian_m = prime_vertical_m * (1.0 - WGS84_ECCENTRICITY_2) / bend
-    moved_lon = lon + np.degrees(east_m / (prime_vertical_m * np.cos(np.radians(lat))))
-    return moved_lon, lat + np.degrees(north_m / meridian_m)

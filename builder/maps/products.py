@@ -5,25 +5,24 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 
-from builder import errors
-from builder.geometry import grid
+from builder import errors, input_files
+from builder.geometry import grid, lonlat
+from builder.geometry.lonlat import Bounds
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
-from builder.maps import known_products, product_file_names, products_toml, rasters
+from builder.maps import agreement, known_products, product_file_names, products_toml, rasters
 
-CATALOGUE = known_products.CATALOGUE
-ProductFacts = known_products.ProductFacts
-Sampling = Literal["mode", "centre", "touching"]
+Sampling = products_toml.Sampling
 
 COARSEST_M = 500.0
 FIRST_YEAR, LAST_YEAR = 2007, 2013
-MOST_PRODUCTS = 8  # one bit each in the layer of agreeing products
 PIXELS_PER_CELL_SIDE = 2.0  # from here on a cell holds enough pixels for a mode
 TWIN_TOLERANCE_PIXELS = 0.5
 SIZE_TOLERANCE = 1e-4  # relative
@@ -33,11 +32,15 @@ READERS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """One land cover map, ready to be read. `year` is of the land; `crosswalk` knows the nodata codes already.
+    """One land cover map, ready to be read.
 
-    `sampling` says how it comes onto the grid: "mode" of finer pixels, the pixel at the cell's "centre", or, for
-    pixels of the cell's size whose centres fall on cell corners, the pixels "touching" the centre. `allow` is the
-    user's reason for a product outside the rules. `nodata` is the code that counts as no data beside the crosswalk's.
+    Attributes:
+      year: of the land that the map shows.
+      crosswalk: class codes of the product to ours; it includes `nodata`.
+      nodata: code that counts as no data beside the crosswalk's own; None if there is none.
+      sampling: how pixels come onto the grid: the "mode" of finer pixels, the pixel at the cell's "centre", or, for
+        pixels of the cell's size whose centres fall on cell corners, the pixels "touching" the centre.
+      allow: the user's reason for a product outside the rules; None for one within them.
     """
 
     name: str
@@ -56,12 +59,12 @@ class Product:
     sampling: Sampling
     allow: str | None = None
 
-    def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
-        """The files that may hold pixels of a box in degrees; east may exceed 180."""
-        return tuple(file for file in self.files if rasters.overlaps(file, west, south, east, north))
+    def files_over(self, box: Bounds) -> tuple[rasters.RasterFile, ...]:
+        """The files that may hold pixels of a box in degrees; its east may exceed 180."""
+        return tuple(file for file in self.files if lonlat.overlaps(file.bounds_lonlat, box))
 
     def record(self) -> dict[str, Any]:
-        """What the metadata of a frame keep of the product: plain values, with the digest of every file."""
+        """The product in the metadata of a frame: plain values, with the digest of every file."""
         return {
             "name": self.name,
             "title": self.title,
@@ -87,7 +90,7 @@ class ProductSet:
 
     @property
     def base(self) -> Product:
-        """The product that is to be refined."""
+        """The product that refined maps start from."""
         return self.products[0]
 
     @property
@@ -106,35 +109,40 @@ def find(folder: pathlib.Path) -> ProductSet:
     Every file is opened, and read once for its digest.
 
     Raises:
-      errors.InputError: if the folder or a product is missing (says what to put where), a file cannot be read, two
-        files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
+      errors.InputError: if the folder or a product is missing (the text names what to put where), a file cannot be
+        read, two files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
     """
     if not folder.is_dir():
-        raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
-    toml = folder / products_toml.FILE_NAME
-    descriptions = products_toml.read(toml) if toml.exists() else _the_five(folder)
-    if not 2 <= len(descriptions) <= MOST_PRODUCTS:
         raise errors.InputError(
-            f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
+            f"{folder}: expected the folder of the products; there is none. "
+            f"{_shopping_list(known_products.found_by_name())}"
+        )
+    toml = folder / products_toml.FILE_NAME
+    descriptions = products_toml.read(toml) if os.path.lexists(toml) else _the_five(folder)
+    if not 2 <= len(descriptions) <= agreement.MAX_PRODUCTS:
+        raise errors.InputError(
+            f"{toml}: expected 2 to {agreement.MAX_PRODUCTS} products, since agreement needs two; "
+            f"received {len(descriptions)}."
         )
     base = _base(toml, descriptions)
     products = [_product(folder, d, is_base=d.name == base) for d in descriptions]
     return ProductSet(tuple(sorted(products, key=lambda product: not product.is_base)))
 
 
-def _shopping_list(names: Sequence[str] = known_products.FOUND_BY_NAME) -> str:
+def _shopping_list(names: Sequence[str]) -> str:
     lines = "".join(f"\n  {known_products.what_to_put(name)}" for name in names)
     return f"Put there:{lines}\nor describe other maps in a {products_toml.FILE_NAME} beside them."
 
 
 def _the_five(folder: pathlib.Path) -> tuple[products_toml.Description, ...]:
-    missing = [name for name in known_products.FOUND_BY_NAME if product_file_names.folder_of(folder, name) is None]
+    names = known_products.found_by_name()
+    missing = [name for name in names if product_file_names.folder_of(folder, name) is None]
     if missing:
         raise errors.InputError(
             f"{folder}: expected a folder for each of the five products; missing: {', '.join(missing)}. "
             f"{_shopping_list(missing)}"
         )
-    return tuple(products_toml.Description(name, where=str(folder / name)) for name in known_products.FOUND_BY_NAME)
+    return tuple(products_toml.Description(name, where=str(folder / name)) for name in names)
 
 
 def _base(toml: pathlib.Path, descriptions: Sequence[products_toml.Description]) -> str:
@@ -153,7 +161,7 @@ def _product(folder: pathlib.Path, description: products_toml.Description, *, is
     facts = known_products.facts_of(description.name)
     paths, named = _paths(folder, description)
     files = _described_files(paths, description)
-    _refuse_twins(description.name, files)
+    _check_twins(description.name, files)
     crosswalk = _crosswalk(folder, description, named, files)
     nodata = _nodata(crosswalk, files, description)
     product = Product(
@@ -173,7 +181,7 @@ def _product(folder: pathlib.Path, description: products_toml.Description, *, is
         sampling=_sampling(description, files),
         allow=description.allow,
     )
-    _refuse_outside_rules(folder, product)
+    _check_rules(folder, product)
     return product
 
 
@@ -195,9 +203,9 @@ def _matched(folder: pathlib.Path, pattern: str, where: str) -> set[pathlib.Path
     try:
         matched = {path for path in anchor.glob(relative) if path.is_file()}
     except (ValueError, IndexError) as error:  # "", "/" and "a**" are no patterns
-        raise errors.InputError(f"{where}: {pattern!r} is no name or pattern of files. Mend `files`.") from error
+        raise errors.InputError(f"{where}: {pattern!r} is no name or pattern of files. Correct `files`.") from error
     if not matched:
-        raise errors.InputError(f"{where}: no file matches {pattern!r} in {anchor}. Mend `files`.")
+        raise errors.InputError(f"{where}: no file matches {pattern!r} in {anchor}. Correct `files`.")
     return matched
 
 
@@ -209,10 +217,10 @@ def _described_files(
         return tuple(pool.map(describe, paths))
 
 
-def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
-    """Two files of one extent would be counted twice, or hide each other."""
-    bounds = np.array([file.bounds for file in files])
-    pixel_sizes = np.array([file.pixel_size for file in files])
+def _check_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
+    """Refuses two files of one extent: they would be counted twice, or hide each other."""
+    bounds = np.array([file.lattice.bounds for file in files])
+    pixel_sizes = np.array([file.lattice.pixel_size for file in files])
     for i, file in enumerate(files[:-1]):
         apart = np.abs(bounds[i + 1 :] - bounds[i]) >= TWIN_TOLERANCE_PIXELS * np.tile(pixel_sizes[i], 2)
         for j in np.flatnonzero(~apart.any(axis=1)):
@@ -231,7 +239,9 @@ def _crosswalk(
 ) -> crosswalks.Crosswalk:
     given = description.crosswalk
     if given is not None and given.lower().endswith(".csv"):
-        return crosswalks.read(folder / given, legends.seven())
+        path = folder / given
+        input_files.check_regular(path, expected="a crosswalk as CSV", cure="Correct `crosswalk` in products.toml.")
+        return crosswalks.read(path, legends.seven())
     facts = known_products.facts_of(description.name)
     name = given or (named.crosswalk if named else facts.crosswalk if facts else None)
     if name is None:
@@ -250,7 +260,7 @@ def _crosswalk(
 def _nodata(
     crosswalk: crosswalks.Crosswalk, files: Sequence[rasters.RasterFile], description: products_toml.Description
 ) -> int | None:
-    """The code beside the crosswalk's own that counts as no data: as the user states it, else as the files' tags do."""
+    """The code that counts as no data beside the crosswalk's own: the user's if given, else that of the files' tags."""
     if description.nodata is not None or description.ignores_tags:
         return description.nodata
     tags = {file.nodata: file for file in files if file.nodata is not None}
@@ -259,7 +269,7 @@ def _nodata(
         if code in crosswalk.strict:
             raise errors.InputError(
                 f"{file.path}: its tag says nodata = {code}, but in {crosswalk.path.name} that is "
-                f"{crosswalk.names[code]!r}. Say which is right in {products_toml.FILE_NAME}: nodata = {code}, or "
+                f"{crosswalk.names[code]!r}. State which is right in {products_toml.FILE_NAME}: nodata = {code}, or "
                 'nodata = "none" to ignore the tag.'
             )
     if len(extra) > 1:
@@ -289,7 +299,7 @@ def _licence(description: products_toml.Description) -> str:
 
 def _sampling(description: products_toml.Description, files: Sequence[rasters.RasterFile]) -> Sampling:
     if description.sampling is not None:
-        return cast(Sampling, description.sampling)
+        return description.sampling
     found = {_sampling_of(file) for file in files}
     if len(found) > 1:
         raise errors.InputError(
@@ -303,14 +313,14 @@ def _sampling_of(file: rasters.RasterFile) -> Sampling:
     cell = 1.0 / grid.CELLS_PER_DEGREE
     if file.resolution_m * PIXELS_PER_CELL_SIDE <= cell * rasters.METRES_PER_DEGREE:
         return "mode"
-    left, _, _, top = file.bounds
-    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.pixel_size)
+    left, _, _, top = file.lattice.bounds
+    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.lattice.pixel_size)
     offsets = ((left + 180.0) / cell % 1.0, (90.0 - top) / cell % 1.0)
     on_corners = all(abs(offset - 0.5) < OFFSET_TOLERANCE for offset in offsets)
-    return "touching" if file.is_geographic and has_cell_size and on_corners else "centre"
+    return "touching" if file.lattice.is_geographic and has_cell_size and on_corners else "centre"
 
 
-def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:
+def _check_rules(folder: pathlib.Path, product: Product) -> None:
     if product.allow:
         return
     faults = []

@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.dataset import assembly, shard_files
-from builder.frame import design as designs
+from builder.geometry import lonlat
 from builder.legend import legend
-from builder.release import extent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +33,7 @@ CONTINENTS = {
     "Antarctica": (0, -83),
 }
 REGION_MARGIN = 0.08  # of the region's larger side
-SPLIT_COLOURS = dict(zip(designs.SPLITS, ("#1f77b4", "#9467bd", "#d62728", "#ff7f0e"), strict=True))
+SPLIT_COLOURS = {"train": "#1f77b4", "validation": "#9467bd", "test": "#d62728", "test_inconsistent": "#ff7f0e"}
 REFUSED_COLOUR = "#b0b0b0"
 
 
@@ -74,7 +73,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
 def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     """Draws the points; returns their longitudes without a jump inside the region."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
-    west, _ = extent.narrowest(lon)
+    west, _ = lonlat.narrowest(lon)
     lon = west + (lon - west) % 360.0
     refused = np.asarray(pc.is_valid(index["reason"]))
     splits = np.array(index["split"].to_pylist())
@@ -125,7 +124,7 @@ def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int
             if int(example["rotation_deg"][0]) == 0 and int(example["label"][0]) in best:
                 ranked = best[int(example["label"][0])]
                 key = bytes(example["key"][0]).decode()
-                ranked.append((shard.split != designs.TRAIN, assembly.order_of(key), bytes(example["image"][0])))
+                ranked.append((shard.split != "train", assembly.order_of(key), bytes(example["image"][0])))
                 ranked.sort()
                 del ranked[CHIPS_PER_CLASS:]
     return {label: [picture for _, _, picture in ranked] for label, ranked in best.items()}

@@ -1,4 +1,4 @@
-"""MODIS tiles: the sinusoidal grid, and HDF4-EOS files of it (GeoTIFF exports where `pyhdf` is not installed)."""
+"""MODIS tiles on the sinusoidal grid, as HDF4-EOS files, or as GeoTIFF exports where `pyhdf` is not installed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import rasterio
 from affine import Affine
 
 from builder import atomic
-from builder.geometry import grid
+from builder.geometry import ellipsoid
 
 PIXELS = 2400  # along a side of a tile
-TILE_M = 2 * math.pi * grid.EARTH_RADIUS_M / 36
+TILE_M = 2 * math.pi * ellipsoid.AUTHALIC_RADIUS_M / 36
 PIXEL_M = TILE_M / PIXELS
 LEFT_M, TOP_M = -18 * TILE_M, 9 * TILE_M
 FILL = 255
-CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={grid.EARTH_RADIUS_M} +units=m +no_defs"
+CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={ellipsoid.AUTHALIC_RADIUS_M} +units=m +no_defs"
 PRODUCED = "2022165225623"  # year, day and time of processing, as the file names of collection 6.1 carry them
 
 _STRUCTURE = """GROUP=SwathStructure
@@ -57,19 +57,20 @@ END
 
 def to_sinusoidal(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) in metres of points in degrees."""
-    return grid.EARTH_RADIUS_M * np.radians(lon) * np.cos(np.radians(lat)), grid.EARTH_RADIUS_M * np.radians(lat)
+    radius_m = ellipsoid.AUTHALIC_RADIUS_M
+    return radius_m * np.radians(lon) * np.cos(np.radians(lat)), radius_m * np.radians(lat)
 
 
 def to_lonlat(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(lon, lat) in degrees of points in metres."""
-    lat = y / grid.EARTH_RADIUS_M
-    return np.degrees(x / (grid.EARTH_RADIUS_M * np.cos(lat))), np.degrees(lat)
+    lat = y / ellipsoid.AUTHALIC_RADIUS_M
+    return np.degrees(x / (ellipsoid.AUTHALIC_RADIUS_M * np.cos(lat))), np.degrees(lat)
 
 
 def write_tiles(folder: pathlib.Path, codes: np.ndarray, row0: int, column0: int) -> list[pathlib.Path]:
-    """Writes every tile that `codes` (uint8[y, x], its corner at row0, column0 of the global grid) touches.
+    """Writes every tile that `codes` overlaps: uint8[y, x], its corner at row0, column0 of the global grid.
 
-    HDF4-EOS where `pyhdf` is installed; else the GeoTIFF that export services make of the same layer.
+    Tiles are HDF4-EOS where `pyhdf` is installed, else GeoTIFF as export services write the same layer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -106,7 +107,7 @@ def _write_tile(folder: pathlib.Path, tile: np.ndarray, h: int, v: int) -> pathl
 def _write_hdf(path: pathlib.Path, tile: np.ndarray, structure: str) -> None:
     from pyhdf import SD
 
-    path.unlink(missing_ok=True)  # the library creates files, and refuses to fill empty ones
+    path.unlink(missing_ok=True)  # the library creates files, and refuses to write into empty ones
     file = SD.SD(str(path), SD.SDC.WRITE | SD.SDC.CREATE | SD.SDC.TRUNC)
     try:
         file.attr("StructMetadata.0").set(SD.SDC.CHAR8, structure)

@@ -59,7 +59,7 @@ class _Tools:
 
 def windows(job: inputs.Job) -> list[Window]:
     """Every block of the base, row by row."""
-    return list(job.lattice.whole.tiles(job.request.block_px))
+    return list(job.base.lattice.whole.tiles(job.request.block_px))
 
 
 def file(job: inputs.Job, window: Window) -> pathlib.Path:
@@ -140,8 +140,8 @@ def _write(block: Block, path: pathlib.Path) -> None:
 
 
 def _make(job: inputs.Job, tools: _Tools, window: Window) -> Block:
-    base = rasters.read(job.base, window.row0, window.row1, window.col0, window.col1)
-    lon, lat = job.lattice.centres_lonlat(window)
+    base = rasters.read(job.base, window)
+    lon, lat = job.base.lattice.centres_lonlat(window)
     lon = lonlat.wrapped(lon)
     state = _states(tools.layers, lon, lat)
     inside = shapely.contains_xy(job.area, lon, lat)
@@ -149,7 +149,7 @@ def _make(job: inputs.Job, tools: _Tools, window: Window) -> Block:
     asked = reclassify.wanted(provenance, include_undetermined=job.request.include_undetermined)
     pictured, probabilities, refused = _classify(job, tools, asked, lon, lat)
     refined = reclassify.decide(base, provenance, asked, pictured, probabilities, job.table, job.rule)
-    changed = changes.of_block(base, refined.codes, job.lattice.pixel_hectares(window))
+    changed = changes.of_block(base, refined.codes, job.base.lattice.pixel_hectares(window))
     return Block(refined, refused, changed)
 
 

@@ -17,7 +17,7 @@ import shapely
 from builder import errors, hashing
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
-from builder.geometry import grid, lattice
+from builder.geometry import grid, lonlat
 from builder.legend import crosswalk, legend
 from builder.maps import known_products, rasters
 from builder.points import region as regions
@@ -42,11 +42,6 @@ class Job:
     imagery: imagery_toml.Imagery
     base: rasters.RasterFile
     area: shapely.Geometry
-
-    @property
-    def lattice(self) -> lattice.Lattice:
-        """The grid of the base and of the map."""
-        return lattice.Lattice(self.base.crs, self.base.transform, self.base.shape)
 
     @functools.cached_property
     def table(self) -> crosswalk.Crosswalk:
@@ -221,15 +216,18 @@ def _check_nodata(base: rasters.RasterFile) -> None:
 def _check_meets(job: Job) -> None:
     """Refuses a base that does not meet the frame, and a region that does not meet the base."""
     request, base = job.request, job.base
-    here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*rasters.bounds_lonlat(base))
+    here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*base.bounds_lonlat)
     with rasterio.open(job.frame.layers_file) as layers:
         box = layers.bounds
-    if not rasters.overlaps(base, box.left, box.bottom, box.right, box.top):
+    if not lonlat.overlaps(base.bounds_lonlat, (box.left, box.bottom, box.right, box.top)):
         raise errors.InputError(
             f"{request.base} ({here}) does not meet the frame {request.frame} "
             f"({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). Give the tile that the frame covers."
         )
-    if not any(rasters.overlaps(base, *shapely.bounds(part).tolist()) for part in shapely.get_parts(job.area)):
+    if not any(
+        lonlat.overlaps(base.bounds_lonlat, tuple(shapely.bounds(part).tolist()))
+        for part in shapely.get_parts(job.area)
+    ):
         asked = f"--aoi {request.aoi}" if request.aoi else "--bbox"
         west, south, east, north = shapely.bounds(job.area).tolist()
         raise errors.InputError(
@@ -258,13 +256,12 @@ def _check_free(job: Job) -> None:
 def _check_codes(job: Job) -> None:
     """Looks at every code of the base before the first picture is asked for."""
     base, known = job.base, job.table.names
-    rows, columns = base.shape
-    for row in range(0, rows, CHECK_ROWS):
-        codes = rasters.read(base, row, min(row + CHECK_ROWS, rows), 0, columns)
+    for part in base.lattice.whole.tiles(CHECK_ROWS, base.shape[1]):
+        codes = rasters.read(base, part)
         if unknown := sorted(set(np.unique(codes).tolist()) - known.keys()):
             raise errors.InputError(
                 f"{base.path} holds codes that are not {known_products.BASE}'s: {', '.join(map(str, unknown))} (from "
-                f"row {row} on); expected {', '.join(map(str, sorted(known)))}. Give a tile of "
+                f"row {part.row0} on); expected {', '.join(map(str, sorted(known)))}. Give a tile of "
                 f"{known_products.BASE}; if the code means no data, "
                 f"declare it: `gdal_edit.py -a_nodata {unknown[0]} {base.path.name}`."
             )

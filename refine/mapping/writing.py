@@ -35,7 +35,7 @@ def stage(job: inputs.Job) -> None:
     names = {c.code: c.title for c in classes} | {0: "no data", 255: "no data"}
     changes.write_csv(summary.changed, names, staged.change_table)
     change_figure.draw(summary.changed, names, {c.code: c.colour for c in classes}, staged.change_figure)
-    item = stac_item.text(staged, job.lattice, job.tags, summary, year=job.year)
+    item = stac_item.text(staged, job.base.lattice, job.tags, summary, year=job.year)
     staged.stac_item.write_text(item, encoding="utf-8")
     work_folder.stage(job.folder)
 
@@ -82,7 +82,7 @@ def _open(job: inputs.Job, layer: _Layer, stack: contextlib.ExitStack) -> cog.Wr
     return stack.enter_context(
         cog.open_writer(
             layer.path,
-            cog.Profile(job.base.crs, job.base.transform, job.base.shape, 1, "uint8", layer.nodata),
+            cog.Profile(job.base.lattice, 1, "uint8", layer.nodata),
             band_names=(layer.band,),
             palette=layer.palette,
             tags=job.tags.as_tags(),

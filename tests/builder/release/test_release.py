@@ -30,8 +30,9 @@ from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
-from builder.release import croissant, diff, extent, release, verify, version
-from builder.steps import acquire_chips
+from builder.geometry import lonlat
+from builder.pipeline import chip_rounds
+from builder.release import croissant, diff, release, verify, version
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -42,7 +43,7 @@ def frame(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
     frame = generated_frame.write(tmp_path_factory.mktemp("frame"), COUNTS)
     points = frame.points().to_pylist()
     generated_frame.review(frame, {p["key"]: p["base_class"] for p in points if p["split"] != "validation"})
-    acquire_chips.acquire(frame)
+    chip_rounds.acquire(frame)
     return frame
 
 
@@ -272,8 +273,8 @@ def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
 
 
 def test_the_extent_is_the_narrowest_also_across_the_antimeridian() -> None:
-    assert extent.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
-    assert extent.narrowest(np.array([5.0])) == (5.0, 5.0)
+    assert lonlat.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
+    assert lonlat.narrowest(np.array([5.0])) == (5.0, 5.0)
 
 
 def test_diff_says_exactly_what_was_done(
@@ -293,10 +294,9 @@ def test_diff_says_exactly_what_was_done(
     for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
         row["label"] = row["base_class"] = label
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
-    frames.seal(other.path)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)
-    acquire_chips.acquire(frames.Frame(other.path))
+    chip_rounds.acquire(frames.Frame(other.path))
     _reimage(other, {row["key"] for row in rows[15:18]})
     after = build(frames.Frame(other.path), tmp_path / "data")
     found = diff.between(built, after)

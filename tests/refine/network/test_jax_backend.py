@@ -20,7 +20,7 @@ from refine.artefacts import model_folder
 from refine.export import onnx_file
 from refine.network import trained_model
 from refine.samples import datasets
-from refine.training import learning_set, train_model, training_history, training_settings
+from refine.training import learning_set, predictions, train_model, training_history, training_settings
 root = pathlib.Path(sys.argv[1])
 dataset = datasets.open_dataset("small_samples/rough", data_dir=root / "data")
 rows = {}
@@ -30,7 +30,7 @@ for strategy, epochs in (("logits", 3), ("first-layer", 1)):
     )
     folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / strategy).folder.path
     loaded = trained_model.load(folder)
-    logits = train_model.logits_of(loaded.network, dataset.split("test"))
+    logits = predictions.logits_of(loaded.network, dataset.split("test"))
     history = training_history.read(folder / model_folder.HISTORY)
     rows[strategy] = {"backend": loaded.folder.record["backend"], "epochs": len(history), "shape": logits.shape}
 assert "tensorflow" not in sys.modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pathlib
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from builder import errors, progress
+from refine.samples import batches, feeds
 from refine.training import resumable_fit, training_history
 
 
@@ -45,43 +47,29 @@ def _linear(learning_rate: float = 0.1) -> keras.Model:
     return trained
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Four batches; from `breaks_at` on the inputs are not numbers."""
+@dataclasses.dataclass(frozen=True)
+class _Feed:
+    """Four batches; from the epoch `breaks_at` on the inputs are not numbers."""
 
-    def __init__(self, breaks_at: int | None = None) -> None:
-        super().__init__()
-        self.epoch, self._breaks_at = 0, breaks_at
+    breaks_at: int | None = None
+    num_batches: int = 4
 
-    @property
-    def num_batches(self) -> int:
-        return 4
+    def for_fit(self, first: int, stop: int) -> feeds.EpochsInARow:
+        return feeds.EpochsInARow(self._make, per_epoch=self.num_batches, first=first, stop=stop)
 
-    def begin(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, epoch: int, index: int) -> batches.Batch:
         inputs = np.random.default_rng(index).normal(size=(8, 3)).astype(np.float32)
-        if self._breaks_at is not None and self.epoch >= self._breaks_at:
+        if self.breaks_at is not None and epoch >= self.breaks_at:
             inputs = inputs * np.nan
-        return inputs, (np.nan_to_num(inputs[:, 0]) > 0).astype(np.int64)
+        return inputs, (np.nan_to_num(inputs[:, 0]) > 0).astype(np.int64), np.ones(8, np.float32)
 
 
 def _run(
     folder: pathlib.Path, *, epochs: int, patience: int = 100, breaks_at: int | None = None, learning_rate: float = 0.1
 ) -> resumable_fit.StageOutcome:
-    feed = _Batches(breaks_at)
-    return resumable_fit.run(
-        _linear(learning_rate),
-        resumable_fit.Stage("head", folder),
-        feed=lambda first: feed,
-        validation=_Batches(),
-        steps=4,
-        images=32,
-        epochs=epochs,
-        patience=patience,
-        batch_size=8,
-        on_epoch_begin=feed.begin,
-    )
+    settings = resumable_fit.FitSettings(epochs=epochs, patience=patience, batch_size=8, images=32)
+    stage = resumable_fit.Stage("head", folder)
+    return resumable_fit.run(_linear(learning_rate), stage, _Feed(breaks_at), _Feed().for_fit(0, 1), settings)
 
 
 def _as_a_kill_leaves_it(folder: pathlib.Path) -> None:

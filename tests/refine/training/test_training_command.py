@@ -11,9 +11,9 @@ import small_release
 
 from builder import command_line
 from refine.__main__ import main
-from refine.artefacts import model_folder
+from refine.artefacts import comparison, model_folder
 from refine.judging import compare
-from refine.network import model
+from refine.network import model, trained_model
 from refine.training import resumable_fit, train_model
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -56,10 +56,10 @@ def test_a_training_exports_what_it_is_asked_for(root: pathlib.Path, capsys: pyt
 
 @pytest.mark.parametrize("ended", [resumable_fit.STABLE, resumable_fit.NOT_A_NUMBER])
 def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_model, "train", lambda *given, **more: None)
     record = {"stages": [{"stage": "head", "epochs": 3, "stopped": ended}]}
     opened = model_folder.ModelFolder(root, record, ("forest",), 1.0, "0" * 64)
-    monkeypatch.setattr(model_folder.ModelFolder, "open", lambda folder: opened)
+    trained = trained_model.TrainedModel(opened, network=None)
+    monkeypatch.setattr(train_model, "train", lambda *given, **more: trained)
     code = _train(root, "--weights", "none")
     assert (
         code
@@ -73,7 +73,10 @@ def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, mo
         (["--export", "tflite"], "--export: expected formats among saved_model, onnx; received 'tflite'"),
         (["--epochs", "0"], "--epochs: expected 1 or more; received 0"),
         (["--validation-share", "0.1"], "has a validation split of 14 examples"),
-        (["--weight-by", "nowhere.csv"], "nowhere.csv is not a file"),
+        (
+            ["--weight-by", "nowhere.csv"],
+            "expected a table of doubtful examples with the columns key and weight; found no such file",
+        ),
         (["--weights", "nowhere.h5"], "received 'nowhere.h5', which is no file"),
         (["--devices", "99"], "Give at most as many, or leave it out"),
     ],
@@ -116,7 +119,7 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
 
     def compared(datasets: Any, settings: Any, out: pathlib.Path, *, test: Any) -> Compared:
         asked.update(test=test, epochs=[s.most_epochs for s in settings])
-        (out / compare.MARKDOWN).write_text("told")
+        (out / comparison.MARKDOWN).write_text("told")
         return Compared()
 
     monkeypatch.setattr(compare, "compare", compared)
@@ -124,5 +127,5 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
     dataset = ["--dataset", "small_samples", "--version", "1.0.0", "--data_dir", str(root / "data")]
     code = main(["compare", *dataset, "--weights", "none", "--epochs", "3", "--out", str(root / "told")])
     assert code == command_line.DONE_WITH_GAPS
-    assert set(asked["test"].columns) == {compare.ORIGIN}
+    assert set(asked["test"].column(compare.ORIGIN)) == {"consensus", "review"}
     assert asked["epochs"] == [3, 200]
