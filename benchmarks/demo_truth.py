@@ -23,14 +23,14 @@ import rasterio
 from builder import hashing
 from builder.frame import frame, reviews
 from builder.frame.layers import Band
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid
 from builder.legend import legend
 from builder.maps import agreement
 from builder.world import truth, world_settings
 
 CHIP_M = 90.0
 SAMPLES = 15  # points along a side of the chip
-METRES_PER_DEGREE = np.radians(1.0) * grid.EARTH_RADIUS_M
+METRES_PER_DEGREE = np.radians(1.0) * ellipsoid.AUTHALIC_RADIUS_M
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builder import atomic, errors
+from builder import atomic, parquet_files
 from builder.chips import rounds
 from builder.dataset import assembly
 from builder.frame import points_table
@@ -89,14 +89,11 @@ def read(folder: pathlib.Path) -> pa.Table:
     Raises:
       errors.InputError: if there is none, or it is damaged.
     """
-    path = folder / FILE
-    try:
-        return pq.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
-        raise errors.InputError(
-            f"{path}: expected the index that `tfds build` writes; {error}. "
-            "Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again."
-        ) from error
+    return parquet_files.read(
+        folder / FILE,
+        expected="the index that `tfds build` writes",
+        cure="Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again.",
+    )
 
 
 def examples(index: pa.Table) -> pa.Table:

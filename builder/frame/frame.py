@@ -12,6 +12,7 @@ import pyarrow as pa
 from builder import atomic, checksums, errors, hashing, output_folders
 from builder.frame import design as designs
 from builder.frame import points_table
+from builder.legend import legend
 
 AGREEMENT = "agreement.tif"
 LAYERS = "agreement_layers.tif"
@@ -26,7 +27,7 @@ KEPT = (IMAGERY, CHIPS, REVIEWS)  # what `--overwrite` keeps: people and the net
 FOLDER = output_folders.FolderKind(
     "a sampling frame",
     mark=POINTS,
-    files=(*SEALED, *(f"{name}.aux.xml" for name in RASTERS), IMAGERY, REVIEWS, f"{CHIPS}/*"),
+    files=(*SEALED, *(f"{name}.aux.xml" for name in RASTERS), IMAGERY, REVIEWS, CHIPS, f"{CHIPS}/*"),
 )
 
 
@@ -105,7 +106,7 @@ class Frame:
 
     @functools.cached_property
     def _table(self) -> pa.Table:
-        return points_table.read(self.points_file)
+        return points_table.read(self.points_file, legend.seven())
 
     def points(self) -> pa.Table:
         """Every ranked point, as `points_table.SCHEMA`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import rasterio.windows
+if TYPE_CHECKING:
+    import rasterio.windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,24 @@ class Window:
     @property
     def in_raster(self) -> rasterio.windows.Window:
         """The same window as rasterio reads and writes it."""
+        import rasterio.windows
+
         rows, columns = self.shape
         return rasterio.windows.Window(self.col0, self.row0, columns, rows)
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        rows, columns = self.shape
+        return rows * columns
+
+    def holds(self, part: Window) -> bool:
+        """Whether `part` lies inside; an empty part may lie on the edge."""
+        return self.row0 <= part.row0 <= part.row1 <= self.row1 and self.col0 <= part.col0 <= part.col1 <= self.col1
+
+    def within(self, outer: Window) -> Window:
+        """The same pixels, counted from the north-west corner of `outer`."""
+        return Window(self.row0 - outer.row0, self.row1 - outer.row0, self.col0 - outer.col0, self.col1 - outer.col0)
 
     def tiles(self, rows: int, columns: int | None = None) -> Iterator[Self]:
         """Parts of at most `rows` x `columns` (None: as many as rows), cut at multiples of them, row by row."""

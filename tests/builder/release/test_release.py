@@ -30,7 +30,8 @@ from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
-from builder.release import croissant, diff, extent, release, verify, version
+from builder.geometry import lonlat
+from builder.release import croissant, diff, release, verify, version
 from builder.steps import acquire_chips
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
@@ -272,8 +273,8 @@ def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
 
 
 def test_the_extent_is_the_narrowest_also_across_the_antimeridian() -> None:
-    assert extent.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
-    assert extent.narrowest(np.array([5.0])) == (5.0, 5.0)
+    assert lonlat.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
+    assert lonlat.narrowest(np.array([5.0])) == (5.0, 5.0)
 
 
 def test_diff_says_exactly_what_was_done(
