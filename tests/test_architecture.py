@@ -49,7 +49,7 @@ REFINE: Mapping[str, set[str]] = {
 REFINE_OF_BUILDER = {"geometry", "legend", "maps", "frame", "imagery", "chips"}
 # Files with an arrow of their own, each with its reason.
 EXCEPTIONS: Mapping[str, set[str]] = {
-    "refine/mapping/inputs.py": {"builder.points"},  # an area of interest is read as `points` reads it
+    "refine/mapping/map_inputs.py": {"builder.points"},  # an area of interest is read as `points` reads it
     "refine/mapping/tiles.py": {"builder.pipeline"},  # many base tiles are spread by Beam
 }
 COMMANDS = {  # they call every room

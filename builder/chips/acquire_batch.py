@@ -6,7 +6,7 @@ import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from builder.chips import chip, imagery_toml, rounds
+from builder.chips import answers, chip, imagery_toml, rounds
 from builder.chips import store as stores
 
 ACCEPTED = "accepted"  # counted like the reasons of refusals
@@ -43,6 +43,6 @@ def acquire(task: Task, imagery: imagery_toml.Imagery, store: stores.ChipStore) 
         if asked:
             store.begin(batch.name)
         outcomes = chip.acquire(asked, imagery) if asked else []
-        rows = store.write(batch.name, outcomes, imagery.chip, store.answers(task.answered))
+        rows = store.write(batch.name, outcomes, imagery.chip, answers.stored(store, task.answered, imagery.chip))
     counts = collections.Counter(reason or ACCEPTED for reason in rows["reason"].to_pylist())
     return dict(sorted(counts.items()))

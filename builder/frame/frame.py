@@ -27,7 +27,7 @@ KEPT = (IMAGERY, CHIPS, REVIEWS)  # what `--overwrite` keeps: people and the net
 FOLDER = output_folders.FolderKind(
     "a sampling frame",
     mark=POINTS,
-    files=(*SEALED, *(f"{name}.aux.xml" for name in RASTERS), IMAGERY, REVIEWS, f"{CHIPS}/*"),
+    files=(*SEALED, *(f"{name}.aux.xml" for name in RASTERS), IMAGERY, REVIEWS, CHIPS, f"{CHIPS}/*"),
 )
 
 
@@ -55,8 +55,7 @@ class Frame:
                 f"{frame.path}: expected the folder of a sampling frame; found none. {_how_to(frame.path)}"
             )
         if frame.points_file.is_file():
-            sealed = [frame.path / name for name in SEALED if (frame.path / name).is_file()]
-            _check_sums(frame.path, tuple((file, *_stamp(file)) for file in sealed))
+            _check_sums(frame.path)
         needed = [POINTS] if not frame.points_file.is_file() or frame.design.is_given else [POINTS, *RASTERS]
         needed += [IMAGERY] if needs_imagery else []
         missing = [name for name in needed if not (frame.path / name).is_file()]
@@ -134,26 +133,25 @@ def seal(folder: pathlib.Path) -> None:
     checksums.write(folder, [folder / name for name in SEALED if (folder / name).is_file()])
 
 
-def _stamp(file: pathlib.Path) -> tuple[int, int, int]:
-    """Inode, size and time of the last change of a file."""
-    status = file.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-@functools.lru_cache(maxsize=64)  # once for each state of the files: rasters of a continent take seconds to read
-def _check_sums(folder: pathlib.Path, files: tuple[tuple[pathlib.Path, int, int, int], ...]) -> None:
-    """Refuses a frame whose list of sums is missing or damaged, or one of whose `files` has another sum."""
+def _check_sums(folder: pathlib.Path) -> None:
+    """Refuses a frame whose list of sums is missing or damaged, or whose points or rasters have another sum."""
     cure = f"Write the frame anew with `python -m builder points`, --out {folder} and --overwrite; its chips stay."
     listed = checksums.read(folder)
     if listed is None:
         raise errors.InputError(
             f"{folder / checksums.FILE}: expected the SHA-256 of the frame's files; it is missing or damaged. {cure}"
         )
-    for file, *_ in files:
-        if listed.get(file.name) != hashing.sha256_of_file(file):
+    for file in (folder / name for name in SEALED if (folder / name).is_file()):
+        status = file.stat()
+        if listed.get(file.name) != _sum_of(file, status.st_ino, status.st_size, status.st_mtime_ns):
             raise errors.InputError(
                 f"{file}: expected the file that `points` wrote; its SHA-256 is not the one in {checksums.FILE}. {cure}"
             )
+
+
+@functools.lru_cache(maxsize=64)  # once for each state of a file: rasters of a continent take seconds to read
+def _sum_of(file: pathlib.Path, *_state: int) -> str:
+    return hashing.sha256_of_file(file)
 
 
 def _how_to(path: pathlib.Path) -> str:

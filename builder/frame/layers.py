@@ -30,7 +30,7 @@ class Band(enum.IntEnum):
 
     STATE = 1  # see `agreement.State`
     VOTES = 2  # products that hold the most frequent class strictly
-    PURITY = 3  # percent of the base's valid pixels that hold the class, see `compare_products.Comparison`
+    PURITY = 3  # percent of the base's valid pixels that hold the class, see `compare_products.ComparedProducts`
     AGREEING = 4  # bit i is set where product i agrees with the base
     BASE = 5  # the base's dominant class
     CORE = 6  # the class of the base's pixels in the middle of the cell, see `harmonize.core_class`
@@ -105,7 +105,7 @@ class Rasters:
             ) from error
 
 
-def arrays_of(compared: compare_products.Comparison) -> dict[str, np.ndarray]:
+def arrays_of(compared: compare_products.ComparedProducts) -> dict[str, np.ndarray]:
     """The part of each raster that one comparison fills: file name to uint8[band, y, x]."""
     judged = compared.agreement
     values = {

@@ -14,7 +14,7 @@ from builder.maps import agreement, harmonize, products
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedProducts:
     """What the products hold in one window, and where they agree.
 
     Attributes:
@@ -37,7 +37,7 @@ def compare(
     *,
     min_agreement: int | None = None,
     aoi: shapely.Geometry | None = None,
-) -> Comparison:
+) -> ComparedProducts:
     """Every product on the cells of `window`, and where they agree.
 
     Args:
@@ -53,7 +53,7 @@ def compare(
     if not inside.any():
         nothing = np.zeros((len(compared), *window.shape), np.uint8)
         judged = agreement.judge(nothing, nothing, min_agreement=min_agreement)
-        return Comparison(nothing, judged, nothing[0], nothing[0])
+        return ComparedProducts(nothing, judged, nothing[0], nothing[0])
     counts = [harmonize.count(product, window) for product in compared]
     strict = [_decide(p, c, "strict") for p, c in zip(compared, counts, strict=True)]
     dominant = [_decide(p, c, "dominant") for p, c in zip(compared, counts, strict=True)]
@@ -61,7 +61,7 @@ def compare(
     judged = agreement.judge(harmonized, np.stack([h.classes for h in dominant]) * inside, min_agreement=min_agreement)
     consistent = judged.state == agreement.State.CONSISTENT
     purity = np.where(consistent, strict[0].purity, dominant[0].purity)
-    return Comparison(
+    return ComparedProducts(
         harmonized,
         judged,
         purity=np.rint(purity * 100).astype(np.uint8) * inside,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from builder import errors
-from builder.chips import imagery_toml, rounds
+from builder.chips import answers, imagery_toml, rounds
 from builder.chips import store as stores
 from builder.frame import frame as frames
 from builder.pipeline import chip_rounds, running
@@ -32,9 +32,9 @@ def acquire(frame: frames.Frame, *, beam_options: Sequence[str] = ()) -> rounds.
             f"spaced for; received {imagery.chip.size_m:g}. Change it, or draw the points anew."
         )
     store = stores.ChipStore(frame.chips_folder, imagery.digest)
-    answers = rounds.ANSWERS.empty_table()
+    known = rounds.ANSWERS.empty_table()
     number = 0
-    while batches := rounds.next_round(points, answers, design):
+    while batches := rounds.next_round(points, known, design):
         number += 1
         missing = [batch for batch in batches if not store.has(batch.name)]
         if missing:
@@ -42,8 +42,9 @@ def acquire(frame: frames.Frame, *, beam_options: Sequence[str] = ()) -> rounds.
             store.prepare()
             what = f"chips, round {number}"
             chip_rounds.run_round(missing, imagery, store, what=what, beam_options=beam_options)
-        answers = pa.concat_tables([answers, *(_answers(store, batch) for batch in batches)]).combine_chunks()
-    selection = rounds.selection(points, answers, design)
+        of_round = [answers.read(store, batch, imagery.chip) for batch in batches]
+        known = pa.concat_tables([known, *of_round]).combine_chunks()
+    selection = rounds.selection(points, known, design)
     if number:
         print(summary(selection), file=sys.stderr)
     return selection
@@ -64,18 +65,3 @@ def _check_sources(imagery: imagery_toml.Imagery) -> None:
     """Raises InputError if a source cannot be read."""
     for source in imagery.sources:
         source.find(())
-
-
-def _answers(store: stores.ChipStore, batch: rounds.Batch) -> pa.Table:
-    """The stored answers to a batch, as `rounds.ANSWERS`.
-
-    Raises:
-      errors.InputError: unless the batch answers each of its requests once: the round would be repeated for ever.
-    """
-    rows = store.read_index(batch.name)
-    if sorted(rows["key"].to_pylist()) != sorted(request.key for request in batch.requests):
-        raise errors.InputError(
-            f"{store.path(batch.name)}: expected one answer to each of {len(batch.requests)} requests; "
-            f"received {len(rows)} rows, of other keys. Remove the file; it will be acquired again."
-        )
-    return rows.append_column("batch", pa.array([batch.name] * len(rows), pa.string())).cast(rounds.ANSWERS)

@@ -15,6 +15,7 @@ from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import frame_folder, layers, points_table
+from builder.geometry.lonlat import Bounds
 from builder.legend import legend as legends
 from builder.maps import agreement, products
 from builder.pipeline import agreement_maps, point_draws, running
@@ -43,7 +44,7 @@ class FrameRequest:
     out: pathlib.Path
     design: designs.SamplingDesign = dataclasses.field(default_factory=designs.SamplingDesign)
     imagery: pathlib.Path | None = None
-    bbox: region.Bounds | None = None
+    bbox: Bounds | None = None
     aoi: pathlib.Path | None = None
     min_agreement: int | None = None
     overwrite: bool = False

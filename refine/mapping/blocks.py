@@ -22,7 +22,7 @@ from builder.geometry import grid, lonlat
 from builder.geometry.window import Window
 from builder.maps import rasters
 from refine.artefacts import changes, refined_map
-from refine.mapping import engines, inputs, prefetch, reclassify
+from refine.mapping import engines, map_inputs, prefetch, reclassify
 
 LOG = logging.getLogger(__name__)
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together; they share most of their imagery
@@ -57,17 +57,17 @@ class _Tools:
     fetcher: prefetch.Fetcher
 
 
-def windows(job: inputs.Job) -> list[Window]:
+def windows(job: map_inputs.Job) -> list[Window]:
     """Every block of the base, row by row."""
     return list(job.base.lattice.whole.tiles(job.request.block_px))
 
 
-def file(job: inputs.Job, window: Window) -> pathlib.Path:
+def file(job: map_inputs.Job, window: Window) -> pathlib.Path:
     """Where the block of `window` is kept."""
     return job.folder / f"{window.row0:06d}_{window.col0:06d}.npz"
 
 
-def make_all(job: inputs.Job, engine: engines.Engine) -> None:
+def make_all(job: map_inputs.Job, engine: engines.Engine) -> None:
     """Makes every block that is not there yet, and those that are damaged."""
     wanted = windows(job)
     with (
@@ -82,7 +82,7 @@ def make_all(job: inputs.Job, engine: engines.Engine) -> None:
             bar.advance()
 
 
-def read_all(job: inputs.Job) -> Iterator[tuple[Window, Block]]:
+def read_all(job: map_inputs.Job) -> Iterator[tuple[Window, Block]]:
     """Every block with its window, row by row.
 
     Raises:
@@ -97,7 +97,7 @@ def read_all(job: inputs.Job) -> Iterator[tuple[Window, Block]]:
             ) from error
 
 
-def read(job: inputs.Job, window: Window) -> Block:
+def read(job: map_inputs.Job, window: Window) -> Block:
     """The block of `window`, from its file.
 
     Raises:
@@ -115,7 +115,7 @@ def read(job: inputs.Job, window: Window) -> Block:
 _DAMAGES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def _is_whole(job: inputs.Job, window: Window) -> bool:
+def _is_whole(job: map_inputs.Job, window: Window) -> bool:
     """Whether the block of `window` is there and can be read; says so if it is there and cannot."""
     if not file(job, window).is_file():
         return False
@@ -139,7 +139,7 @@ def _write(block: Block, path: pathlib.Path) -> None:
         )
 
 
-def _make(job: inputs.Job, tools: _Tools, window: Window) -> Block:
+def _make(job: map_inputs.Job, tools: _Tools, window: Window) -> Block:
     base = rasters.read(job.base, window)
     lon, lat = job.base.lattice.centres_lonlat(window)
     lon = lonlat.wrapped(lon)
@@ -170,7 +170,7 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
 
 
 def _classify(
-    job: inputs.Job, tools: _Tools, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray
+    job: map_inputs.Job, tools: _Tools, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """(pictured bool[n], probabilities float64[m, class], refusals by reason) of the n asked pixels, row by row."""
     rows, columns = np.nonzero(asked)
@@ -187,7 +187,9 @@ def _classify(
     return pictured, probabilities[pictured], dict(refused)
 
 
-def _chips(job: inputs.Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> Iterator[Group]:
+def _chips(
+    job: map_inputs.Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat: np.ndarray
+) -> Iterator[Group]:
     """The chip or the refusal of each asked pixel, group by group."""
     groups = rows // GROUP_PX * lon.shape[1] + columns // GROUP_PX
     for group in np.unique(groups):

@@ -7,7 +7,7 @@ refined_confidence.tif, refined_provenance.tif, refined_changes.csv, refined_cha
 from __future__ import annotations
 
 from refine.artefacts import refined_map
-from refine.mapping import blocks, engines, inputs, map_request, work_folder, writing
+from refine.mapping import blocks, engines, map_inputs, map_request, work_folder, writing
 
 
 def refine_map(request: map_request.MapRequest) -> refined_map.MapSummary:
@@ -16,9 +16,9 @@ def refine_map(request: map_request.MapRequest) -> refined_map.MapSummary:
     A killed run goes on at the block it was in. Nothing but the hidden folder of blocks exists before all is written.
 
     Raises:
-      errors.InputError: as `inputs.open_job` does, and if no pixel has imagery.
+      errors.InputError: as `map_inputs.open_job` does, and if no pixel has imagery.
     """
-    job = inputs.open_job(request)
+    job = map_inputs.open_job(request)
     if not work_folder.is_staged(job.folder):
         blocks.make_all(job, engines.open_engine(request.engine, job.model))
         writing.stage(job)

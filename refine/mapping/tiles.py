@@ -14,7 +14,7 @@ from typing_extensions import override
 from builder import atomic, errors
 from builder.pipeline import running
 from refine.artefacts import refined_map
-from refine.mapping import inputs, map_request, refine_map
+from refine.mapping import map_inputs, map_request, refine_map
 
 
 def out_of(folder: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
@@ -40,7 +40,7 @@ def refine_tiles(
     _check_names(requests)
     for request in requests:
         if finished(request) is None:
-            inputs.check(request)
+            map_inputs.check(request)
     folder = requests[0].out.parent
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=folder) as scratch:
@@ -74,11 +74,11 @@ def finished(request: map_request.MapRequest) -> refined_map.MapSummary | None:
     """The summary of the map that `request` would make, if it is there already.
 
     Raises:
-      errors.InputError: as `inputs.open_job` does.
+      errors.InputError: as `map_inputs.open_job` does.
     """
     refined = refined_map.RefinedMap(request.out)
     identity = refined.identity()
-    if identity is None or identity != inputs.open_job(dataclasses.replace(request, overwrite=True)).identity:
+    if identity is None or identity != map_inputs.open_job(dataclasses.replace(request, overwrite=True)).identity:
         return None
     return refined.summary()
 

@@ -13,12 +13,12 @@ from builder import errors
 from builder.legend import legend
 from builder.maps import cog
 from refine.artefacts import changes, provenance, refined_map
-from refine.mapping import blocks, change_figure, inputs, stac_item, work_folder
+from refine.mapping import blocks, change_figure, map_inputs, stac_item, work_folder
 
 LOG = logging.getLogger(__name__)
 
 
-def stage(job: inputs.Job) -> None:
+def stage(job: map_inputs.Job) -> None:
     """Writes all files of the map from its finished blocks into the hidden folder, where `publish` finds them.
 
     Raises:
@@ -40,7 +40,7 @@ def stage(job: inputs.Job) -> None:
     work_folder.stage(job.folder)
 
 
-def publish(job: inputs.Job) -> refined_map.MapSummary:
+def publish(job: map_inputs.Job) -> refined_map.MapSummary:
     """Gives the files of the map their names, removes the blocks, and returns the map's summary."""
     out = job.request.out
     work_folder.publish(job.folder, out)
@@ -59,7 +59,7 @@ class _Layer:
     palette: legend.Legend | None = None
 
 
-def _write_rasters(job: inputs.Job, staged: refined_map.RefinedMap) -> refined_map.MapSummary:
+def _write_rasters(job: map_inputs.Job, staged: refined_map.RefinedMap) -> refined_map.MapSummary:
     """Writes codes, provenance and confidence in one pass over the blocks; returns the sum of the blocks' counts."""
     layers = (
         _Layer(staged.path, job.base.nodata, "class", refined_map.base_legend()),
@@ -78,7 +78,7 @@ def _write_rasters(job: inputs.Job, staged: refined_map.RefinedMap) -> refined_m
     return total
 
 
-def _open(job: inputs.Job, layer: _Layer, stack: contextlib.ExitStack) -> cog.WriteBlock:
+def _open(job: map_inputs.Job, layer: _Layer, stack: contextlib.ExitStack) -> cog.WriteBlock:
     return stack.enter_context(
         cog.open_writer(
             layer.path,
@@ -91,7 +91,7 @@ def _open(job: inputs.Job, layer: _Layer, stack: contextlib.ExitStack) -> cog.Wr
     )
 
 
-def _check_classified(summary: refined_map.MapSummary, job: inputs.Job) -> None:
+def _check_classified(summary: refined_map.MapSummary, job: map_inputs.Job) -> None:
     """Refuses a map of which no pixel has imagery; says so where there was nothing to classify."""
     if any(summary.pixels.get(kind) for kind in provenance.CLASSIFIED):
         return

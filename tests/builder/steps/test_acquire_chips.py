@@ -35,7 +35,7 @@ def frame_of(folder, *, source='type = "stac"\npath = "../imagery"', rules="", d
         count = range(ranked)
         offset = rng.uniform(-1e-3, 1e-3, (2, ranked))
         columns = {
-            "key": [f"{split}-{label}-{i:03d}" for i in count],
+            "key": points_table.point_keys(LON + offset[0], LAT + offset[1]),
             "lon": LON + offset[0],
             "lat": LAT + offset[1],
             "state": ["consistent"] * ranked,
@@ -100,7 +100,7 @@ def test_the_pipeline_equals_a_loop(tmp_path):
     expected = rounds.selection(frame.points(), answers, frame.design)
     assert all(ours == theirs for ours, theirs in zip(essence(selection), essence(expected), strict=True))
     assert len(selection.kept) == 12 + 12 + 4
-    seasons = {(row["key"].split("-")[1], row["scene_ids"][0]) for row in selection.kept.to_pylist()}
+    seasons = {(row["asked_for"], row["scene_ids"][0]) for row in selection.kept.to_pylist()}
     assert seasons == {("forest", "winter"), ("water", "summer")}
 
 
@@ -232,17 +232,25 @@ def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
     assert len(store_of(frame).batches()) == 3
 
 
-def test_a_stored_batch_without_its_answers_is_named_instead_of_asked_for_ever(tmp_path):
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_stored_batch_that_answers_nothing_ends_the_run_with_its_name(tmp_path, keep):
     world(tmp_path / "imagery")
     frame = frame_of(tmp_path / "frame")
     acquire_chips.acquire(frame)
-    name = store_of(frame).batches()[0]
-    rows = pq.read_table(store_of(frame).path(name))
-    pq.write_table(rows.slice(0, 0), store_of(frame).path(name))
-    with pytest.raises(errors.InputError, match=rf"{name}.*Remove the file"):
+    path = store_of(frame).path(store_of(frame).batches()[0])
+    pq.write_table(pq.read_table(path).slice(0, keep), path)
+    with pytest.raises(errors.InputError, match=rf"{path.name}: expected one answer to each .* Remove the file"):
         acquire_chips.acquire(frame)
-    pq.write_table(rows.set_column(0, rows.schema.field(0), pa.array(["x"] * len(rows))), store_of(frame).path(name))
-    with pytest.raises(errors.InputError, match=rf"{name}.*Remove the file"):
+
+
+def test_a_stored_batch_with_answers_to_other_points_ends_the_run_with_its_name(tmp_path):
+    world(tmp_path / "imagery")
+    frame = frame_of(tmp_path / "frame")
+    acquire_chips.acquire(frame)
+    path = store_of(frame).path(store_of(frame).batches()[0])
+    rows = pq.read_table(path)
+    pq.write_table(rows.set_column(0, rows.schema.field(0), pa.array(["x"] * len(rows))), path)
+    with pytest.raises(errors.InputError, match=rf"{path.name}.*Remove the file"):
         acquire_chips.acquire(frame)
-    store_of(frame).path(name).unlink()
+    path.unlink()
     assert len(acquire_chips.acquire(frame).kept) == 28

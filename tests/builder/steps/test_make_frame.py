@@ -6,12 +6,15 @@ import dataclasses
 import json
 import pathlib
 import signal
+import subprocess
+import sys
 
 import frame_layers
 import map_files
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from checkout import ROOT
 
 from builder import errors
 from builder.frame import design as designs
@@ -288,3 +291,94 @@ def test_given_points_can_be_tried_dry(tmp_path):
     (tmp_path / "p.csv").write_text("lon,lat,label\n1,2,forest\n", encoding="utf-8")
     assert make_frame.frame_of_given_points(given_request(tmp_path, dry_run=True)).frame is None
     assert not (tmp_path / "frame").exists()
+
+
+def test_a_frame_with_a_file_of_a_person_is_not_replaced(request_):
+    make_frame.make_frame(request_)
+    (request_.out / "scenes").mkdir()
+    (request_.out / "scenes" / "mine.tif").write_bytes(b"mine")
+    with pytest.raises(errors.InputError, match=r"--overwrite would delete scenes/mine\.tif"):
+        make_frame.make_frame(dataclasses.replace(request_, overwrite=True))
+    assert Frame.open(request_.out).points().num_rows
+    assert (request_.out / "scenes" / "mine.tif").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("out", [".", "..", "../frame", "absolute"])
+def test_the_folder_one_is_in_and_those_above_it_are_refused_before_any_work(request_, tmp_path, monkeypatch, out):
+    work = tmp_path / "frame" / "work"
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(make_frame.products, "find", lambda *_: pytest.fail("work was begun"))
+    place = tmp_path if out == "absolute" else pathlib.Path(out)
+    if out == "../frame":
+        place = pathlib.Path("../../frame")
+    with pytest.raises(errors.InputError, match="the folder you are in, or one above it"):
+        make_frame.make_frame(dataclasses.replace(request_, out=place, overwrite=True))
+    assert work.is_dir()
+
+
+def test_of_two_runs_with_one_out_the_slower_is_refused(request_, monkeypatch):
+    real = drawing.draw
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(make_frame.drawing, "draw", real)
+        make_frame.make_frame(with_numbers(request_, seed=5))
+        return real(*arguments)
+
+    monkeypatch.setattr(make_frame.drawing, "draw", overtaken)
+    with pytest.raises(errors.RefusedOverwrite, match="exists already"):
+        make_frame.make_frame(request_)
+    assert Frame.open(request_.out).design.seed == 5
+    assert files_of(request_.out.parent) == {"frame"}
+
+
+def test_chips_on_another_disk_stay_there(tmp_path):
+    (tmp_path / "p.csv").write_text("lon,lat,label\n1,2,forest\n", encoding="utf-8")
+    frame = make_frame.frame_of_given_points(given_request(tmp_path)).frame
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "batch.parquet").write_bytes(b"chips")
+    frame.chips_folder.symlink_to("../big")
+    again = make_frame.frame_of_given_points(given_request(tmp_path, overwrite=True)).frame
+    assert again.chips_folder.is_symlink()
+    assert (again.chips_folder / "batch.parquet").read_bytes() == b"chips"
+
+
+KILLED = """
+import os, pathlib, signal
+from builder import atomic
+from builder.steps import make_frame
+real = pathlib.Path.replace
+
+def replace(self, target):
+    moved = real(self, target)
+    if pathlib.Path(target).name.startswith(atomic.ASIDE_PREFIX):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return moved
+
+pathlib.Path.replace = replace
+folder = pathlib.Path({folder!r})
+request = make_frame.GivenRequest(points_file=folder / "p.csv", out=folder / "frame", overwrite=True)
+make_frame.frame_of_given_points(request)
+"""
+
+
+@pytest.mark.parametrize("next_command", ["open", "points", "points --overwrite"])
+def test_killed_between_the_two_renames_the_next_command_finds_the_frame(tmp_path, next_command):
+    (tmp_path / "p.csv").write_text("lon,lat,label\n1,2,forest\n", encoding="utf-8")
+    frame = make_frame.frame_of_given_points(given_request(tmp_path)).frame
+    frame.chips_folder.mkdir()
+    (frame.chips_folder / "batch.parquet").write_bytes(b"chips")
+    frame.reviews_file.write_bytes(b"reviews")
+    killed = subprocess.run([sys.executable, "-c", KILLED.format(folder=str(tmp_path))], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not frame.path.exists()
+    if next_command == "open":
+        Frame.open(frame.path)
+    elif next_command == "points":
+        with pytest.raises(errors.InputError, match="holds a frame already, of the same numbers"):
+            make_frame.frame_of_given_points(given_request(tmp_path))
+    else:
+        make_frame.frame_of_given_points(given_request(tmp_path, overwrite=True))
+    assert (frame.chips_folder / "batch.parquet").read_bytes() == b"chips"
+    assert frame.reviews_file.read_bytes() == b"reviews"
+    assert Frame.open(frame.path).points().num_rows == 1

@@ -19,7 +19,7 @@ from builder.frame import frame
 from builder.legend import legend
 from builder.maps import rasters
 from refine.artefacts import model_folder, provenance, refined_map
-from refine.mapping import blocks, inputs, map_request
+from refine.mapping import blocks, map_inputs, map_request
 
 SIDE, BLOCK, PIXEL_M, FOREST = 24, 16, 30, 20  # four blocks
 CODES = np.array(legend.seven().codes, np.uint8)  # GlobeLand30 has the same
@@ -62,7 +62,7 @@ class Ground:
 
 
 @pytest.fixture
-def job(tmp_path: pathlib.Path) -> inputs.Job:
+def job(tmp_path: pathlib.Path) -> map_inputs.Job:
     """A base of forest in the half of a frame that is inconsistent: every pixel is asked for."""
     x, y = pyproj.Transformer.from_crs(4326, map_world.BASE_CRS, always_xy=True).transform(108.005, 34.007)
     origin = (round(x) - PIXEL_M * SIDE // 2, round(y) + PIXEL_M * SIDE // 2)
@@ -70,7 +70,7 @@ def job(tmp_path: pathlib.Path) -> inputs.Job:
     base = map_files.geotiff(tmp_path / "b.tif", forest, crs=map_world.BASE_CRS, origin=origin, pixel=PIXEL_M)
     map_world.write_frame(tmp_path / "frame")
     nowhere = tmp_path / "nowhere"
-    return inputs.Job(
+    return map_inputs.Job(
         request=map_request.MapRequest(nowhere, base, tmp_path / "frame", tmp_path / "r.tif", block_px=BLOCK),
         model=model_folder.ModelFolder(nowhere, {}, legend.seven().names, 1.0, "none"),
         frame=frame.Frame.open(tmp_path / "frame"),
@@ -85,7 +85,7 @@ def engine() -> Reads:
     return Reads()
 
 
-def _whole(job: inputs.Job) -> tuple[np.ndarray, np.ndarray]:
+def _whole(job: map_inputs.Job) -> tuple[np.ndarray, np.ndarray]:
     """(codes, provenance), each uint8[y, x], put together from the blocks."""
     codes, why = np.zeros((2, SIDE, SIDE), np.uint8)
     for window, block in blocks.read_all(job):
@@ -95,7 +95,7 @@ def _whole(job: inputs.Job) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("group_px", "worth_a_run"), [(4, 20), (16, 256), (5, 1)])
 def test_every_class_is_written_where_its_chip_was_taken(
-    job: inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch, group_px: int, worth_a_run: int
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch, group_px: int, worth_a_run: int
 ) -> None:
     monkeypatch.setattr(blocks, "GROUP_PX", group_px)
     monkeypatch.setattr(blocks, "WORTH_A_RUN", worth_a_run)
@@ -112,7 +112,7 @@ def test_every_class_is_written_where_its_chip_was_taken(
 
 
 def test_few_chips_of_a_block_are_classified_in_one_run(
-    job: inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "GROUP_PX", 4)
     monkeypatch.setattr(chip, "acquire", Ground(job.base, np.zeros((SIDE, SIDE), np.int64)).acquire)
@@ -121,7 +121,7 @@ def test_few_chips_of_a_block_are_classified_in_one_run(
 
 
 def test_an_error_while_chips_are_taken_ends_the_map_and_what_was_finished_stays(
-    job: inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ground = Ground(job.base, np.zeros((SIDE, SIDE), np.int64))
     asked: list[int] = []
@@ -151,7 +151,7 @@ def test_an_error_while_chips_are_taken_ends_the_map_and_what_was_finished_stays
     ids=["cut", "empty", "text", "zeros"],
 )
 def test_a_damaged_block_is_made_again_and_named_in_one_line(
-    job: inputs.Job,
+    job: map_inputs.Job,
     engine: Reads,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

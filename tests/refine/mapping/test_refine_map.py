@@ -28,7 +28,7 @@ from builder.geometry import lattice
 from builder.maps import rasters
 from refine.artefacts import model_folder, refined_map
 from refine.artefacts.provenance import Provenance
-from refine.mapping import change_figure, engines, inputs, refine_map, stac_item
+from refine.mapping import change_figure, engines, map_inputs, refine_map, stac_item
 
 BOX = (108.0, 34.006, 108.006, 34.008)
 
@@ -300,14 +300,14 @@ def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp
     frame = tmp_path / "frame"
     shutil.copytree(world / "frame", frame)
     request = map_world.request(world, tmp_path / "r.tif", frame=frame)
-    identities = {inputs.open_job(request).identity}
+    identities = {map_inputs.open_job(request).identity}
     for more in ({"block_px": 64}, {"base_trust": 0.6}, {"bbox": (108.0, 34.0, 108.01, 34.01)}):
-        identities.add(inputs.open_job(dataclasses.replace(request, **more)).identity)
+        identities.add(map_inputs.open_job(dataclasses.replace(request, **more)).identity)
     assert len(identities) == 4
-    assert inputs.open_job(request).identity in identities  # nothing of it depends on the moment
+    assert map_inputs.open_job(request).identity in identities  # nothing of it depends on the moment
     code = (
-        "import sys, pickle; from refine.mapping import inputs; "
-        "print(inputs.open_job(pickle.load(sys.stdin.buffer)).identity)"
+        "import sys, pickle; from refine.mapping import map_inputs; "
+        "print(map_inputs.open_job(pickle.load(sys.stdin.buffer)).identity)"
     )
     shutil.copy(frame / "scenes" / "a.tif", frame / "scenes" / "b.tif")  # a scene more; the index is kept per process
     done = subprocess.run(
