@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from builder import hashing
 from refine.artefacts import noise_summary
 from refine.report import land_cover, page_pictures, parts
-from refine.samples import datasets
+from refine.samples import batches, datasets
 
 CHIPS_PER_CLASS = 12
 CHIP_PX = 128
@@ -33,13 +32,7 @@ def read_sheets(dataset: datasets.Dataset, split_name: str = "train") -> parts.S
     sheets = []
     for label, (name, rows) in enumerate(zip(dataset.classes, chosen, strict=True)):
         shown = land_cover.by_name(name)
-        chips = tuple(
-            parts.ChipPicture(
-                pictures[row],
-                _describe(shown.title, split.keys[row], {column: values[row] for column, values in columns.items()}),
-            )
-            for row in rows
-        )
+        chips = tuple(parts.ChipPicture(pictures[row], _describe(split, columns, row, shown.title)) for row in rows)
         sheets.append(parts.Sheet(shown, int((split.labels == label).sum()), chips))
     return parts.SheetsPart(dataset.full_name, split_name, tuple(sheets))
 
@@ -71,12 +64,13 @@ def _chosen(split: datasets.Split, label: int) -> list[int]:
     return sorted(order[:CHIPS_PER_CLASS])
 
 
-def _describe(title: str, key: str, known: Mapping[str, Any]) -> str:
-    """The class of a sample, its key, and what is known of it by the names of `COLUMNS`."""
+def _describe(split: datasets.Split, columns: Mapping[str, np.ndarray], row: int, title: str) -> str:
+    """The class of a sample, its key, and what else is known of it."""
+    known = {name: values[row] for name, values in columns.items()}
     facts = [str(known[name]) for name in ("acquired_from", "sensor") if known.get(name)]
     facts += [f"{float(known['gsd_m']):.2g} m"] if "gsd_m" in known else []
     facts += [f"label from {known['label_origin']}"] if "label_origin" in known else []
-    return ", ".join([f"{title}: {key}", *facts])
+    return ", ".join([f"{title}: {split.keys[row]}", *facts])
 
 
 def _worst(split: datasets.Split, labels: Sequence[noise_summary.DoubtfulLabel]) -> tuple[parts.ChipPicture, ...]:
@@ -97,7 +91,5 @@ def _doubtful_chip(label: noise_summary.DoubtfulLabel, picture: str) -> parts.Ch
 
 def _pictures(split: datasets.Split, rows: Sequence[int]) -> dict[int, str]:
     """Data URIs of the chips at ascending positions of a split, by position."""
-    from refine.samples import batches  # needs Keras, which a page without chips does not
-
     chips = batches.pictures(split, rows, CHIP_PX)
     return {row: page_pictures.thumbnail(pixels, CHIP_PX) for row, pixels in zip(rows, chips, strict=True)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import pathlib
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from builder import errors, hashing
+from builder import errors, hashing, input_files
 from builder.legend import legend
+from refine.artefacts import csv_rows
 from refine.samples import readers
 
 REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^:/]+))?(?::(?P<version>\d+\.\d+\.\d+))?$")
@@ -298,8 +298,16 @@ def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     if len({d.partition(":")[0] for d in there}) > 1:
         raise errors.InputError(f"{reference} has several configs: {_listed(there)}. Name one.")
     name, _, version = max(there, key=lambda d: tuple(int(n) for n in d.rpartition(":")[2].split("."))).rpartition(":")
+    _check_regular_files(root / name / version)
     with readers.whole(f"{root / name / version}"):
         return _of_builder(tfds.builder_from_directory(root / name / version), name, version)
+
+
+def _check_regular_files(folder: pathlib.Path) -> None:
+    """Refuses a release that holds a FIFO or a device, which would block its reader."""
+    for path in sorted(folder.iterdir()):
+        if path.exists() and not path.is_dir():
+            input_files.check_regular(path, expected="a file of a release", cure="Copy the version again.")
 
 
 def _of_builder(builder: Any, name: str, version: str) -> Dataset:
@@ -351,15 +359,14 @@ def _mapped(dataset: Dataset, labels: pathlib.Path) -> Dataset:
 
 
 def _read_labels(path: pathlib.Path) -> dict[str, str]:
-    if not path.is_file():
-        raise errors.InputError(f"--labels: {path} is not a file. Expected a CSV with the columns label,class.")
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"label", "class"} <= set(rows.fieldnames or ()):
-            raise errors.InputError(
-                f"{path}: expected the columns label,class; received {_listed(rows.fieldnames or ())}."
-            )
-        return {row["label"].strip(): (row["class"] or "").strip() for row in rows}
+    """The class of each label, empty where a label is left out, as a CSV file says."""
+    rows = csv_rows.read(
+        path,
+        ("label", "class"),
+        expected="a table of classes by label",
+        cure="Give --labels a CSV in UTF-8 with the columns label,class.",
+    )
+    return {row["label"].strip(): row["class"].strip() for row in rows}
 
 
 def _is_meant(prepared: str, wanted: re.Match[str]) -> bool:

@@ -186,7 +186,7 @@ def split_files(builder: Any, split: str) -> list[pathlib.Path]:
 
 def pictures_of(folder: pathlib.Path) -> list[pathlib.Path]:
     """Pictures at folder/label/picture, sorted by path."""
-    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
 
 
 def _plain(value: Any) -> Any:

@@ -124,7 +124,7 @@ def _check_out(out: pathlib.Path, root: pathlib.Path, *, overwrite: bool) -> Non
     output_folders.check(out, model_folder.KIND, overwrite=overwrite)
     if out.resolve() == root.resolve():
         raise errors.InputError(
-            f"--out {out}: expected a folder of its own; features are kept there. Name another --out."
+            f"--out {out}: expected a folder of its own; received the one where features are kept. Name another --out."
         )
 
 

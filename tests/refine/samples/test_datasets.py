@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import shutil
 from collections.abc import Sequence
@@ -148,7 +149,8 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
         ("label,class\nbeach,\nforest,forest\n", "missing river"),
         ("label,class\nbeach,\nforest,forest\nriver,water\nsea,water\n", "unknown sea"),
         ("label,class\nbeach,sand\nforest,forest\nriver,water\n", "received sand"),
-        ("name,target\n", "columns label,class"),
+        ("name,target\n", "expected label, class among the columns .* columns label,class"),
+        ("label,class\nbeach\n", "row 1: expected 2 values, as in the header; received 1"),
     ],
 )
 def test_a_labels_file_that_does_not_fit_is_refused(tmp_path: pathlib.Path, text: str, message: str) -> None:
@@ -157,6 +159,16 @@ def test_a_labels_file_that_does_not_fit_is_refused(tmp_path: pathlib.Path, text
     labels.write_text(text)
     with pytest.raises(errors.InputError, match=message):
         datasets.open_dataset(str(root), data_dir=None, labels=labels)
+
+
+def test_a_labels_file_in_another_encoding_is_refused(tmp_path: pathlib.Path) -> None:
+    root = small_release.write_folder(tmp_path / "images", names=("forêt", "river"), per_class=1)
+    labels = tmp_path / "labels.csv"
+    labels.write_bytes("label,class\nforêt,forest\nriver,water\n".encode("latin-1"))
+    with pytest.raises(errors.InputError, match=r"labels\.csv: expected a table of classes by label in UTF-8"):
+        datasets.open_dataset(str(root), data_dir=None, labels=labels)
+    labels.write_text("label,class\n\nforêt,forest\nriver,water\n\n", encoding="utf-8")
+    assert datasets.open_dataset(str(root), data_dir=None, labels=labels).splits == {"train": 2, "test": 2}
 
 
 def test_a_dataset_of_other_classes_or_another_major_version_does_not_fit_a_model(data_dir: pathlib.Path) -> None:
@@ -270,6 +282,19 @@ def test_a_damaged_release_is_told_with_its_cure(
         (folder / "dataset_info.json").write_text("{")
     with pytest.raises(errors.InputError, match=r"missing, truncated or damaged \(.*Copy the version again"):
         datasets.open_dataset(f"{small_release.NAME}/{config}:1.0.0", data_dir=tmp_path / "data").split("train")
+
+
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+@pytest.mark.parametrize("pattern", ["*-train.*", "dataset_info.json", "features.json"])
+def test_a_fifo_in_a_release_is_refused_and_not_waited_for(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, config: str, pattern: str
+) -> None:
+    shutil.copytree(data_dir, tmp_path / "data")
+    (file,) = (tmp_path / "data" / small_release.NAME / config / small_release.VERSION).glob(pattern)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(errors.InputError, match=r"expected a file of a release; found something that is no regular"):
+        datasets.open_dataset(f"{small_release.NAME}/{config}:1.0.0", data_dir=tmp_path / "data")
 
 
 def test_the_digest_names_the_content(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 
 import keras
@@ -116,8 +117,8 @@ def _without(dataset: datasets.Dataset, table: pathlib.Path) -> learning_set.Lea
         ("key,weight\ntrain003,abc\n", "doubtful.csv, line 2: expected a weight of 0 or more; received 'abc'"),
         ("key,weight\ntrain003,1\ntrain004,-5\n", "line 3: expected a weight of 0 or more; received '-5'"),
         ("key,weight\ntrain003,inf\n", "received 'inf'"),
-        ("key,weight\ntrain003\n", "received None"),
-        ("key\ntrain003\n", "expected the columns key and weight"),
+        ("key,weight\ntrain003\n", "row 1: expected 2 values, as in the header; received 1"),
+        ("key\ntrain003\n", "expected weight among the columns of a table .* with the columns key and weight"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(
@@ -125,6 +126,17 @@ def test_a_table_that_does_not_fit_is_refused(
 ) -> None:
     table.write_text(text)
     with pytest.raises(errors.InputError, match=words):
+        learning_set.learning_set_of(dataset, SETTINGS, weight_by=table)
+
+
+def test_a_table_in_another_encoding_or_a_fifo_is_refused(dataset: datasets.Dataset, table: pathlib.Path) -> None:
+    table.write_bytes("key,weight,reason\ntrain003,1,forêt\n".encode("latin-1"))
+    for option in ("without_doubtful", "weight_by"):
+        with pytest.raises(errors.InputError, match=r"doubtful\.csv: expected a table of doubtful examples.* in UTF-8"):
+            learning_set.learning_set_of(dataset, SETTINGS, **{option: table})  # type: ignore[arg-type]
+    table.unlink()
+    os.mkfifo(table)
+    with pytest.raises(errors.InputError, match="found something that is no regular file"):
         learning_set.learning_set_of(dataset, SETTINGS, weight_by=table)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,61 @@ def test_a_model_is_not_replaced_silently(trained: pathlib.Path, home: pathlib.P
     settings = _settings(home)
     with pytest.raises(errors.RefusedOverwrite):
         train_model.train(learning_set.learning_set_of(dataset, settings), settings, trained)
+
+
+def test_overwrite_never_deletes_what_the_project_did_not_write(
+    trained: pathlib.Path, home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    given = learning_set.learning_set_of(dataset, settings)
+    (tmp_path / "holidays").mkdir()
+    (tmp_path / "holidays" / "photo.jpg").write_text("mine")
+    shutil.copytree(trained, tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    for name, words in (("holidays", "it holds other files"), ("model", "--overwrite would delete notes.txt")):
+        with pytest.raises(errors.InputError, match=words):
+            train_model.train(given, settings, tmp_path / name, overwrite=True)
+    assert (tmp_path / "holidays" / "photo.jpg").is_file() and (tmp_path / "model" / "notes.txt").is_file()
+
+
+def test_a_folder_of_unfinished_work_that_holds_other_files_is_refused(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    given = learning_set.learning_set_of(dataset, settings)
+    work = tmp_path / "model.unfinished"
+    work.mkdir()
+    (work / "draft.txt").write_text("mine")
+    with pytest.raises(errors.InputError, match="it holds other files"):
+        train_model.train(given, settings, tmp_path / "model")
+    (work / "draft.txt").rename(tmp_path / "draft.txt")
+    training_plan.claim(work, training_plan.plan_of(given, settings))
+    (tmp_path / "draft.txt").rename(work / "draft.txt")
+    with pytest.raises(errors.InputError, match=r"would delete draft\.txt"):
+        train_model.train(given, settings, tmp_path / "model")
+    training_plan.remove(work)
+    assert (work / "draft.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["plan.json", "head/state.json"])
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
+def test_unfinished_work_that_is_damaged_is_refused_with_its_cure(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path, name: str, text: str
+) -> None:
+    given = learning_set.learning_set_of(dataset, _settings(home))
+    work = tmp_path / "model.unfinished"
+    _kept(work, training_plan.plan_of(given, _settings(home)), training_plan.HEAD)
+    (work / name).write_text(text)
+    with pytest.raises(errors.InputError, match=rf"{name}: expected .*Remove .*model\.unfinished to start anew"):
+        train_model.train(given, _settings(home, learning_rate=0.5), tmp_path / "model")
+
+
+def test_a_model_folder_is_not_the_folder_of_its_features(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    with pytest.raises(errors.InputError, match="received the one where features are kept"):
+        train_model.train(learning_set.learning_set_of(dataset, settings), settings, tmp_path / "features")
 
 
 def test_kept_features_are_read_again(trained: pathlib.Path, home: pathlib.Path, dataset: datasets.Dataset) -> None:

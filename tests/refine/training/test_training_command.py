@@ -73,7 +73,10 @@ def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, mo
         (["--export", "tflite"], "--export: expected formats among saved_model, onnx; received 'tflite'"),
         (["--epochs", "0"], "--epochs: expected 1 or more; received 0"),
         (["--validation-share", "0.1"], "has a validation split of 14 examples"),
-        (["--weight-by", "nowhere.csv"], "nowhere.csv is not a file"),
+        (
+            ["--weight-by", "nowhere.csv"],
+            "expected a table of doubtful examples with the columns key and weight; found no such file",
+        ),
         (["--weights", "nowhere.h5"], "received 'nowhere.h5', which is no file"),
         (["--devices", "99"], "Give at most as many, or leave it out"),
     ],
