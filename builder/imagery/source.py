@@ -15,6 +15,7 @@ import numpy as np
 
 Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees; west > east crosses 180 degrees
 
+FINEST_GSD_M, COARSEST_GSD_M = 1e-3, 1e5  # limits of a ground sample distance; whatever lies beyond is a mistake
 REDISTRIBUTION = ("yes", "no", "unknown")
 # SPDX names, and the words of STAC providers; a licence that forbids derivatives or commerce is left to the user.
 OPEN_LICENCES = (
