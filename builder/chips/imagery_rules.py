@@ -54,7 +54,7 @@ class Season:
         return here >= self.first or here <= self.last
 
     def _end_after(self, day: datetime.date) -> datetime.date:
-        year = day.year + (1 if (day.month, day.day) > self.last else 0)
+        year = min(day.year + (1 if (day.month, day.day) > self.last else 0), datetime.MAXYEAR)
         month, last = self.last
         return datetime.date(year, month, min(last, calendar.monthrange(year, month)[1]))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import math
 import threading
 
 import numpy as np
 import pyproj
+import pyproj.exceptions
 import rasterio
 import rasterio.errors
 
@@ -55,7 +57,7 @@ def header(path: str) -> Header:
     """The header of a GeoTIFF.
 
     Raises:
-      errors.InputError: if it is not a raster, or has no CRS.
+      errors.InputError: if it is not a raster, or does not say where on Earth its pixels lie.
     """
     try:
         file = _open(path)
@@ -64,7 +66,13 @@ def header(path: str) -> Header:
             f"{path}: expected a GeoTIFF; it cannot be opened: {error}. Replace or remove it."
         ) from error
     with file.reader:
-        return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
+        bounds = _bounds(file)
+        if not all(map(math.isfinite, bounds)):
+            raise errors.InputError(
+                f"{path}: its corners have no longitude and latitude; expected a transform that fits its CRS. Correct "
+                "the file, or leave it out."
+            )
+        return Header(bounds, _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
 
 
 def _applied(affine: rasterio.Affine, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +89,7 @@ def opened(path: str) -> OpenFile:
 
     Raises:
       rasterio.errors.RasterioIOError: if it cannot be opened.
-      errors.InputError: if it has no CRS.
+      errors.InputError: if it does not say where on Earth its pixels lie.
     """
     files = _files()
     if path in files:
@@ -103,10 +111,33 @@ def forget(path: str) -> None:
 
 def _open(path: str) -> OpenFile:
     reader = rasterio.open(path)
-    if reader.crs is None:
+    try:
+        return OpenFile(reader, _transformer(reader, path))
+    except errors.InputError:
         reader.close()
+        raise
+
+
+def _transformer(reader: rasterio.DatasetReader, path: str) -> pyproj.Transformer:
+    """From degrees to the file's CRS.
+
+    Raises:
+      errors.InputError: if the file does not say where on Earth its pixels lie.
+    """
+    if reader.crs is None:
         raise errors.InputError(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
-    return OpenFile(reader, pyproj.Transformer.from_crs("EPSG:4326", reader.crs.to_wkt(), always_xy=True))
+    determinant = reader.transform.determinant
+    if determinant == 0.0 or not math.isfinite(determinant) or reader.transform.is_identity:
+        raise errors.InputError(
+            f"{path}: expected an affine transform from pixels to coordinates; received {tuple(reader.transform)[:6]}. "
+            "Give the file one, or leave it out of the source."
+        )
+    try:
+        return pyproj.Transformer.from_crs("EPSG:4326", reader.crs.to_wkt(), always_xy=True)
+    except pyproj.exceptions.ProjError as error:  # such as a CRS of the Moon
+        raise errors.InputError(
+            f"{path}: expected a CRS of the Earth; received {reader.crs.to_string():.100} ({error}). Correct it."
+        ) from error
 
 
 def _files() -> collections.OrderedDict[str, OpenFile]:
@@ -122,7 +153,8 @@ def _bounds(file: OpenFile) -> source.Bounds:
     zero, one = np.zeros_like(along), np.ones_like(along)
     u, v = np.concatenate([along, one, along, zero]), np.concatenate([zero, along, one, along])
     lon, lat = file.lon_lat(u * file.reader.width, v * file.reader.height)
-    offset = (lon - lon[0] + 180.0) % 360.0 - 180.0
+    with np.errstate(invalid="ignore"):  # corners that lie nowhere are refused in `header`
+        offset = (lon - lon[0] + 180.0) % 360.0 - 180.0
     west, east = ((lon[0] + o + 180.0) % 360.0 - 180.0 for o in (offset.min(), offset.max()))
     return float(west), float(lat.min()), float(east), float(lat.max())
 
