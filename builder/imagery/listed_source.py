@@ -6,6 +6,7 @@ import abc
 import functools
 from collections.abc import Sequence
 
+from builder.geometry.lonlat import Bounds
 from builder.imagery import cogs, scene_index, source
 
 
@@ -23,7 +24,7 @@ class ListedSource(abc.ABC):
           errors.InputError: if the source cannot be read, or one of its scenes lacks a fact.
         """
 
-    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+    def find(self, areas: Sequence[Bounds]) -> list[list[source.Scene]]:
         """The scenes whose bounds touch each area, by scene id; the scenes are listed once per process."""
         return _index_of(self).find(areas)
 

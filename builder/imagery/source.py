@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees; west > east crosses 180 degrees
+from builder.geometry.lonlat import Bounds
 
 FINEST_GSD_M, COARSEST_GSD_M = 1e-3, 1e5  # limits of a ground sample distance; whatever lies beyond is a mistake
 REDISTRIBUTION = ("yes", "no", "unknown")

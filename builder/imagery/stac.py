@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from builder import errors, input_files
+from builder.geometry.lonlat import Bounds
 from builder.imagery import http, listed_source, source
 
 FETCHES_AT_ONCE = 16
@@ -238,7 +239,7 @@ def _gsd_m(asset: Document, facts: Document, collection: Document, stated: sourc
     return float(known)
 
 
-def _bounds(item: Document, href: str) -> source.Bounds:
+def _bounds(item: Document, href: str) -> Bounds:
     box = item.get("bbox")
     if isinstance(box, list) and len(box) in (4, 6):
         west, south, east, north = (float(box[i]) for i in ((0, 1, 2, 3) if len(box) == 4 else (0, 1, 3, 4)))

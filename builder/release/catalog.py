@@ -96,7 +96,7 @@ def _products() -> Iterable[str]:
         "in `products.toml`. *Strict* counts the codes whose whole definition fits one class (they make the samples), "
         "*dominant* those whose main component does (they find disagreement).",
     )
-    for facts in known_products.CATALOGUE:
+    for facts in known_products.catalogue():
         table = crosswalk.shipped(facts.crosswalk)
         yield f"### {facts.title} (`{facts.name}`)"
         yield ""

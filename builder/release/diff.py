@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from builder.dataset import digest, shard_files
-from builder.geometry import proximity
+from builder.geometry import ellipsoid
 from builder.release import version
 
 MOVED_WITHIN_M = 1_000.0  # an example that went and one of the same split and label that came this near: one that moved
@@ -117,10 +117,10 @@ def _moved(gone: list[Fact], come: list[Fact]) -> Iterator[tuple[str, str, float
     """Pairs of examples of one split and label, nearest first, each example in one pair."""
     if not gone or not come:
         return
-    places = [proximity.geocentric(*np.array([fact.place for fact in facts]).T) for facts in (gone, come)]
+    places = [ellipsoid.geocentric(*np.array([fact.place for fact in facts]).T) for facts in (gone, come)]
     pairs = sorted(
         (float(distance), int(i), int(j))
-        for part in proximity.within(places[0], places[1], MOVED_WITHIN_M)
+        for part in ellipsoid.within(places[0], places[1], MOVED_WITHIN_M)
         for i, j, distance in zip(*part, strict=True)
     )
     old, new = set[int](), set[int]()

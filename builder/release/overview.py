@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.dataset import assembly, shard_files
+from builder.geometry import lonlat
 from builder.legend import legend
-from builder.release import extent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
 def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     """Draws the points; returns their longitudes without a jump inside the region."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
-    west, _ = extent.narrowest(lon)
+    west, _ = lonlat.narrowest(lon)
     lon = west + (lon - west) % 360.0
     refused = np.asarray(pc.is_valid(index["reason"]))
     splits = np.array(index["split"].to_pylist())

@@ -30,8 +30,9 @@ from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
+from builder.geometry import lonlat
 from builder.pipeline import chip_rounds
-from builder.release import croissant, diff, extent, release, verify, version
+from builder.release import croissant, diff, release, verify, version
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -272,8 +273,8 @@ def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
 
 
 def test_the_extent_is_the_narrowest_also_across_the_antimeridian() -> None:
-    assert extent.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
-    assert extent.narrowest(np.array([5.0])) == (5.0, 5.0)
+    assert lonlat.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
+    assert lonlat.narrowest(np.array([5.0])) == (5.0, 5.0)
 
 
 def test_diff_says_exactly_what_was_done(
@@ -289,9 +290,10 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    labels = [row["label"] for row in rows[10:15]]
-    for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
-        row["label"] = row["base_class"] = label
+    labels = [(row["label"], row["rank"]) for row in rows[10:15]]
+    # They swap labels and ranks, so that no class exceeds its quota and no rank comes twice.
+    for row, (label, rank) in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):
+        row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)
