@@ -37,7 +37,7 @@ def file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.Path]:
-    """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes when it does not.
+    """A temporary folder beside `path` that is renamed to it when the block ends well, and removed when it does not.
 
     A folder that is replaced is moved aside under a name of its own until the new one has its place: should the
     process be killed between the two renames, `recover` puts the old one back. Links are followed.
@@ -96,7 +96,7 @@ def _aside(path: pathlib.Path) -> pathlib.Path:
 
 
 def _remove_aside(aside: pathlib.Path) -> None:
-    """Removes a folder that was replaced; under another name first, so that a half removed one is never put back."""
+    """Removes a folder that was replaced. It is renamed first, so that `recover` never puts back half of one."""
     litter = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=aside.parent))
     with contextlib.suppress(FileNotFoundError):  # another process removed it
         aside.replace(litter / aside.name)

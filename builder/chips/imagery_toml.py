@@ -1,4 +1,4 @@
-"""imagery.toml: which sources to ask, in which order, under which rules, and what a chip is."""
+"""imagery.toml: the sources of imagery in their order, the rules, and the size of a chip."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SOURCE = {
 _DATE = ("from", "pattern", "file")
 _UINT8 = 255
 _MOST_BANDS = 65_535  # that a GeoTIFF can have
-DIGEST_FORMAT = 1  # raise it when the same imagery.toml yields other chips
+DIGEST_FORMAT = 1  # to be raised when new code makes other chips of the same imagery.toml
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ DEFAULT_RULES, DEFAULT_SIZE = imagery_rules.ImageryRules(), ChipSize()
 
 @dataclasses.dataclass(frozen=True)
 class Imagery:
-    """What imagery.toml says. `digest` changes when anything does that could change a chip or a refusal."""
+    """The settings of imagery.toml. `digest` changes with every setting that could change a chip or a refusal."""
 
     sources: tuple[source.Source, ...]
     rules: imagery_rules.ImageryRules = DEFAULT_RULES

@@ -1,4 +1,4 @@
-"""A folder of GeoTIFFs; the date is in a tag, in the file name, or in a table beside them."""
+"""A folder of GeoTIFFs whose dates are in a tag, in the file name, or in a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SUFFIXES = (".tif", ".tiff")
 
 @dataclasses.dataclass(frozen=True)
 class Dates:
-    """Where the date of a file is: `kind` tag (TIFFTAG_DATETIME), name (first group of `pattern`), or csv (`file`)."""
+    """Where dates are: `kind` "tag" (TIFFTAG_DATETIME), "name" (first group of `pattern`), or "csv" (table `file`)."""
 
     kind: str = "tag"
     pattern: str | None = None
