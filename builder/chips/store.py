@@ -99,8 +99,11 @@ class ChipStore:
 
     def begin(self, batch: str) -> None:
         """Notes in the journal that the batch is asked for."""
+        path = self.folder / _JOURNAL
+        if path.exists():
+            input_files.check_regular(path, expected="the journal of the chip store", cure="Remove it.")
         try:
-            with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
+            with path.open("a", encoding="utf-8") as journal:
                 journal.write(f"{batch}\n")
         except OSError as error:
             raise self._explained(error) from error

@@ -130,3 +130,10 @@ def test_the_journal_lists_what_was_asked_twice(tmp_path):
     for batch in ("b1", "b2", "b1"):
         chips.begin(batch)
     assert chips.begun() == ["b1", "b2", "b1"]
+
+
+def test_a_pipe_in_place_of_the_journal_is_refused(tmp_path):
+    chips = filled(tmp_path)
+    os.mkfifo(chips.folder / "journal.txt")
+    with pytest.raises(errors.InputError, match=r"journal\.txt.*no regular file"):
+        chips.begin("b3")
