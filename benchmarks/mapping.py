@@ -25,10 +25,11 @@ import numpy as np
 from builder.chips import chip, imagery_toml
 from builder.frame import frame as frames
 from builder.legend import legend
-from refine.export import exporting
+from refine.artefacts import model_folder
 from refine.mapping import engines
 from refine.network import calibration, model, process
 from refine.samples import batches
+from refine.training import write_model
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3
@@ -80,9 +81,9 @@ def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"format": exporting.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
+    record = {"format": model_folder.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
-    exporting.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
+    write_model.write(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
     return engines.open_engine("onnxruntime", folder)
 
 

@@ -271,24 +271,23 @@ def _settings(args: argparse.Namespace, **more: Any) -> training_settings.Traini
 
 
 def _train(args: argparse.Namespace) -> int:
-    from refine.export import exporting
-    from refine.judging import compare
+    from refine.export import formats
     from refine.samples import datasets
     from refine.training import learning_set, train_model
 
-    exporting.check_exports(args.export)
+    formats.check_formats(args.export)
     dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
     given = learning_set.learning_set_of(
         dataset, settings, without_doubtful=args.without_doubtful, weight_by=args.weight_by
     )
     if args.export and not args.overwrite:  # a MODEL that is finished is only exported
-        compare.train_once(given, settings, args.out, features_root=args.out.parent / "features")
+        trained = train_model.train_once(given, settings, args.out)
     else:
-        train_model.train(given, settings, args.out, overwrite=args.overwrite)
-    for written in (args.out, *exporting.export_all(args.out, args.export)):
+        trained = train_model.train(given, settings, args.out, overwrite=args.overwrite)
+    for written in (args.out, *formats.export(trained.folder, args.export)):
         print(written)
-    return command_line.DONE_WITH_GAPS if train_model.is_broken(exporting.read_record(args.out)) else command_line.DONE
+    return command_line.DONE_WITH_GAPS if train_model.is_broken(trained.folder.record) else command_line.DONE
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -312,7 +311,7 @@ def _compare(args: argparse.Namespace) -> int:
         _settings(args, strategy=training_settings.FIRST_LAYER),
         _settings(args, strategy=training_settings.LOGITS, epochs=args.logits_epochs),
     ]
-    test = compared["rough"].split(args.split, columns=compare.test_columns(compared["rough"]))
+    test = compared["rough"].split(args.split)
     result = compare.compare(compared, both, args.out, test=test)
     print((args.out / comparison.MARKDOWN).read_text(encoding="utf-8"))
     return command_line.DONE_WITH_GAPS if result.is_broken else command_line.DONE
@@ -350,7 +349,7 @@ def _noise(args: argparse.Namespace) -> int:
         **{name: value for name, value in vars(args).items() if name in names}
     )
     dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
-    split = dataset.split(args.split, columns=noise.place_columns(dataset))
+    split = dataset.split(args.split)
     root = args.out.parent / "features"
     found = noise.find(split, settings, features_root=root, folds=args.folds, block_deg=args.block_deg)
     print(noise_files.write(found, args.out, size_px=args.size_px, overwrite=args.overwrite))

@@ -40,7 +40,7 @@ REFINE: Mapping[str, set[str]] = {
     "samples": {"artefacts"},
     "network": {"artefacts", "samples"},
     "training": {"artefacts", "samples", "network"},
-    "export": {"artefacts", "samples", "network"},
+    "export": {"artefacts", "network"},
     "judging": {"artefacts", "accuracy", "samples", "network", "training"},
     "mapping": {"artefacts", "samples", "network", "export"},
     "report": {"artefacts", "accuracy", "samples"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
-import json
 import multiprocessing
 import pathlib
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from builder import errors
+from refine.artefacts import model_folder
 
 ENGINES = ("keras", "onnxruntime")
 CHIPS_PER_RUN = 64
@@ -46,21 +46,21 @@ class KerasEngine:
     @property
     def labels(self) -> tuple[str, ...]:
         """See `Engine`."""
-        return tuple(self.loaded.labels)
+        return tuple(self.loaded.folder.labels)
 
     @property
     def digest(self) -> str:
         """See `Engine`."""
-        return str(self.loaded.digest)
+        return str(self.loaded.folder.digest)
 
     @property
     def dataset(self) -> str:
         """See `Engine`."""
-        return str(self.loaded.dataset)
+        return str(self.loaded.folder.dataset)
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Engine`."""
-        logits = self.loaded.logits(_fitted(chips, self.loaded.size_px), CHIPS_PER_RUN)
+        logits = self.loaded.logits(_fitted(chips, self.loaded.folder.size_px), CHIPS_PER_RUN)
         return logits, self.loaded.probabilities(logits)
 
 
@@ -93,25 +93,22 @@ def open_engine(name: str, model: pathlib.Path) -> Engine:
     Raises:
       errors.InputError: if there is no such engine, its package is missing, or the folder is not a whole model.
     """
-    from refine.export import exporting
-
     if name not in ENGINES:
         raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
-    return _opened(name, model, str(exporting.read_record(model)["files"][exporting.MODEL]))
+    return _opened(name, model_folder.ModelFolder.open(model))
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(name: str, model: pathlib.Path, digest: str) -> Engine:
-    from refine.export import exporting
-
+def _opened(name: str, folder: model_folder.ModelFolder) -> Engine:
     if name == "keras":
-        return KerasEngine(exporting.load_model(model))
+        from refine.network import trained_model
+
+        return KerasEngine(trained_model.load(folder))
     runtime = _onnxruntime()
-    path = _exported(model)
+    path = _exported(folder)
     session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
     (chips,) = session.get_inputs()
-    record = exporting.read_record(model)
-    return OnnxEngine(session, _labels(path), digest, str(record["dataset"]), int(chips.shape[1]))
+    return OnnxEngine(session, folder.labels, folder.digest, folder.dataset, int(chips.shape[1]))
 
 
 def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
@@ -121,16 +118,16 @@ def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
     return np.stack([batches.resized(chip, size_px) for chip in chips])
 
 
-def _exported(model: pathlib.Path) -> pathlib.Path:
+def _exported(folder: model_folder.ModelFolder) -> pathlib.Path:
     """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
-    from refine.export import exporting
-
-    path = exporting.current_onnx(model)
+    path = folder.exported(model_folder.ONNX)
     if path is not None:
         return path
+    from refine.export import onnx_file
+
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-        return process.submit(exporting.export_onnx, model).result()
+        return process.submit(onnx_file.export, folder).result()
 
 
 def _onnxruntime() -> Any:
@@ -141,7 +138,3 @@ def _onnxruntime() -> Any:
             "--engine onnxruntime needs the package onnxruntime: install globeland[refine], or use --engine keras."
         ) from error
     return onnxruntime
-
-
-def _labels(path: pathlib.Path) -> tuple[str, ...]:
-    return tuple(json.loads((path.parent / "labels.json").read_text(encoding="utf-8")))

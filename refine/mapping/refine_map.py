@@ -28,6 +28,7 @@ from builder.geometry.window import Window
 from builder.legend import crosswalk, legend
 from builder.maps import known_products, rasters
 from builder.points import region as regions
+from refine.artefacts import model_folder
 from refine.mapping import blocks, engines, reclassify, writing
 
 BLOCK_PX = 128  # pixels of the base along one side of a block: the unit of work that a killed run loses
@@ -158,14 +159,12 @@ def plan_of(request: MapRequest) -> MapPlan:
     Raises:
       errors.InputError: as `refine_map` does, but for missing imagery.
     """
-    from refine.export import exporting
-
     for name, share in (("--min-confidence", request.min_confidence), ("--base-trust", request.base_trust)):
         if not 0 <= share <= 1:
             raise errors.InputError(f"{name}: expected 0..1; received {share:g}.")
     if request.engine not in engines.ENGINES:
         raise errors.InputError(f"--engine: expected {' or '.join(engines.ENGINES)}; received {request.engine!r}.")
-    record = exporting.read_record(request.model)
+    model = model_folder.ModelFolder.open(request.model)
     frame = frames.Frame.open(request.frame, needs_imagery=True)
     _check_frame(frame)
     imagery = imagery_toml.read(frame.imagery_file)
@@ -175,7 +174,7 @@ def plan_of(request: MapRequest) -> MapPlan:
     area = _area(request)
     _check_meets(base, area, request)
     _check_codes(base, table)
-    return MapPlan(request, base, table, frame, imagery, area, record["files"][exporting.MODEL], record["dataset"])
+    return MapPlan(request, base, table, frame, imagery, area, model.digest, model.dataset)
 
 
 def remove_blocks(out: pathlib.Path) -> None:

@@ -72,15 +72,16 @@ def write_frame(folder: pathlib.Path) -> None:
 
 def _model(folder: pathlib.Path) -> None:
     """InceptionV3 from random weights: any model will do."""
-    from refine.export import exporting
+    from refine.artefacts import model_folder
     from refine.network import calibration, model
+    from refine.training import write_model
 
     network = model.build(classes=7, size_px=75, dropout=0.0)
-    exporting.write_model(
+    write_model.write(
         folder,
         network.classifier,
         labels=legend.seven().names,
-        record={"format": exporting.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
+        record={"format": model_folder.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
         history=[],
         fitted=calibration.fit(np.eye(7), np.arange(7)),
     )
