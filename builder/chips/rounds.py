@@ -38,7 +38,7 @@ LARGEST_GROWTH = 4.0  # but no more than so many times what was attempted before
 SMALLEST_ASK = 16
 
 # Splits in the order in which they keep one of several equal pictures.
-SPLITS = (designs.TEST, designs.TEST_INCONSISTENT, designs.VALIDATION, designs.TRAIN)
+SPLITS = (*designs.TEST_SPLITS, designs.VALIDATION, designs.TRAIN)
 
 ANSWERS = pa.schema([*store.INDEX, pa.field("batch", pa.string())])
 REFUSED = pa.schema(
