@@ -1,4 +1,4 @@
-"""Writes a small released dataset with features of the real one; each class has its colour, so that it can be learnt."""
+"""Writes a small released dataset with features of the real one; each class has its own colour."""
 
 from __future__ import annotations
 
