@@ -10,6 +10,7 @@ import imagery_files
 import numpy as np
 import pystac
 import pytest
+import range_server
 
 from builder import errors
 from builder.chips import footprint
@@ -46,7 +47,7 @@ def test_a_static_catalogue_over_http_is_read_by_ranges_and_only_once(tmp_path):
     item = imagery_files.item(scene_file(tmp_path, blocksize=128))
     imagery_files.catalogue(tmp_path, [item])
     size = (tmp_path / "scenes" / "a.tif").stat().st_size
-    with imagery_files.web_server(tmp_path) as (url, log):
+    with range_server.serve(tmp_path) as (url, log):
         catalogue = stac.Catalogue("web", f"{url}/catalog.json")
         (scene,) = catalogue.find(HERE)[0]
         catalogue.find(HERE)
@@ -66,7 +67,7 @@ def test_a_static_catalogue_over_http_is_read_by_ranges_and_only_once(tmp_path):
 
 
 def test_a_catalogue_that_is_gone_is_named(tmp_path):
-    with imagery_files.web_server(tmp_path) as (url, _), pytest.raises(errors.InputError, match=r"nothing\.json"):
+    with range_server.serve(tmp_path) as (url, _), pytest.raises(errors.InputError, match=r"nothing\.json"):
         found(f"{url}/nothing.json")
     with pytest.raises(errors.InputError, match=r"collection\.json"):
         found(tmp_path)
