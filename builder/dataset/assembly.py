@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 
 from builder import errors, hashing
 from builder.chips import store
+from builder.frame import design as designs
 from builder.frame import points_table, reviews
 
 EPOCH = datetime.date(1970, 1, 1)
 EXAMPLES_PER_SHARD = 1_500  # about 64 MB of JPEGs: a shard is what the writer holds in memory
-SPLITS = ("train", "validation", "test", "test_inconsistent")
-TEST_SPLITS = ("test", "test_inconsistent")
 NOT_REVIEWED, OVER_QUOTA = "not reviewed", "over the quota"
 
 # What an example takes from its point; the rest comes from its chip.
@@ -65,7 +64,7 @@ class Assembly:
     def splits(self) -> tuple[str, ...]:
         """Splits that are not empty, in order."""
         present = set(pc.unique(self.rows["split"]).to_pylist())
-        return tuple(split for split in SPLITS if split in present)
+        return tuple(split for split in designs.SPLITS if split in present)
 
     def shards(self, split: str) -> list[pa.Table]:
         """The rows of each shard of a split, in order."""
@@ -145,7 +144,7 @@ def _joined(of_points: pa.Table, kept: pa.Table) -> pa.Table:
 
 def _decide(row: Mapping[str, str | None], verdicts: Mapping[str, str], rules: Contents) -> Decision:
     verdict = verdicts.get(row["key"] or "")
-    in_test = row["split"] in TEST_SPLITS
+    in_test = row["split"] in designs.TEST_SPLITS
     if not in_test and rules.reviewed_only and row["parent"] is not None:
         return Decision(None, left_out=NOT_REVIEWED)
     if (in_test or rules.reviewed_only) and verdict is not None:
@@ -164,7 +163,7 @@ def _limited(rows: pa.Table, decisions: list[Decision], rules: Contents, validat
     if rules.per_class is None:
         return decisions
     of_validation = round(rules.per_class * validation_share)
-    quota = {"train": rules.per_class - of_validation, "validation": of_validation}
+    quota = {designs.TRAIN: rules.per_class - of_validation, designs.VALIDATION: of_validation}
     splits, ranks, keys = (rows[name].to_pylist() for name in ("split", "rank", "key"))
     taken: collections.Counter[tuple[str, str]] = collections.Counter()
     limited = list(decisions)

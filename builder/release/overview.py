@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.dataset import assembly, shard_files
+from builder.frame import design as designs
 from builder.geometry import lonlat
 from builder.legend import legend
 
@@ -33,7 +34,7 @@ CONTINENTS = {
     "Antarctica": (0, -83),
 }
 REGION_MARGIN = 0.08  # of the region's larger side
-SPLIT_COLOURS = {"train": "#1f77b4", "validation": "#9467bd", "test": "#d62728", "test_inconsistent": "#ff7f0e"}
+SPLIT_COLOURS = dict(zip(designs.SPLITS, ("#1f77b4", "#9467bd", "#d62728", "#ff7f0e"), strict=True))
 REFUSED_COLOUR = "#b0b0b0"
 
 
@@ -124,7 +125,7 @@ def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int
             if int(example["rotation_deg"][0]) == 0 and int(example["label"][0]) in best:
                 ranked = best[int(example["label"][0])]
                 key = bytes(example["key"][0]).decode()
-                ranked.append((shard.split != "train", assembly.order_of(key), bytes(example["image"][0])))
+                ranked.append((shard.split != designs.TRAIN, assembly.order_of(key), bytes(example["image"][0])))
                 ranked.sort()
                 del ranked[CHIPS_PER_CLASS:]
     return {label: [picture for _, _, picture in ranked] for label, ranked in best.items()}

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder import errors
-from builder.dataset import assembly, inspection
+from builder.dataset import inspection, tfds_quirks
+from builder.frame import design as designs
 
 INFO_FILE = "dataset_info.json"
 METADATA_FILE = "metadata.json"
 FEATURES_FILE = "features.json"
-TFRECORD, ARRAY_RECORD = "tfrecord", "array_record"
+TFRECORD, ARRAY_RECORD = tfds_quirks.FORMATS
 
 # What the metadata of a version say of how it was made; a record keeps it.
 RECORDED = ("design", "config_rules", "imagery_rules", "imagery_digest", "chip", "reviews", "products", "legend")
@@ -59,7 +60,7 @@ class Version:
     @property
     def shard_lengths(self) -> dict[str, list[int]]:
         """Examples per split and shard, as TFDS believes them."""
-        splits = sorted(self.info["splits"], key=lambda split: assembly.SPLITS.index(split["name"]))
+        splits = sorted(self.info["splits"], key=lambda split: designs.SPLITS.index(split["name"]))
         return {split["name"]: [int(n) for n in split["shardLengths"]] for split in splits}
 
     @property

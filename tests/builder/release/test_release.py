@@ -31,8 +31,8 @@ from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.geometry import lonlat
-from builder.pipeline import chip_rounds
 from builder.release import croissant, diff, release, verify, version
+from builder.steps import acquire_chips
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -43,7 +43,7 @@ def frame(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
     frame = generated_frame.write(tmp_path_factory.mktemp("frame"), COUNTS)
     points = frame.points().to_pylist()
     generated_frame.review(frame, {p["key"]: p["base_class"] for p in points if p["split"] != "validation"})
-    chip_rounds.acquire(frame)
+    acquire_chips.acquire(frame)
     return frame
 
 
@@ -290,13 +290,15 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    labels = [row["label"] for row in rows[10:15]]
-    for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
-        row["label"] = row["base_class"] = label
+    labels = [(row["label"], row["rank"]) for row in rows[10:15]]
+    # They swap labels and ranks, so that no class exceeds its quota and no rank comes twice.
+    for row, (label, rank) in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):
+        row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
+    frames.seal(other.path)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)
-    chip_rounds.acquire(frames.Frame(other.path))
+    acquire_chips.acquire(frames.Frame(other.path))
     _reimage(other, {row["key"] for row in rows[15:18]})
     after = build(frames.Frame(other.path), tmp_path / "data")
     found = diff.between(built, after)
