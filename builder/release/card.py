@@ -69,7 +69,7 @@ def _header(release: version.Version, rows: pa.Table) -> Iterator[str]:
 
 
 def _what(release: version.Version, rows: pa.Table) -> Iterator[str]:
-    covered = extent.of_examples(index.examples(rows))
+    covered = extent.of_examples(index.examples_of(rows))
     west, south, east, north = covered.bounds
     chip = release.metadata["chip"]
     yield f"# {release.name}, {release.config} {release.number}"
@@ -102,7 +102,7 @@ def _terms(release: version.Version, rows: pa.Table) -> Iterator[str]:
         f"`redistribution`. Labels derive from the products below. [{licences.FILE}]({licences.FILE}) is the union."
     )
     yield ""
-    terms = licences.of_pictures(index.examples(rows))
+    terms = licences.of_pictures(index.examples_of(rows))
     yield from _table(
         ("pictures", "source", "licence", "attribution", "may be passed on"),
         [(str(t.pictures), t.source, t.licence, t.attribution, t.redistribution) for t in terms],
@@ -164,7 +164,7 @@ def _contents(release: version.Version, rows: pa.Table) -> Iterator[str]:
     table = [(f"`{n}`", *(str(counts.get(s, {}).get(n, 0)) for s in release.examples)) for n in names]
     table.append(("all", *(str(count) for count in release.examples.values())))
     yield from _table(("class", *(f"`{split}`" for split in release.examples)), table)
-    rotated = sum(1 for parent in index.examples(rows)["parent"].to_pylist() if parent)
+    rotated = sum(1 for parent in index.examples_of(rows)["parent"].to_pylist() if parent)
     if rotated:
         yield f"{rotated} of train are rotated chips: the ground of another example, turned, to fill a short class."
         yield ""

@@ -17,37 +17,10 @@ FILE = "croissant.json"
 PARQUET = "application/x-parquet"  # the name that mlcroissant knows
 UNPUBLISHED = "urn:globeland:samples"  # where no --url says from where the release can be fetched
 
-MEANINGS = {
-    "key": "Identity of the point.",
-    "split": "train, validation, test or test_inconsistent.",
-    "reason": "Empty for an example of the dataset; else why the point is none.",
-    "detail": "The reason in more words.",
-    "label": "Land cover class.",
-    "label_origin": "consensus of the maps, review by people, or given with the point.",
-    "stratum": "Stratum of the sample: class / state.",
-    "lon": "Longitude of the centre in degrees, EPSG:4326.",
-    "lat": "Latitude of the centre in degrees, EPSG:4326.",
-    "state": "consistent, inconsistent or given.",
-    "base_class": "Class of the base map.",
-    "consensus": "Class on which the maps agree.",
-    "votes": "Maps that hold the consensus class.",
-    "valid": "Maps with data.",
-    "purity": "Share of the base map's pixels in the cell that hold its class.",
-    "inclusion_probability": "Chance with which the cell entered the test sample.",
-    "parent": "Key of the chip that a rotated chip shows again.",
-    "rotation_deg": "Clockwise rotation of the footprint in degrees.",
-    "pixels_sha256": "SHA-256 of the decoded picture.",
-    "phash": "64-bit perceptual hash of the picture.",
-    "source": "Source of the imagery.",
-    "sensor": "Camera or satellite.",
-    "acquired_from": "First day of acquisition.",
-    "acquired_to": "Last day of acquisition.",
-    "gsd_m": "Ground sample distance in metres.",
-    "licence": "Licence of the picture.",
-    "attribution": "Credit line of the picture.",
-    "url": "Where the scene can be found.",
-    "redistribution": "May the picture be passed on: yes, no, unknown.",
-}
+RECORDS = (
+    "Every example and every refused point; an example has no reason. Where a feature of the shards is empty, 0 or NaN "
+    "for lack of a value, the column is null."
+)
 
 
 def document(release: version.Version, rows: pa.Table, url: str, date: datetime.date) -> dict[str, Any]:
@@ -74,10 +47,10 @@ def document(release: version.Version, rows: pa.Table, url: str, date: datetime.
         data_annotation_protocol="Consensus of the maps, and the majority of people who looked at the pictures.",
         data_limitations="Wetland and tundra are outside the legend. See README.md for biases of place and class.",
         distribution=list(_files(release, url)),
-        record_sets=[_record_set(rows)],
+        record_sets=[_record_set()],
     )
     content: dict[str, Any] = json.loads(json.dumps(metadata.to_json(), default=str))
-    return content | _coverage(extent.of_examples(index.examples(rows)))
+    return content | _coverage(extent.of_examples(index.examples_of(rows)))
 
 
 def _files(release: version.Version, url: str) -> Iterator[Any]:
@@ -96,7 +69,8 @@ def _files(release: version.Version, url: str) -> Iterator[Any]:
         )
 
 
-def _record_set(rows: pa.Table) -> Any:
+def _record_set() -> Any:
+    """The columns of the index that hold one value a row; Croissant's readers take no geometry."""
     import mlcroissant as mlc
 
     kinds = {
@@ -109,17 +83,17 @@ def _record_set(rows: pa.Table) -> Any:
     }
     fields = [
         mlc.Field(
-            id=f"points/{name}",
-            name=name,
-            description=meaning,
-            data_types=[kinds[rows.schema.field(name).type]],
-            source=mlc.Source(file_object=index.FILE, extract=mlc.Extract(column=name)),
+            id=f"points/{column.name}",
+            name=column.name,
+            description=index.DOCS[column.name],
+            data_types=[kinds[column.type]],
+            source=mlc.Source(file_object=index.FILE, extract=mlc.Extract(column=column.name)),
         )
-        for name, meaning in MEANINGS.items()
+        for column in index.SCHEMA
+        if column.type in kinds
     ]
-    description = "Every example and every refused point; an example has no reason."
     return mlc.RecordSet(
-        id="points", name="points", description=description, key=["points/split", "points/key"], fields=fields
+        id="points", name="points", description=RECORDS, key=["points/split", "points/key"], fields=fields
     )
 
 

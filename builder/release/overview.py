@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
-from builder.dataset import assembly, shard_files
+from builder.dataset import assembly, examples, shard_files
 from builder.legend import legend
 from builder.release import extent
 
@@ -120,11 +120,11 @@ def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int
     """Up to `CHIPS_PER_CLASS` JPEGs per label: the lowest hashes, of train where it has the class."""
     best: dict[int, list[tuple[bool, int, bytes]]] = {label: [] for label in range(classes)}
     for shard in shard_files.shards(folder, file_format):
-        for example in shard_files.examples(shard):
-            if int(example["rotation_deg"][0]) == 0 and int(example["label"][0]) in best:
-                ranked = best[int(example["label"][0])]
-                key = bytes(example["key"][0]).decode()
-                ranked.append((shard.split != "train", assembly.order_of(key), bytes(example["image"][0])))
+        for example, stored in examples.read(shard):
+            if stored.rotation_deg == 0 and stored.label in best:
+                ranked = best[stored.label]
+                order = (shard.split != "train", assembly.order_of(stored.key))
+                ranked.append((*order, examples.picture_of(example)))
                 ranked.sort()
                 del ranked[CHIPS_PER_CLASS:]
     return {label: [picture for _, _, picture in ranked] for label, ranked in best.items()}

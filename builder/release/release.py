@@ -16,8 +16,6 @@ from builder import atomic, checksums, errors
 from builder.dataset import index, inspection, shard_files
 from builder.release import card, catalog, croissant, licences, overview, stac_collection, verify, version
 
-BOTH_FORMATS = (version.TFRECORD, version.ARRAY_RECORD)  # tfds.load reads the first, tfds.data_source the second
-
 
 @dataclasses.dataclass(frozen=True)
 class Released:
@@ -52,11 +50,11 @@ def release(
         another digest.
     """
     source = version.read(built)
-    found = inspection.inspect(built, source.formats[0])
+    found = inspection.inspect(built, source.formats[0], expected=source.expected)
     rows = index.read(built)
     _check_sound(source, found)
-    warnings = tuple(_check_redistribution(index.examples(rows)))
-    terms = [dataclasses.asdict(terms) for terms in licences.of_pictures(index.examples(rows))]
+    warnings = tuple(_check_redistribution(index.examples_of(rows)))
+    terms = [dataclasses.asdict(terms) for terms in licences.of_pictures(index.examples_of(rows))]
     today = datetime.datetime.now(datetime.UTC).date()
     record = version.record_of(source, found, date or today, terms, url)
     record = version.check_recorded(record_in, source, record) or record
@@ -78,9 +76,9 @@ def _check_sound(source: version.Version, found: inspection.Inspection) -> None:
     if found.total.text != source.metadata["digest"]:
         raise errors.InputError(
             f"{source.folder}: expected the digest {str(source.metadata['digest'])[:16]} that the build wrote "
-            "down; the shards "
-            f"have {found.total.text[:16]}. They were changed since: build again."
+            f"down; the shards have {found.total.text[:16]}. They were changed since: build again."
         )
+    found.check_examples()
 
 
 def _check_redistribution(examples: pa.Table) -> Iterator[str]:
@@ -106,11 +104,11 @@ def _write_formats(source: version.Version, folder: pathlib.Path) -> None:
     `tfds convert_format` does the same, but imports TensorFlow to read the shards.
     """
     shutil.copytree(source.folder, folder, dirs_exist_ok=True)
-    for file_format in BOTH_FORMATS:
+    for file_format in shard_files.FORMATS:
         if file_format not in source.formats:
             for shard in shard_files.shards(folder, source.formats[0]):
                 _convert(shard, file_format)
-    info = source.info | {"fileFormat": BOTH_FORMATS[0], "alternativeFileFormats": list(BOTH_FORMATS[1:])}
+    info = source.info | {"fileFormat": shard_files.FORMATS[0], "alternativeFileFormats": list(shard_files.FORMATS[1:])}
     _write_json(folder / version.INFO_FILE, info)
 
 
@@ -126,7 +124,7 @@ def _write_papers(published: version.Version, rows: pa.Table, url: str, date: da
     folder, names = published.folder, [entry["name"] for entry in published.metadata["legend"]]
     overview.write_map(folder / overview.MAP_FILE, rows)
     overview.write_sheet(folder / overview.SHEET_FILE, folder, published.formats[0], names)
-    (folder / licences.FILE).write_text(licences.text(published, index.examples(rows)), encoding="utf-8")
+    (folder / licences.FILE).write_text(licences.text(published, index.examples_of(rows)), encoding="utf-8")
     (folder / card.FILE).write_text(card.text(published, rows), encoding="utf-8")
     _write_json(folder / stac_collection.FILE, stac_collection.document(published, rows))
     _write_json(folder / croissant.FILE, croissant.document(published, rows, url, date))

@@ -16,7 +16,7 @@ STAC_VERSION = "1.1.0"
 
 def document(release: version.Version, rows: pa.Table) -> dict[str, Any]:
     """The content of the file."""
-    examples = index.examples(rows)
+    examples = index.examples_of(rows)
     covered = extent.of_examples(examples)
     interval = [f"{covered.first.isoformat()}T00:00:00Z", f"{covered.last.isoformat()}T23:59:59Z"]
     return {

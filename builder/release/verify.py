@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from builder import checksums, errors
-from builder.dataset import index, inspection, shard_files
+from builder.dataset import examples, index, inspection, shard_files
 from builder.release import version
 
 DEFAULT_CONFIG = {"default_config_name": "rough"}
 GSD_TOLERANCE = 1e-6  # relative: TFDS keeps float32
+LISTED_FAULTS = 20  # of single examples, per file format
 
 
 def faults(folder: pathlib.Path) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _shard_faults(release: version.Version, file_format: str) -> Iterator[str]:
     try:
         found = shard_files.shards(release.folder, file_format)
         yield from _missing_shards(release, found, file_format)
-        read = inspection.inspect(release.folder, file_format)
+        read = inspection.inspect(release.folder, file_format, expected=release.expected)
     except errors.InputError as error:
         yield str(error)
         return
@@ -72,7 +73,8 @@ def _shard_faults(release: version.Version, file_format: str) -> Iterator[str]:
             f"{file_format} shards: their semantic digest is {read.total.text[:16]}, {version.METADATA_FILE} says "
             f"{str(release.metadata['digest'])[:16]}"
         )
-    yield from _label_faults(release, read, file_format)
+    yield from _example_faults(read)
+    yield from _differences_from_index(release, read, file_format)
 
 
 def _missing_shards(release: version.Version, found: list[shard_files.Shard], file_format: str) -> Iterator[str]:
@@ -84,31 +86,35 @@ def _missing_shards(release: version.Version, found: list[shard_files.Shard], fi
                 yield f"{name}: missing"
 
 
-def _label_faults(release: version.Version, read: inspection.Inspection, file_format: str) -> Iterator[str]:
-    """Examples against the index: the same keys, in the same splits, under the same labels."""
+def _example_faults(read: inspection.Inspection) -> Iterator[str]:
+    """What is wrong with single examples; of many, the first."""
+    yield from map(str, read.faults[:LISTED_FAULTS])
+    if len(read.faults) > LISTED_FAULTS:
+        yield f"{len(read.faults) - LISTED_FAULTS} more examples are wrong in the same shards"
+
+
+def _differences_from_index(release: version.Version, read: inspection.Inspection, file_format: str) -> Iterator[str]:
+    """Examples against the index: the same keys in the same splits, which say the same."""
     try:
-        rows = index.examples(index.read(release.folder))
+        rows = index.examples_of(index.read(release.folder)).select(["split", "key", *examples.COLUMNS_OF_SHARED])
     except errors.InputError:
-        return  # told by _index_faults
-    names = [entry["name"] for entry in release.metadata["legend"]]
-    indexed = {(r["split"], r["key"]): r["label"] for r in rows.select(["split", "key", "label"]).to_pylist()}
-    stored = {
-        (split, key): names[label] if label in range(len(names)) else str(label)
-        for split, of_split in read.labels.items()
-        for key, label in of_split.items()
-    }
+        return  # `_index_faults` says so
+    indexed = {(row["split"], row["key"]): examples.shared_of_row(row) for row in rows.to_pylist()}
+    stored = {(split, one.key): one.shared(release.classes) for split, ones in read.stored.items() for one in ones}
     differing = sorted(k for k in indexed.keys() | stored.keys() if indexed.get(k) != stored.get(k))
     if differing:
-        (split, key), count = differing[0], len(differing)
+        split, key = differing[0]
+        here, there = (said.get(differing[0], {}) for said in (indexed, stored))
+        name = next(name for name in here | there if here.get(name) != there.get(name))
         yield (
-            f"{index.FILE}: {count} examples are not as in the {file_format} shards, such as {key} of {split}: "
-            f"{indexed.get((split, key))} here, {stored.get((split, key))} there"
+            f"{index.FILE}: {len(differing)} examples are not as in the {file_format} shards, such as {key} of "
+            f"{split}: `{name}` is {here.get(name)} here, {there.get(name)} there"
         )
 
 
 def _index_faults(release: version.Version) -> Iterator[str]:
     try:
-        rows = index.examples(index.read(release.folder))
+        rows = index.examples_of(index.read(release.folder))
     except errors.InputError as error:
         yield str(error)
         return

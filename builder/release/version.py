@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder import errors
-from builder.dataset import assembly, inspection
+from builder.dataset import assembly, example_faults, inspection
 
 INFO_FILE = "dataset_info.json"
 METADATA_FILE = "metadata.json"
 FEATURES_FILE = "features.json"
-TFRECORD, ARRAY_RECORD = "tfrecord", "array_record"
 
 # What the metadata of a version say of how it was made; a record keeps it.
 RECORDED = ("design", "config_rules", "imagery_rules", "imagery_digest", "chip", "reviews", "products", "legend")
@@ -55,6 +54,17 @@ class Version:
     def formats(self) -> tuple[str, ...]:
         """File formats that the folder claims to hold, the default first."""
         return (str(self.info["fileFormat"]), *self.info.get("alternativeFileFormats", ()))
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their labels."""
+        return [entry["name"] for entry in self.metadata["legend"]]
+
+    @property
+    def expected(self) -> example_faults.Expected:
+        """What every example promises; the check of it decodes the pictures."""
+        chip = self.metadata["chip"]
+        return example_faults.Expected(chip["size_m"], chip["size_px"], decodes=True)
 
     @property
     def shard_lengths(self) -> dict[str, list[int]]:

@@ -20,14 +20,12 @@ from apache_beam.options import pipeline_options
 
 from builder import errors
 from builder.chips import imagery_toml, rounds, store
-from builder.dataset import assembly, examples, inclusion, index, inspection
+from builder.dataset import assembly, example_faults, examples, inclusion, index, inspection, shard_files
 from builder.frame import frame as frames
 from builder.frame import reviews
 from builder.legend import legend
 from builder.pipeline import chip_rounds
-from builder.release import version
 
-FORMATS = (version.TFRECORD, version.ARRAY_RECORD)
 LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "PrismRunner")
 INCOMPLETE_PREFIX = "incomplete."  # TFDS's name for a folder under construction
 
@@ -64,7 +62,10 @@ class Build:
         """
         for leftover in folder.glob("*.shard_infos.json"):  # TFDS forgets them where it writes shards on Beam
             leftover.unlink()
-        found = inspection.inspect(folder, file_format)
+        size = self.imagery.chip
+        expected = example_faults.Expected(size.size_m, size.size_px, decodes=False)  # decoding is left to `release`
+        found = inspection.inspect(folder, file_format, expected=expected)
+        found.check_examples()
         self._check_counts(found)
         (folder / inspection.LEAKAGE_FILE).write_text(
             json.dumps(found.leakage_json(), indent=2) + "\n", encoding="utf-8"
@@ -222,11 +223,10 @@ def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, ag
 
 def check_format(file_format: str) -> None:
     """Raises InputError for a file format that the build cannot read back and check."""
-    if file_format not in FORMATS:
+    if file_format not in shard_files.FORMATS:
         raise errors.InputError(
-            f"--file_format: expected {' or '.join(FORMATS)}; received {file_format}. The first is for tfds.load, "
-            "the second "
-            "for tfds.data_source; `python -m builder release` makes a folder with both."
+            f"--file_format: expected {' or '.join(shard_files.FORMATS)}; received {file_format}. The first is for "
+            "tfds.load, the second for tfds.data_source; `python -m builder release` makes a folder with both."
         )
 
 
