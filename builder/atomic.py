@@ -34,11 +34,12 @@ def file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.Path]:
+def folder(path: pathlib.Path, *, overwrite: bool = False, option: str = "--out") -> Iterator[pathlib.Path]:
     """A temporary folder beside `path` that becomes `path` when the block ends well, and vanishes when it does not.
 
     A folder that is replaced is moved aside under a name of its own until the new one has its place: should the
-    process be killed between the two renames, `recover` puts the old one back. Links are followed.
+    process be killed between the two renames, `recover` puts the old one back. Links are followed. `option` is the one
+    that names the output, for the error.
 
     Raises:
       errors.RefusedOverwrite: if `path` exists and is not empty, before or after the block, and `overwrite` is false.
@@ -46,14 +47,14 @@ def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.P
     path = path.resolve()
     recover(path)
     if not overwrite and _is_taken(path):
-        raise errors.RefusedOverwrite(path)
+        raise errors.RefusedOverwrite(path, option)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if not overwrite and _is_taken(path):  # another process was faster
-            raise errors.RefusedOverwrite(path)
+            raise errors.RefusedOverwrite(path, option)
         if path.exists():
             _exchange(temporary, path)
         else:

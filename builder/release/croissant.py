@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from builder import hashing
 from builder.dataset import index
-from builder.release import extent, version
+from builder.release import extent, licences, version
+from builder.release.facts import Release
 
 FILE = "croissant.json"
 PARQUET = "application/x-parquet"  # the name that mlcroissant knows
@@ -23,41 +24,41 @@ RECORDS = (
 )
 
 
-def document(release: version.Version, rows: pa.Table, url: str, date: datetime.date) -> dict[str, Any]:
+def document(release: Release, url: str, date: datetime.date) -> dict[str, Any]:
     """The content of the file; sums are of the files in the release's folder.
 
     Args:
-      release: the version, with `index.parquet` and its shards in its folder.
-      rows: the index.
+      release: with `index.parquet` and its shards in its folder.
       url: where the release's folder will be found, or "".
       date: of publication.
     """
     import mlcroissant as mlc
 
+    of = release.version
     metadata = mlc.Metadata(
-        name=release.name,
-        description=str(release.info.get("description", "")).strip(),
-        cite_as=str(release.info.get("citation", "")).strip(),
-        license=["LICENSES"],
+        name=of.name,
+        description=of.text("description"),
+        cite_as=of.text("citation"),
+        license=[licences.FILE],
         url=url or UNPUBLISHED,
-        version=release.number,
+        version=of.number,
         date_published=datetime.datetime.combine(date, datetime.time()),
-        keywords=["land cover", "remote sensing", "very high resolution", "label noise", release.config],
+        keywords=["land cover", "remote sensing", "very high resolution", "label noise", of.config],
         data_collection="Points where global land cover maps agree; pictures from dated imagery of 2007 to 2013.",
         data_annotation_protocol="Consensus of the maps, and the majority of people who looked at the pictures.",
         data_limitations="Wetland and tundra are outside the legend. See README.md for biases of place and class.",
-        distribution=list(_files(release, url)),
+        distribution=list(_files(of, url)),
         record_sets=[_record_set()],
     )
     content: dict[str, Any] = json.loads(json.dumps(metadata.to_json(), default=str))
-    return content | _coverage(extent.of_examples(index.examples_of(rows)))
+    return content | _coverage(release.extent)
 
 
-def _files(release: version.Version, url: str) -> Iterator[Any]:
+def _files(of: version.Version, url: str) -> Iterator[Any]:
     import mlcroissant as mlc
 
     base = f"{url.rstrip('/')}/" if url else ""
-    for path in [release.folder / index.FILE, *sorted(release.folder.glob(f"{release.name}-*-of-*"))]:
+    for path in [of.folder / index.FILE, *of.shard_files]:
         is_index = path.name == index.FILE
         yield mlc.FileObject(
             id=path.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.dataset import assembly, examples, shard_files
+from builder.geometry import lonlat
 from builder.legend import legend
-from builder.release import extent
+from builder.release import version
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
 def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     """Draws the points; returns their longitudes without a jump inside the region."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
-    west, _ = extent.narrowest(lon)
+    west, _ = lonlat.narrowest(lon)
     lon = west + (lon - west) % 360.0
     refused = np.asarray(pc.is_valid(index["reason"]))
     splits = np.array(index["split"].to_pylist())
@@ -89,16 +90,15 @@ def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     return unbroken
 
 
-def write_sheet(path: pathlib.Path, folder: pathlib.Path, file_format: str, names: Sequence[str]) -> None:
-    """A sheet of chips: a row per class, unrotated examples chosen by the hash of their key, train first.
+def write_sheet(path: pathlib.Path, of: version.Version) -> None:
+    """Writes a sheet of chips: a row per class, unrotated examples chosen by the hash of their key, train first.
 
     Args:
       path: PNG to write.
-      folder: of the version.
-      file_format: of the shards to read.
-      names: of the classes, in order.
+      of: the version whose shards are read.
     """
-    chosen = _chosen(folder, file_format, len(names))
+    names = of.classes
+    chosen = _chosen(of, len(names))
     step = TILE_PX + GAP_PX
     sheet = Image.new("RGB", (MARGIN_PX + CHIPS_PER_CLASS * step, len(names) * step + GAP_PX), "white")
     canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
@@ -116,10 +116,10 @@ def _title(name: str) -> str:
     return titles.get(name, name)
 
 
-def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int, list[bytes]]:
+def _chosen(of: version.Version, classes: int) -> Mapping[int, list[bytes]]:
     """Up to `CHIPS_PER_CLASS` JPEGs per label: the lowest hashes, of train where it has the class."""
     best: dict[int, list[tuple[bool, int, bytes]]] = {label: [] for label in range(classes)}
-    for shard in shard_files.shards(folder, file_format):
+    for shard in shard_files.shards(of.folder, of.formats[0]):
         for example, stored in examples.read(shard):
             if stored.rotation_deg == 0 and stored.label in best:
                 ranked = best[stored.label]

@@ -10,7 +10,7 @@ from checkout import ROOT
 
 from builder.legend import legend
 from builder.maps import known_products
-from builder.release import catalog, markdown
+from builder.release import catalog, html_page
 
 
 @pytest.mark.parametrize("name", ["CATALOG.md", "docs/catalog.html"])
@@ -67,7 +67,7 @@ def test_the_page_shows_tables_code_links_and_pictures_and_escapes_the_rest() ->
         "# A < B\n\nSee [it](docs/x.md) and `#ff0000`.\n\n"
         "| a | b |\n| --- | --- |\n| 1 \\| 2 | *x* |\n\n- one\n\n![p](p.png)"
     )
-    shown = "".join(markdown.body(text, base="../"))
+    shown = "".join(html_page.body(text, base="../"))
     for part in (
         '<h1 id="a-b">A &lt; B</h1>',
         '<a href="../docs/x.md">it</a>',

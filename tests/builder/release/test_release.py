@@ -31,7 +31,7 @@ from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.pipeline import chip_rounds
-from builder.release import croissant, diff, extent, release, verify, version
+from builder.release import croissant, diff, extent, facts, record, release, verify, version
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -207,9 +207,9 @@ def test_another_dataset_under_the_same_version_is_refused_with_what_changed(
 
 def test_added_features_are_minor_and_everything_else_is_major() -> None:
     before = {"image": "1", "label": "2"}
-    assert version.raised("1.4.2", before, {**before, "slope": "3"}) == ("MINOR", "1.5.0")
-    assert version.raised("1.4.2", before, {"image": "1", "label": "9"}) == ("MAJOR", "2.0.0")
-    assert version.raised("1.4.2", before, {"image": "1"}) == ("MAJOR", "2.0.0")
+    assert record.raised("1.4.2", before, {**before, "slope": "3"}) == ("MINOR", "1.5.0")
+    assert record.raised("1.4.2", before, {"image": "1", "label": "9"}) == ("MAJOR", "2.0.0")
+    assert record.raised("1.4.2", before, {"image": "1"}) == ("MAJOR", "2.0.0")
 
 
 def test_pictures_that_must_not_be_passed_on_stop_the_release(
@@ -248,7 +248,8 @@ def test_croissant_and_stac_are_valid_and_tell_where_and_when(published: pathlib
     first = next(iter(document.records(record_set="points")))
     assert first["points/split"] in (b"test", "test")
     raw = json.loads((published / "croissant.json").read_text())
-    there = croissant.document(version.read(published), index.read(published), "https://example.org/samples", DAY)
+    described = facts.of_version(version.read(published), index.read(published))
+    there = croissant.document(described, "https://example.org/samples", DAY)
     assert there["distribution"][0]["contentUrl"] == "https://example.org/samples/index.parquet"
     assert raw["temporalCoverage"] == "2010-07-01/2010-07-01"
     assert raw["spatialCoverage"]["geo"]["box"].startswith("34.")
