@@ -59,6 +59,8 @@ def _of_picture(image: bytes, pixels_sha256: str, expected: Expected) -> str | N
     try:
         of_header = _of_header(image, expected.size_px)
         return of_header or (_of_pixels(image, pixels_sha256) if expected.decodes else None)
+    except PIL.UnidentifiedImageError:
+        return "is no JPEG"
     except _UNREADABLE as error:
         return f"is no readable JPEG ({' '.join(str(error).split())})"
 

@@ -142,7 +142,7 @@ def _table_of_distances(pairs: list[Mapping[str, Any]]) -> str:
     rows = [
         (
             " and ".join(map(markdown.code, pair["splits"])),
-            f"{pair['closest']['distance_m']:.0f} m" if pair["closest"] else "",
+            f"{pair['closest']['distance_m']:.0f} m" if pair.get("closest") else "",
             f"{pair['near_equal']['pairs']} pairs",
         )
         for pair in pairs

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import math
 import pathlib
 import re
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 from builder import errors
 
+LARGEST = 1e300  # whole numbers of JSON may be larger than any float
 Json = dict[str, Any]
 Form = Any  # recursive, as the module's first lines say
 
@@ -73,7 +73,7 @@ def _differences(value: object, form: Form, where: str) -> Iterator[tuple[str, s
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST  # NaN is not
 
 
 def _is_day(value: object) -> bool:
