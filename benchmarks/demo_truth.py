@@ -22,7 +22,7 @@ import rasterio
 
 from builder import hashing
 from builder.frame import frame, reviews
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid
 from builder.legend import legend
 from builder.maps import agreement
 from builder.world import truth, world_settings
@@ -30,7 +30,7 @@ from builder.world import truth, world_settings
 CHIP_M = 90.0
 SAMPLES = 15  # points along a side of the chip
 PURITY_BAND, STATE_BAND = 3, 1  # of agreement_layers.tif
-METRES_PER_DEGREE = np.radians(1.0) * grid.EARTH_RADIUS_M
+METRES_PER_DEGREE = np.radians(1.0) * ellipsoid.AUTHALIC_RADIUS_M
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ import rasterio.warp
 
 from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
-from builder.maps import harmonize, placement, products, rasters
+from builder.maps import harmonize, products, rasters
 
 CODES = np.array([10, 20, 30, 40, 50, 60, 70, 80, 90, 100], np.uint8)
 WEST, SOUTH = 108.2, 33.8
@@ -64,7 +64,7 @@ def make_map(path: pathlib.Path, crs: str, pixel: float, size: int) -> rasters.R
 
 
 def compare(name: str, file: rasters.RasterFile, rounds: int) -> None:
-    west, south, east, north = rasters.bounds_lonlat(file)
+    west, south, east, north = file.bounds_lonlat
     window = grid.window_of_bbox(west, south, east, north)
     product = product_of(file)
     cases: dict[str, Callable[[], np.ndarray]] = {
@@ -118,7 +118,7 @@ def reproject(file: rasters.RasterFile, window: grid.CellWindow) -> np.ndarray:
     classes = np.zeros(window.shape, np.uint8)
     rasterio.warp.reproject(
         recoded, classes, src_transform=affine.Affine(*file.transform), src_crs=file.crs, src_nodata=0,
-        dst_transform=affine.Affine(*window.transform), dst_crs=placement.WGS84, dst_nodata=0,
+        dst_transform=affine.Affine(*window.lattice.transform), dst_crs="EPSG:4326", dst_nodata=0,
         resampling=rasterio.warp.Resampling.mode, num_threads=1,
     )  # fmt: skip
     return classes

@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 from builder import hashing  # noqa: E402 - the checkout need not be installed
 from refine.accuracy import paired  # noqa: E402
-from refine.judging import compare, noise  # noqa: E402
+from refine.artefacts import comparison  # noqa: E402
+from refine.judging import compare, noise, noise_files  # noqa: E402
 from refine.network import losses, process  # noqa: E402
 from refine.samples import batches, datasets  # noqa: E402
 from refine.training import learning_set, training_settings  # noqa: E402
@@ -53,10 +54,10 @@ class Bench:
 
     def judged(
         self, name: str, given: learning_set.LearningSet, settings: training_settings.TrainingSettings
-    ) -> compare.Entry:
+    ) -> compare.JudgedModel:
         """The training `name`, done unless it is there, judged on the test split."""
         loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
-        return compare.judge(name, loaded, self.dataset.split("test"), features_root=self.features_root)
+        return compare.judge_model(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 
 def flipped(split: datasets.Split, seed: int) -> np.ndarray:
@@ -91,7 +92,7 @@ def noisy_round(bench: Bench, seed: int) -> dict[str, Any]:
     whole = bench.dataset.split("train")
     findings = noise.find(with_flips(whole, seed), settings, features_root=bench.features_root)
     wrong, found = flipped(whole, seed), np.isin(np.arange(len(whole)), findings.doubtful)
-    listed = {row["key"]: row["weight"] for row in noise.rows_of(findings)}
+    listed = {label.key: label.weight for label in noise_files.doubtful_labels(findings)}
     generalized = dataclasses.replace(settings, loss=GENERALIZED)
     cures = {
         "cross-entropy": (given, settings),
@@ -107,22 +108,21 @@ def noisy_round(bench: Bench, seed: int) -> dict[str, Any]:
         "listed": int(found.sum()),
         "recall": float((wrong & found).sum() / wrong.sum()),
         "precision": float((wrong & found).sum() / max(1, found.sum())),
-        "overall": {name: entry.assessment.overall.value for name, entry in judged.items()},
+        "overall": {name: model.strategy.overall.value for name, model in judged.items()},
     }
 
 
-def strategy_row(entry: compare.Entry) -> dict[str, Any]:
-    overall = entry.assessment.overall
+def strategy_row(strategy: comparison.Strategy) -> dict[str, Any]:
     return {
-        "strategy": entry.name,
-        "overall": overall.value,
-        "interval": [overall.low, overall.high],
-        "kappa": entry.assessment.kappa.value,
-        "wanted": WANTED[entry.strategy],
-        "size_px": entry.record["settings"]["size_px"],
-        "epochs": entry.record["epochs_done"],
-        "minutes": entry.minutes,
-        "images_per_s": entry.record["images_per_s"],
+        "strategy": strategy.name,
+        "overall": strategy.overall.value,
+        "interval": [strategy.overall.low, strategy.overall.high],
+        "kappa": strategy.kappa.value,
+        "wanted": WANTED[strategy.strategy],
+        "size_px": strategy.settings["size_px"],
+        "epochs": strategy.epochs,
+        "minutes": strategy.minutes,
+        "images_per_s": strategy.images_per_s,
     }
 
 
@@ -188,11 +188,11 @@ def main() -> None:
     )
     reference = dataset.split("test").labels
     results = {
-        "strategies": [strategy_row(entry) for entry in (head, turned, every_layer)],
+        "strategies": [strategy_row(model.strategy) for model in (head, turned, every_layer)],
         "mcnemar": [
-            {"first": e.name, "second": every_layer.name}
-            | dataclasses.asdict(paired.of_predictions(e.predicted, every_layer.predicted, reference))
-            for e in (head, turned)
+            {"first": model.strategy.name, "second": every_layer.strategy.name}
+            | dataclasses.asdict(paired.of_predictions(model.predicted, every_layer.predicted, reference))
+            for model in (head, turned)
         ],
         "noisy": [noisy_round(bench, seed) for seed in FLIP_SEEDS],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ from builder import errors
 
 TEMPORARY_PREFIX = ".incomplete."
 ASIDE_PREFIX = ".replaced."
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT)  # of a rename that another process was faster with
 
 
 @contextlib.contextmanager
@@ -43,6 +45,7 @@ def folder(path: pathlib.Path, *, overwrite: bool = False, option: str = "--out"
 
     Raises:
       errors.RefusedOverwrite: if `path` exists and is not empty, before or after the block, and `overwrite` is false.
+      errors.InputError: if another process replaced `path` at the same moment.
     """
     path = path.resolve()
     recover(path)
@@ -55,10 +58,7 @@ def folder(path: pathlib.Path, *, overwrite: bool = False, option: str = "--out"
         temporary.chmod(0o777 & ~_umask())
         if not overwrite and _is_taken(path):  # another process was faster
             raise errors.RefusedOverwrite(path, option)
-        if path.exists():
-            _exchange(temporary, path)
-        else:
-            temporary.replace(path)
+        _put_in_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -74,11 +74,21 @@ def recover(path: pathlib.Path) -> None:
         aside.replace(path)
 
 
-def _exchange(new: pathlib.Path, path: pathlib.Path) -> None:
-    aside = _aside(path)
-    path.replace(aside)
-    new.replace(path)
-    _remove_aside(aside)
+def _put_in_place(new: pathlib.Path, path: pathlib.Path) -> None:
+    """Renames `new` to `path`, after moving what lies there aside; on any failure the old folder is put back."""
+    try:
+        if path.exists():
+            path.replace(_aside(path))
+        new.replace(path)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise errors.InputError(
+                f"{path}: another process replaced it at the same moment; what it wrote is kept. Run one command at a "
+                "time on one folder, and this one again if you want its result."
+            ) from error
+        raise
+    finally:
+        recover(path)
 
 
 def _aside(path: pathlib.Path) -> pathlib.Path:
@@ -89,8 +99,9 @@ def _aside(path: pathlib.Path) -> pathlib.Path:
 def _remove_aside(aside: pathlib.Path) -> None:
     """Removes a folder that was replaced; under another name first, so that a half removed one is never put back."""
     litter = pathlib.Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=aside.parent))
-    aside.replace(litter / aside.name)
-    shutil.rmtree(litter)
+    with contextlib.suppress(FileNotFoundError):  # another process removed it
+        aside.replace(litter / aside.name)
+    shutil.rmtree(litter, ignore_errors=True)
 
 
 def _is_taken(path: pathlib.Path) -> bool:

@@ -36,11 +36,11 @@ def read(folder: pathlib.Path) -> Mapping[str, str] | None:
     lines, _, own = path.read_bytes().decode("utf-8", "replace").rpartition(_OWN)
     if own != f"{_sum_of(lines)}\n":
         return None
-    return {found["name"]: found["sum"] for found in map(_LINE.fullmatch, lines.splitlines()) if found}
+    return {found["name"]: found["sum"] for found in map(_LINE.fullmatch, lines.split("\n")) if found}
 
 
 def faults(folder: pathlib.Path) -> Iterator[str]:
-    """A sentence for each file that is not as the list says: changed, missing, not listed; or the list is damaged."""
+    """A sentence for each file that differs from the list: changed, missing, or not listed; or the list is damaged."""
     if not (folder / FILE).is_file():
         yield f"{FILE}: missing"
         return

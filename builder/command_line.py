@@ -63,7 +63,8 @@ def _report(error: Exception, extra: str) -> int:
         wanted = _EXTRAS.get(missing, extra)
         print(
             f"error: this command needs the package {missing}, which is not installed: "
-            f"pip install 'globeland[{wanted}]', or in a checkout pip install -e '.[{wanted}]'.",
+            f"pip install 'globeland[{wanted}]', or in a checkout pip install -e '.[{wanted}]'. "
+            f"{_INSTEAD.get(missing, '')}".rstrip(),
             file=sys.stderr,
         )
         return WRONG_INPUT
@@ -88,7 +89,12 @@ def _with_negative_values(argv: Sequence[str]) -> list[str]:
 
 _OURS = ("builder", "refine", "")
 # Packages that another extra brings than the one that a command's program needs.
-_EXTRAS = {"apache_beam": "build", "jax": "jax", "jaxlib": "jax"}
+_EXTRAS = {"apache_beam": "build", "jax": "jax", "jaxlib": "jax", "netCDF4": "build", "pyhdf": "modis"}
+# What works without a package.
+_INSTEAD = {
+    "netCDF4": "Or take the GeoTIFF of the same map in place of its NetCDF file.",
+    "pyhdf": "Or take GeoTIFF exports of the layer LC_Type1 in place of the HDF4 files.",
+}
 _CURES = {
     errno.EEXIST: "Something else has that name already: name another place.",
     errno.ENOENT: "There is no such place: check the path.",

@@ -1,6 +1,7 @@
 """Every random choice of the project: a hash of (seed, key), never a generator's next number.
 
-So a choice does not depend on order, on the number of workers, or on what else was asked before.
+A choice therefore does not depend on order, on the number of workers, or on other choices. Digests of files are here
+too.
 """
 
 from __future__ import annotations

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import stat
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from builder import errors
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_@+-]|\.(?!\.))*")
 LONGEST_NAME = 200  # characters; file systems take 255 bytes, and names get suffixes
+DEEPEST = 100  # levels of nesting; a document of ours has ten at most, and recursive code takes about a thousand
+_TOO_DEEP = f"it nests deeper than {DEEPEST} levels"
+_UNSAFE = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates: no path takes the one, no UTF-8 the other
+_SHOWN = 80  # characters of a wrong value in a message
 
 
 def check_regular(path: pathlib.Path, *, expected: str, cure: str) -> None:
@@ -25,23 +31,36 @@ def check_regular(path: pathlib.Path, *, expected: str, cure: str) -> None:
     Raises:
       errors.InputError: naming the path.
     """
-    if path.is_file():
-        return
-    found = "a folder" if path.is_dir() else "something that is no regular file" if path.exists() else "no such file"
-    raise errors.InputError(f"{path}: expected {expected}; found {found}. {cure}")
+    found = _kind_if_not_regular(path)
+    if found:
+        raise errors.InputError(f"{path}: expected {expected}; found {found}. {cure}")
+
+
+def _kind_if_not_regular(path: pathlib.Path) -> str:
+    """What lies at `path` in words, or "" for a regular file."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link to a file that does not exist" if path.is_symlink() else "no such file"
+    except (OSError, ValueError) as error:  # no permission, too many links, too long a name; NUL
+        return f"a path that cannot be opened ({error})"
+    if stat.S_ISREG(mode):
+        return ""
+    return "a folder" if stat.S_ISDIR(mode) else "something that is no regular file"
 
 
 def check_name(name: object, *, where: str, what: str) -> None:
     """Refuses a name read from a file that could leave the folder it is joined to, or that no file system takes.
 
     Raises:
-      errors.InputError: unless the name is made of letters, digits and _ @ + - and single dots, and begins with one of
-        the first two.
+      errors.InputError: unless the name is made of letters, digits and _ @ + - and single dots, and begins with a
+        letter or a digit.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise errors.InputError(
-            f"{where}: expected {what} of letters, digits, and . _ @ + - inside, which becomes part of a file name; "
-            f"received {str(name)[:80]!r}. Write the file anew with the command that made it."
+            f"{where}: expected {what} of letters, digits, and . _ @ + - inside, at most {LONGEST_NAME} characters, "
+            f"because it becomes part of a file name; received {str(name)[:_SHOWN]!r}. Write the file anew with the "
+            "command that made it."
         )
 
 
@@ -66,11 +85,25 @@ def read_json(path: pathlib.Path, *, expected: str, cure: str) -> dict[str, Any]
     """
     text = read_text(path, expected=expected, cure=cure)
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parsed_json(text)
+    except ValueError as error:
         raise errors.InputError(f"{path}: expected {expected} as JSON; {error}. {cure}") from error
     if not isinstance(values, dict):
         raise errors.InputError(f"{path}: expected {expected}, a JSON object; received {type(values).__name__}. {cure}")
+    return values
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """The JSON value in a text; bytes are UTF-8.
+
+    Raises:
+      ValueError: if it is no JSON, nests deeper than DEEPEST, or holds NUL or lone surrogates.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    _check_values(values)
     return values
 
 
@@ -78,10 +111,39 @@ def read_toml(path: pathlib.Path, *, expected: str, cure: str) -> dict[str, Any]
     """The table in a TOML file.
 
     Raises:
-      errors.InputError: if it is no regular file, or no TOML.
+      errors.InputError: if it is no regular file, no TOML, nests deeper than DEEPEST, or holds NUL.
     """
     text = read_text(path, expected=expected, cure=cure)
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = tomllib.loads(text)
+        _check_values(values)
+    except RecursionError as error:
+        raise errors.InputError(f"{path}: expected {expected} as TOML; {_TOO_DEEP}. {cure}") from error
+    except ValueError as error:
         raise errors.InputError(f"{path}: expected {expected} as TOML; {error}. {cure}") from error
+    return values
+
+
+def _check_values(values: object) -> None:
+    """Refuses values that would end in an exception later, far from the file that holds them.
+
+    Raises:
+      ValueError: if they nest deeper than DEEPEST, or a text holds NUL or a lone surrogate.
+    """
+    for value, depth in _walk(values):
+        if depth > DEEPEST:
+            raise ValueError(_TOO_DEEP)
+        if isinstance(value, str) and _UNSAFE.search(value):
+            raise ValueError(f"the text {value[:_SHOWN]!r} holds a character that is no text (NUL or half a pair)")
+
+
+def _walk(values: object) -> Iterator[tuple[object, int]]:
+    """Every value, and every key of an object, with its depth; without recursion."""
+    waiting = [(values, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        yield value, depth
+        if isinstance(value, dict):
+            waiting += [(one, depth + 1) for pair in value.items() for one in pair]
+        elif isinstance(value, list):
+            waiting += [(one, depth + 1) for one in value]

@@ -28,10 +28,11 @@ class FolderKind:
 
     def strangers(self, folder: pathlib.Path) -> Iterator[str]:
         """Paths below `folder` that the project did not write, in order."""
-        listed = checksums.read(folder) or {}
-        for path in checksums.files(folder):
+        known = {checksums.FILE, *(checksums.read(folder) or ())}
+        for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
-            if name not in listed and not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.files):
+            is_file = path.is_symlink() or not path.is_dir()  # a link to a folder would be deleted too
+            if is_file and name not in known and not any(fnmatch.fnmatchcase(name, one) for one in self.files):
                 yield name
 
 
@@ -62,19 +63,22 @@ def check(out: pathlib.Path, kind: FolderKind, *, option: str = "--out", overwri
 
 
 def check_place(out: pathlib.Path, *, option: str) -> None:
-    """Refuses a place where no folder can come to be, and the folder one works in with all above it.
+    """Refuses a place where no folder can be made, the current folder, and every folder above it.
 
     Raises:
       errors.InputError: naming the place.
     """
-    target, here = pathlib.Path(os.path.abspath(out)), pathlib.Path.cwd()  # noqa: PTH100 - links stay as they are
-    if here == target or here.is_relative_to(target) or here.is_relative_to(out.resolve()):
+    try:
+        target, here = out.resolve(), pathlib.Path.cwd()
+        parent = next(path for path in (target, *target.parents) if path.exists())
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, links in a circle, NUL
+        raise errors.InputError(f"{option} {out}: no such place can be: {error}. Name another {option}.") from error
+    if here.is_relative_to(target):
         raise errors.InputError(
             f"{option} {out}: expected a folder of its own; received the folder you are in, or one above it. Name a "
             f"new one, as {option} {here.name or 'results'}-out."
         )
-    parent = next(path for path in (target, *target.parents) if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir() or not os.access(parent, os.R_OK | os.W_OK | os.X_OK):
         raise errors.InputError(
             f"{option} {out}: expected a folder that can be written; {parent} cannot. Name another {option}."
         )

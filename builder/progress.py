@@ -13,8 +13,8 @@ LINE_EVERY_S = 10.0
 class Progress:
     """Counts finished units of `total`; prints rate and time left. Use as a context manager and call `advance`.
 
-    `done` units were finished by a run before this one: they count as done, not as fast. Nor does what comes before the
-    first unit count, such as compiling: it does not come again.
+    `done` units were finished by an earlier run: they count as finished but not towards the rate. The time before the
+    first unit does not count towards the rate either, because it holds work that happens once, such as compilation.
     """
 
     def __init__(

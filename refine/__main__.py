@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder import command_line, errors
+from builder import command_line, errors, output_folders
 from builder.command_line import path
 from refine.network import process
 from refine.samples import backends
@@ -292,6 +292,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from refine.artefacts import comparison
     from refine.judging import compare
     from refine.samples import datasets
     from refine.training import training_settings
@@ -313,7 +314,7 @@ def _compare(args: argparse.Namespace) -> int:
     ]
     test = compared["rough"].split(args.split, columns=compare.test_columns(compared["rough"]))
     result = compare.compare(compared, both, args.out, test=test)
-    print((args.out / compare.MARKDOWN).read_text(encoding="utf-8"))
+    print((args.out / comparison.MARKDOWN).read_text(encoding="utf-8"))
     return command_line.DONE_WITH_GAPS if result.is_broken else command_line.DONE
 
 
@@ -339,11 +340,12 @@ def _accuracy(args: argparse.Namespace) -> int:
 
 
 def _noise(args: argparse.Namespace) -> int:
-    from refine.judging import noise
+    from refine.artefacts import noise_summary
+    from refine.judging import noise, noise_files
     from refine.samples import datasets
     from refine.training import training_settings
 
-    noise.check_out(args.out, overwrite=args.overwrite)
+    output_folders.check(args.out, noise_summary.FOLDER, overwrite=args.overwrite)
     names = {field.name for field in dataclasses.fields(training_settings.TrainingSettings)}
     settings = training_settings.TrainingSettings(
         **{name: value for name, value in vars(args).items() if name in names}
@@ -352,7 +354,7 @@ def _noise(args: argparse.Namespace) -> int:
     split = dataset.split(args.split, columns=noise.place_columns(dataset))
     root = args.out.parent / "features"
     found = noise.find(split, settings, features_root=root, folds=args.folds, block_deg=args.block_deg)
-    print(noise.write(found, args.out, size_px=args.size_px, overwrite=args.overwrite))
+    print(noise_files.write(found, args.out, size_px=args.size_px, overwrite=args.overwrite))
     return command_line.DONE
 
 

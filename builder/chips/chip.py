@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.chips import footprint, imagery_rules
+from builder.geometry import lonlat
 from builder.imagery import source
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _attempts(requests: Sequence[Request], imagery: imagery_toml.Imagery) -> lis
     size = imagery.chip
     centres = np.array([(r.lon, r.lat, r.rotation_deg) for r in requests], np.float64)
     nodes = footprint.nodes(centres, size.size_m, NODES)
-    areas = [footprint.bounds_of_corners(n.reshape(-1, 2)) for n in nodes]
+    areas = [lonlat.bounds_of_ring(*n.reshape(-1, 2).T) for n in nodes]
     found = [s.find(areas) for s in imagery.sources]
     return [
         _Attempt(request, source.GroundGrid(nodes[i], size.size_px, size.size_m), [f[i] for f in found], imagery.rules)

@@ -7,12 +7,11 @@ import functools
 import math
 
 import numpy as np
-import pyproj
-import shapely
-import shapely.affinity
 from shapely.geometry.base import BaseGeometry
 
-WGS84 = pyproj.Geod(ellps="WGS84")
+from builder.geometry import ellipsoid, lonlat
+from builder.geometry.lattice import Transform
+from builder.geometry.lonlat import Bounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Footprint:
         """PROJ text of the local plane (metres, x east, y north, origin at the centre)."""
         return f"+proj=aeqd +lat_0={self.lat!r} +lon_0={self.lon!r} +datum=WGS84 +units=m +no_defs +type=crs"
 
-    def affine(self, size_px: int) -> tuple[float, float, float, float, float, float]:
+    def affine(self, size_px: int) -> Transform:
         """(a, b, c, d, e, f): x = a column + b row + c, y = d column + e row + f, in metres of `crs`.
 
         Column and row count from the outer corner of the first pixel, so (0.5, 0.5) is its centre.
@@ -58,15 +57,16 @@ class Footprint:
         return inner.nodes(size_px)
 
     @property
-    def bounds(self) -> tuple[float, float, float, float]:
+    def bounds(self) -> Bounds:
         """(west, south, east, north) in degrees; west > east where the footprint crosses 180 degrees."""
-        return bounds_of_corners(self.corners())
+        corners = self.corners()
+        return lonlat.bounds_of_ring(corners[:, 0], corners[:, 1])
 
     @functools.cached_property
     def polygon(self) -> BaseGeometry:
         """The footprint in degrees; two parts, one on either side, where it crosses 180 degrees."""
         corners = self.corners()
-        return split_at_180(corners[:, 0], corners[:, 1])
+        return lonlat.split_at_180(corners[:, 0], corners[:, 1])
 
 
 def nodes(centres: np.ndarray, size_m: float, count: int) -> np.ndarray:
@@ -82,34 +82,5 @@ def nodes(centres: np.ndarray, size_m: float, count: int) -> np.ndarray:
     azimuth = np.degrees(np.arctan2(right, -down))[None] + centres[:, 2, None, None]
     distance = np.broadcast_to(np.hypot(right, down), azimuth.shape)
     start_lon, start_lat = (np.broadcast_to(centres[:, i, None, None], azimuth.shape).ravel() for i in (0, 1))
-    lon, lat, _ = WGS84.fwd(start_lon, start_lat, azimuth.ravel(), distance.ravel())
-    return np.stack([wrapped(np.asarray(lon)), np.asarray(lat)], axis=-1).reshape(*azimuth.shape, 2)
-
-
-def split_at_180(lon: np.ndarray, lat: np.ndarray) -> BaseGeometry:
-    """The area within a ring of float64[n] degrees; two parts, one on either side, where it crosses 180 degrees.
-
-    Neighbours along the ring are less than 180 degrees of longitude apart.
-    """
-    turned = np.unwrap(lon, period=360.0)
-    whole = shapely.Polygon(np.column_stack([turned, lat]))
-    if turned.min() >= -180.0 and turned.max() <= 180.0:
-        return whole
-    inside = shapely.box(-180.0, -90.0, 180.0, 90.0)
-    parts = [
-        shapely.intersection(shapely.affinity.translate(whole, xoff=shift), inside) for shift in (-360.0, 0.0, 360.0)
-    ]
-    return shapely.union_all([part for part in parts if part.area > 0.0])
-
-
-def bounds_of_corners(corners: np.ndarray) -> tuple[float, float, float, float]:
-    """(west, south, east, north) degrees of float64[n, 2] close neighbours; west > east where they straddle 180."""
-    lon, lat = corners[:, 0], corners[:, 1]
-    offset = wrapped(lon - lon[0])
-    west, east = (float(wrapped(lon[0] + o)) for o in (offset.min(), offset.max()))
-    return west, float(lat.min()), east, float(lat.max())
-
-
-def wrapped(degrees: np.ndarray) -> np.ndarray:
-    """The same angles in -180 (included) .. 180 (excluded) degrees."""
-    return (np.asarray(degrees) + 180.0) % 360.0 - 180.0
+    lon, lat, _ = ellipsoid.GEOD.fwd(start_lon, start_lat, azimuth.ravel(), distance.ravel())
+    return np.stack([lonlat.wrapped(np.asarray(lon)), np.asarray(lat)], axis=-1).reshape(*azimuth.shape, 2)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import struct
 
 import numpy as np
 from PIL import Image
 
 CHROMA_HALVED = 2  # Pillow's number for 4:2:0: the colour of imagery is coarser than a chip's pixels anyway
+_START, _END, _MARKER = b"\xff\xd8", b"\xff\xd9", 0xFF
+_FRAME_MARKERS = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 _HASH_SIDE, _HASH_FACTOR = 8, 4
 
 
@@ -24,6 +27,22 @@ def decoded(image: bytes) -> np.ndarray:
     """uint8[y, x, rgb] of a JPEG."""
     with Image.open(io.BytesIO(image)) as picture:
         return np.asarray(picture.convert("RGB"))
+
+
+def header_shape(image: bytes) -> tuple[int, int, int] | None:
+    """(height, width, channels) that the header of a JPEG states; None where `image` is no whole JPEG.
+
+    Nothing is decoded: a picture with a sound header may still be damaged inside.
+    """
+    if not (image.startswith(_START) and image.endswith(_END)):
+        return None
+    at = len(_START)
+    while at + 10 <= len(image) and image[at] == _MARKER:
+        if image[at + 1] in _FRAME_MARKERS:
+            height, width, channels = struct.unpack_from(">HHB", image, at + 5)
+            return height, width, channels
+        at += 2 + int.from_bytes(image[at + 2 : at + 4], "big")
+    return None
 
 
 def sha256(pixels: np.ndarray) -> str:

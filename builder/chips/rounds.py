@@ -1,33 +1,38 @@
 """Which points to ask for next, and which answers count: pure functions of the points, the answers and the design.
 
-Points are attempted in the order of their ranks within a group (split, class) until the group has its quota of accepted
-chips. The rounds are a function of the answers to the rounds before, so a run that was killed goes through the same
-rounds again and finds its batches finished.
+The words of the chips:
+  request: one point, and the class whose season its picture must satisfy.
+  answer: a chip or a refusal.
+  batch: up to BATCH_POINTS requests of one block; the unit of work, and one file of the chip store.
+  round: the batches that are asked for together.
+  group: the points of one split and class; it has a quota of chips.
+  task: a batch, and the places of those of its answers that are stored already (see `builder.pipeline.chip_rounds`).
+
+Points of a group are attempted in the order of their ranks until the group has its quota. A round is a function of the
+answers to earlier rounds, so a run that was killed computes the same rounds again and finds its batches finished.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builder import hashing
-from builder.chips import chip, imagery_rules, store
+from builder.chips import chip, imagery_rules, rotations, store
 from builder.frame import design as designs
+from builder.frame import points_table
 from builder.legend import legend
 
 BATCH_POINTS = 64
-ROTATION_STEP_DEG = 15
-ROTATIONS = 360 // ROTATION_STEP_DEG - 1  # at most 23 rotated chips of one parent
-_ANGLE_STRIDE = 7  # has no factor in common with ROTATIONS: all angles come up, neighbours in time are far in angle
 RESERVE_FACTOR = 1.1  # later rounds ask a little more than the observed rate of acceptance calls for
 LARGEST_GROWTH = 4.0  # but no more than so many times what was attempted before
 SMALLEST_ASK = 16
@@ -60,7 +65,7 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class Tally:
-    """What became of one group: `refused` counts by reason; rotated chips are counted apart."""
+    """Counts of one group: `refused` by reason; rotated chips are counted apart."""
 
     wanted: int
     ranked: int
@@ -90,29 +95,71 @@ class Selection:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Group:
-    """Candidates of one group in the order of attempts, and what is known of them.
-
-    `attempted` counts the first candidates that have an answer; `needed` those up to the last chip that is kept, or
-    all attempted ones while the quota is not reached. `kept` and `refused` are places in the candidates.
-    """
+    """The candidates of one split and class in the order of attempts, and the number of chips wanted of them."""
 
     split: str
     label: str
     quota: int
     candidates: pa.Table
-    answers: np.ndarray  # int64: row of the answers, -1 where there is none yet
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Settled:
+    """A group and its answers so far.
+
+    `attempted` counts the first candidates that have an answer; `needed` those up to the last chip that is kept, or
+    all attempted ones while the quota is not reached. `kept` and `duplicates` are places in the candidates.
+    """
+
+    group: _Group
+    answers: np.ndarray  # int64 per candidate: row of the answers, -1 where there is none yet
     attempted: int
     needed: int
-    kept: np.ndarray
+    kept: tuple[int, ...]
     duplicates: frozenset[int]
+
+    @property
+    def deficit(self) -> int:
+        """Chips missing from the quota."""
+        return self.group.quota - len(self.kept)
+
+    @property
+    def kept_candidates(self) -> pa.Table:
+        """The candidates whose chips are kept."""
+        return self.group.candidates.take(pa.array(self.kept, pa.int64()))
 
     @property
     def ask(self) -> pa.Table:
         """The candidates to ask for next; empty if the quota is reached or the ranks are exhausted."""
-        deficit = self.quota - len(self.kept)
-        if deficit <= 0:
-            return self.candidates.slice(0, 0)
-        return self.candidates.slice(self.attempted, _to_ask(deficit, len(self.kept), self.attempted))
+        if self.deficit <= 0:
+            return self.group.candidates.slice(0, 0)
+        return self.group.candidates.slice(self.attempted, _to_ask(self.deficit, len(self.kept), self.attempted))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Ledger:
+    """The answers, and the pictures that earlier groups keep: an equal picture is kept once."""
+
+    answers: pa.Table  # rows of ANSWERS
+    pictures: np.ndarray  # int64 per answer: equal numbers for equal pixels, -1 for refusals
+    taken: frozenset[int]  # pictures that are kept
+    settled: tuple[_Settled, ...] = ()
+
+    @classmethod
+    def of(cls, answers: pa.Table) -> _Ledger:
+        """The ledger before any group."""
+        codes = answers["pixels_sha256"].combine_chunks().dictionary_encode().indices
+        pictures = np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), np.int64)
+        return cls(answers, pictures, frozenset())
+
+    def with_groups(self, groups: Iterable[_Group]) -> _Ledger:
+        """The ledger after `groups`, in their order; `settled` holds these groups only."""
+        return functools.reduce(_Ledger._with_group, groups, dataclasses.replace(self, settled=()))
+
+    def _with_group(self, group: _Group) -> _Ledger:
+        settled = _settled(group, self)
+        kept = frozenset(self.pictures[settled.answers[list(settled.kept)]].tolist())
+        return dataclasses.replace(self, taken=self.taken | kept, settled=(*self.settled, settled))
 
 
 def _to_ask(deficit: int, kept: int, attempted: int) -> int:
@@ -133,27 +180,37 @@ def next_round(points: pa.Table, answers: pa.Table, design: designs.SamplingDesi
       answers: rows of ANSWERS of all batches of the rounds before.
       design: quotas and seed.
     """
-    groups = _groups(points, answers, design)
-    asked = [group.ask for group in groups]
-    if not any(len(table) for table in asked):
-        asked = [group.ask for group in _rotated_groups(groups, answers, design)]
-    return batches(pa.concat_tables(asked)) if asked else []
+    plain = _Ledger.of(answers).with_groups(_groups(points, design))
+    return _asked(plain) or _asked(_with_rotations(plain, design))
+
+
+def _asked(ledger: _Ledger) -> list[Batch]:
+    """The batches that the ledger's groups ask for."""
+    tables = [settled.ask for settled in ledger.settled]
+    return batches(pa.concat_tables(tables)) if tables else []
 
 
 def selection(points: pa.Table, answers: pa.Table, design: designs.SamplingDesign) -> Selection:
-    """What counts among the answers: per group the lowest accepted ranks, in whatever order they came.
+    """The answers that count: per group the lowest accepted ranks, whatever the order in which they came.
 
     A chip whose pixels equal those of a chip that is kept already is refused as a duplicate; splits keep theirs in the
     order of SPLITS, classes in the order of their names, ranks from 0.
     """
-    groups = _groups(points, answers, design)
-    rotated = _rotated_groups(groups, answers, design)
-    every = [*groups, *rotated]
-    kept_rows = np.concatenate([np.empty(0, np.int64), *(g.answers[g.kept] for g in every)])
-    refused = pa.concat_tables([REFUSED.empty_table(), *(_refused(g, answers) for g in every)])
-    extra = {(g.split, g.label): len(g.kept) for g in rotated}
-    counts = {(g.split, g.label): _tally(g, answers, extra.get((g.split, g.label), 0)) for g in groups}
-    return Selection(answers.take(pa.array(kept_rows)), refused, _with_unranked(counts, design))
+    plain = _Ledger.of(answers).with_groups(_groups(points, design))
+    rotated = _with_rotations(plain, design)
+    every = [*plain.settled, *rotated.settled]
+    kept = [np.empty(0, np.int64), *(one.answers[list(one.kept)] for one in every)]
+    refused = [_refused(one, answers) for one in every]
+    extra = {(one.group.split, one.group.label): len(one.kept) for one in rotated.settled}
+    counts = {
+        (one.group.split, one.group.label): _tally(one, table, extra.get((one.group.split, one.group.label), 0))
+        for one, table in zip(plain.settled, refused, strict=False)  # the refusals of rotations have no tally
+    }
+    return Selection(
+        answers.take(pa.array(np.concatenate(kept))),
+        pa.concat_tables([REFUSED.empty_table(), *refused]),
+        _with_unranked(counts, design),
+    )
 
 
 def _with_unranked(
@@ -191,113 +248,86 @@ def _batch(block: str, rows: pa.Table) -> Batch:
 _OF_POINT = ("key", "lon", "lat", "label", "block", "rank", "split", "stratum")
 
 
-def _groups(points: pa.Table, answers: pa.Table, design: designs.SamplingDesign) -> list[_Group]:
+def _groups(points: pa.Table, design: designs.SamplingDesign) -> Iterator[_Group]:
     """All groups, in the order in which they keep one of several equal pictures."""
-    group_class = pc.fill_null(pc.coalesce(points["label"], points["base_class"]), "")
-    table = points.select(_OF_POINT).append_column("class", group_class)
+    table = points.select(_OF_POINT).append_column("class", points_table.group_class(points))
     table = table.append_column("rotation_deg", pa.array(np.zeros(len(table))))
     table = table.append_column("parent", pa.nulls(len(table), pa.string()))
     table = table.sort_by([("class", "ascending"), ("rank", "ascending"), ("key", "ascending")])
-    seen: set[int] = set()
-    pictures = _pictures(answers)
-    groups = []
     for split in SPLITS:
         of_split = table.filter(pc.equal(table["split"], split))
         for label in sorted(pc.unique(of_split["class"]).to_pylist()):
             candidates = of_split.filter(pc.equal(of_split["class"], label))
             quota = len(candidates) if design.is_given else design.quota(split)
-            groups.append(_group(split, label, quota, candidates, answers, pictures, seen))
-    return groups
+            yield _Group(split, label, quota, candidates)
 
 
-def _pictures(answers: pa.Table) -> np.ndarray:
-    """int64 per answer: equal numbers for equal pixels, -1 for refusals."""
-    codes = answers["pixels_sha256"].combine_chunks().dictionary_encode().indices
-    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), np.int64)
-
-
-def _group(
-    split: str,
-    label: str,
-    quota: int,
-    candidates: pa.Table,
-    answers: pa.Table,
-    pictures: np.ndarray,
-    seen: set[int],
-) -> _Group:
-    """The state of one group; adds the pictures that it keeps to `seen`."""
-    rows = pc.fill_null(pc.index_in(candidates["key"], answers["key"].combine_chunks()), -1)
+def _settled(group: _Group, ledger: _Ledger) -> _Settled:
+    """The group with its answers; a picture that the ledger has taken counts as a duplicate."""
+    rows = pc.fill_null(pc.index_in(group.candidates["key"], ledger.answers["key"].combine_chunks()), -1)
     rows_of = np.asarray(rows.to_numpy(), np.int64)
     waiting = np.flatnonzero(rows_of < 0)
     attempted = int(waiting[0]) if len(waiting) else len(rows_of)
+    kept, duplicates = _first_of_each(ledger.pictures[rows_of[:attempted]].tolist(), ledger.taken, group.quota)
+    is_full = len(kept) == group.quota
+    needed = (kept[-1] + 1 if kept else 0) if is_full else attempted
+    return _Settled(group, rows_of, attempted, needed, kept, duplicates)
+
+
+def _first_of_each(
+    pictures: Sequence[int], taken: frozenset[int], quota: int
+) -> tuple[tuple[int, ...], frozenset[int]]:
+    """(places of the first `quota` pictures that are new, places of the duplicates before the last of them)."""
     kept: list[int] = []
     duplicates: set[int] = set()
-    for place in range(attempted):
+    seen = set(taken)
+    for place, picture in enumerate(pictures):
         if len(kept) == quota:
             break
-        picture = int(pictures[rows_of[place]])
         if picture >= 0 and picture in seen:
             duplicates.add(place)
         elif picture >= 0:
             seen.add(picture)
             kept.append(place)
-    needed = kept[-1] + 1 if len(kept) == quota and kept else (0 if quota == 0 else attempted)
-    return _Group(
-        split, label, quota, candidates, rows_of, attempted, needed, np.array(kept, np.int64), frozenset(duplicates)
+    return tuple(kept), frozenset(duplicates)
+
+
+def _refused(settled: _Settled, answers: pa.Table) -> pa.Table:
+    """Rows of REFUSED: the needed candidates of a group that are not kept, with their reasons."""
+    kept = set(settled.kept)
+    places = [place for place in range(settled.needed) if place not in kept]
+    chosen = settled.group.candidates.take(pa.array(places, pa.int64()))
+    stored = answers.select(["reason", "detail"]).take(pa.array(settled.answers[places]))
+    is_duplicate = pa.array([place in settled.duplicates for place in places], pa.bool_())
+    reason = pc.if_else(is_duplicate, str(imagery_rules.Reason.DUPLICATE), stored["reason"].combine_chunks())
+    detail = pc.if_else(
+        is_duplicate, "the pixels equal those of a chip that is kept", stored["detail"].combine_chunks()
     )
-
-
-def _refused(group: _Group, answers: pa.Table) -> pa.Table:
-    kept = set(group.kept.tolist())
-    places = [place for place in range(group.needed) if place not in kept]
-    chosen = group.candidates.take(pa.array(places, pa.int64()))
-    told = answers.select(["reason", "detail"]).take(pa.array(group.answers[places]))
-    is_duplicate = pa.array([place in group.duplicates for place in places], pa.bool_())
-    reason = pc.if_else(is_duplicate, str(imagery_rules.Reason.DUPLICATE), told["reason"].combine_chunks())
-    detail = pc.if_else(is_duplicate, "the pixels equal those of a chip that is kept", told["detail"].combine_chunks())
     columns = [chosen["key"], chosen["parent"], chosen["split"], chosen["stratum"], chosen["class"], chosen["rank"]]
     return pa.Table.from_arrays([*columns, reason, detail], names=REFUSED.names).cast(REFUSED)
 
 
-def _tally(group: _Group, answers: pa.Table, rotated: int) -> Tally:
-    reasons = collections.Counter(_refused(group, answers)["reason"].to_pylist())
-    ranked = len(group.candidates)
-    return Tally(group.quota, ranked, group.needed, len(group.kept), rotated, dict(sorted(reasons.items())))
+def _tally(settled: _Settled, refused: pa.Table, rotated: int) -> Tally:
+    """The counts of one group, `refused` being its rows of REFUSED."""
+    reasons = collections.Counter(refused["reason"].to_pylist())
+    group = settled.group
+    return Tally(
+        wanted=group.quota,
+        ranked=len(group.candidates),
+        attempted=settled.needed,
+        kept=len(settled.kept),
+        rotated=rotated,
+        refused=dict(sorted(reasons.items())),
+    )
 
 
 # --- Rotations --------------------------------------------------------------------------------------------------
 
 
-def _rotated_groups(groups: list[_Group], answers: pa.Table, design: designs.SamplingDesign) -> list[_Group]:
-    """Rotated footprints for the classes of train that are short of their quota."""
-    pictures = _pictures(answers)
-    seen = {int(pictures[group.answers[place]]) for group in groups for place in group.kept.tolist()}
-    short = [] if design.is_given else [g for g in groups if g.split == designs.TRAIN and 0 < len(g.kept) < g.quota]
-    return [
-        _group(g.split, g.label, g.quota - len(g.kept), _rotated(g, design.seed), answers, pictures, seen)
-        for g in short
-    ]
-
-
-def _rotated(group: _Group, seed: int) -> pa.Table:
-    """Candidates at every angle of every kept chip of the group: each parent once, then each parent again, ..."""
-    parents = group.candidates.take(pa.array(group.kept))
-    rows = list(_turns(parents["key"].to_pylist(), seed))
-    table = parents.take(pa.array([parent for parent, _ in rows], pa.int64()))
-    key = [f"{name}@{angle:03d}" for name, (_, angle) in zip(table["key"].to_pylist(), rows, strict=True)]
-    changed = {
-        "key": pa.array(key, pa.string()),
-        "parent": table["key"],
-        "rotation_deg": pa.array([float(angle) for _, angle in rows], pa.float64()),
-        "rank": pa.array(range(len(rows)), pa.int32()),
-    }
-    return pa.table({name: changed.get(name, table[name]) for name in table.column_names})
-
-
-def _turns(parents: list[str], seed: int) -> Iterator[tuple[int, int]]:
-    """(place of the parent, angle in degrees), evenly over the parents; parents start at different angles."""
-    stream = hashing.stream(seed, "rotation")
-    starts = [hashing.text_bits(stream, key) % ROTATIONS for key in parents]
-    for turn in range(ROTATIONS):
-        for place, start in enumerate(starts):
-            yield place, ROTATION_STEP_DEG * (1 + (start + turn * _ANGLE_STRIDE) % ROTATIONS)
+def _with_rotations(plain: _Ledger, design: designs.SamplingDesign) -> _Ledger:
+    """The ledger after rotated footprints for the classes of train that are short of their quota."""
+    return plain.with_groups(
+        _Group(one.group.split, one.group.label, one.deficit, rotations.candidates(one.kept_candidates, design.seed))
+        for one in plain.settled
+        if one.group.split == designs.TRAIN and one.kept and one.deficit > 0 and not design.is_given
+    )

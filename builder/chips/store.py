@@ -1,4 +1,4 @@
-"""The chip store: what was acquired and what was refused, one Parquet file per batch, written whole or not at all."""
+"""The chip store: chips and refusals, one Parquet file per batch, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builder import atomic, errors
+from builder import atomic, errors, input_files, parquet_files
 from builder.chips import chip, imagery_toml, pictures
 
 STORED = pa.schema(
@@ -24,7 +24,7 @@ STORED = pa.schema(
         pa.field("asked_for", pa.string()),  # class whose season was judged; null = every class's
         pa.field("lon", pa.float64(), nullable=False),
         pa.field("lat", pa.float64(), nullable=False),
-        pa.field("reason", pa.string()),  # null = accepted, else a value of quality.Reason
+        pa.field("reason", pa.string()),  # null = accepted, else a value of imagery_rules.Reason
         pa.field("detail", pa.string()),
         pa.field("image", pa.binary()),  # JPEG, 4:2:0
         pa.field("pixels_sha256", pa.string()),  # of the decoded JPEG, row by row, red green blue
@@ -45,6 +45,7 @@ STORED = pa.schema(
     ]
 )
 INDEX = pa.schema([field for field in STORED if field.name != "image"])
+CURE = "Remove the file; its chips will be acquired again."
 ROWS_PER_GROUP = 64  # a batch without rotations is one row group
 _SUFFIX = ".parquet"
 _JOURNAL = "journal.txt"
@@ -53,8 +54,8 @@ _JOURNAL = "journal.txt"
 class ChipStore:
     """Batches acquired under one imagery.toml, in `folder`/<digest>: a change of rules never mixes with old chips.
 
-    A batch is named by a hash of its requests, so a finished batch is recognised whoever asks for it. The journal
-    has a line per batch that was begun: a name on two lines was asked for twice.
+    A batch is named by a hash of its requests, so a finished batch is recognised by every later run. The journal has
+    a line per batch that was begun: a name on two lines was asked for twice.
     """
 
     def __init__(self, folder: pathlib.Path, digest: str = "") -> None:
@@ -79,7 +80,12 @@ class ChipStore:
             ) from error
 
     def path(self, batch: str) -> pathlib.Path:
-        """The file of a batch."""
+        """The file of a batch.
+
+        Raises:
+          errors.InputError: if the name could leave the folder.
+        """
+        input_files.check_name(batch, where=str(self.folder), what="the name of a batch")
         return self.folder / f"{batch}{_SUFFIX}"
 
     def has(self, batch: str) -> bool:
@@ -96,7 +102,7 @@ class ChipStore:
             with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
                 journal.write(f"{batch}\n")
         except OSError as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
 
     def begun(self) -> list[str]:
         """The journal: the batches that were asked for, in order, repeated where they were asked for again."""
@@ -124,12 +130,12 @@ class ChipStore:
                     row_group_size=ROWS_PER_GROUP,
                     compression={name: "NONE" if name == "image" else "ZSTD" for name in STORED.names},
                     use_dictionary=False,
-                    write_statistics=["key"],  # the smallest and largest picture tell nothing
+                    write_statistics=["key"],  # the smallest and largest picture are of no use
                     write_page_checksum=True,
                 )
                 _flushed(temporary)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._explained(error) from error
         return table.select(INDEX.names)
 
     def read_index(self, batch: str) -> pa.Table:
@@ -138,7 +144,18 @@ class ChipStore:
         Raises:
           errors.InputError: naming the file, if it is damaged.
         """
-        return self._read(self.path(batch), INDEX.names).cast(INDEX)
+        return self.read(batch, INDEX.names).cast(INDEX)
+
+    def read(self, batch: str, columns: Sequence[str] = tuple(STORED.names)) -> pa.Table:
+        """The rows of one batch, with `columns` of STORED; see `builder.chips.answers` for their checks.
+
+        Raises:
+          errors.InputError: naming the file, if it is damaged, lacks a column, or has one of another type.
+        """
+        path = self.path(batch)
+        table = parquet_files.read(path, columns, expected="a batch of the chip store", cure=CURE)
+        parquet_files.check_types(table, pa.schema([STORED.field(name) for name in columns]), path=path, cure=CURE)
+        return table
 
     def index(self, batches: Iterable[str] | None = None) -> pa.Table:
         """All rows (or those of `batches`) without images, batch by batch in the order of their names."""
@@ -149,28 +166,19 @@ class ChipStore:
         """The batch that holds the answer to each (key, class it was asked for): accepted chips and refusals."""
         places: dict[tuple[str, str | None], str] = {}
         for name in self.batches():
-            rows = self._read(self.path(name), ["key", "asked_for"])
+            rows = self.read(name, ["key", "asked_for"])
             asked = zip(rows["key"].to_pylist(), rows["asked_for"].to_pylist(), strict=True)
             places.update(dict.fromkeys(asked, name))
         return places
-
-    def answers(self, places: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The rows, images included, of keys that lie in the batch named for each: accepted chips and refusals."""
-        found: list[dict[str, Any]] = []
-        for name in sorted(set(places.values())):
-            keys = pa.array([key for key, place in places.items() if place == name], pa.string())
-            table = self._read(self.path(name), STORED.names)
-            found += table.filter(pc.is_in(table["key"], value_set=keys)).to_pylist()
-        return found
 
     def rows(self, keys: Collection[str], batches: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
         """The rows of accepted `keys` as dicts with every column of STORED, batch by batch: memory holds one batch."""
         wanted = pa.array(sorted(keys), pa.string())
         for name in self.batches() if batches is None else sorted(batches):
-            names = self._read(self.path(name), ["key", "reason"])
+            names = self.read(name, ["key", "reason"])
             if not pc.any(pc.and_(pc.is_in(names["key"], value_set=wanted), pc.is_null(names["reason"]))).as_py():
                 continue
-            table = self._read(self.path(name), STORED.names)
+            table = self.read(name)
             hit = pc.and_(pc.is_in(table["key"], value_set=wanted), pc.is_null(table["reason"]))
             yield from table.filter(hit).to_pylist()
 
@@ -179,22 +187,14 @@ class ChipStore:
         for row in self.rows(keys, batches):
             yield row["key"], row["image"]
 
-    def _told(self, error: OSError) -> OSError | errors.InputError:
-        """The error, in words that help if the disk is full."""
+    def _explained(self, error: OSError) -> OSError | errors.InputError:
+        """The error itself, or one with a cure if the disk is full."""
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return error
         return errors.InputError(
             f"{self.folder}: the disk is full. Make room and run the same command again: {len(self.batches())} "
             "finished batches are kept."
         )
-
-    def _read(self, path: pathlib.Path, columns: list[str]) -> pa.Table:
-        try:
-            return pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
-        except (pa.ArrowException, OSError) as error:
-            raise errors.InputError(
-                f"{path}: the batch cannot be read: {error}. Remove the file; it will be acquired again."
-            ) from error
 
 
 def row_of(outcome: chip.Outcome, size: imagery_toml.ChipSize) -> dict[str, Any]:

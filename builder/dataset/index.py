@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builder import atomic, errors, input_files
+from builder import atomic, errors, parquet_files
 from builder.chips import rounds
 from builder.dataset import assembly, examples
 from builder.frame import points_table
@@ -93,11 +93,10 @@ def read(folder: pathlib.Path) -> pa.Table:
       errors.InputError: if there is none, it is damaged, or it lacks a column or has one of another type.
     """
     path = folder / FILE
-    input_files.check_regular(path, expected=_EXPECTED, cure=_CURE)
+    rows = parquet_files.read(path, expected=_EXPECTED, cure=_CURE)
     try:
-        rows = pq.ParquetFile(path, page_checksum_verification=True).read()
         return rows.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata(rows.schema.metadata)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, ValueError, KeyError) as error:
         raise errors.InputError(f"{path}: expected {_EXPECTED}; {error}. {_CURE}") from error
 
 

@@ -7,16 +7,15 @@ import itertools
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
 
 from builder import errors
-from builder.geometry import proximity
+from builder.dataset import similar_pictures
+from builder.geometry import ellipsoid
 
 NEAR_EQUAL_BITS = 4  # of 64: perceptual hashes this near belong to pictures that look the same
 LISTED_PAIRS = 20  # examples of near-equal pairs in the report, per pair of splits
 SHARED_GROUND_M2 = 0.01  # below this, two footprints touch and do not overlap
-_GEOD = pyproj.Geod(ellps="WGS84")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,7 +120,7 @@ def _overlaps(a: Chips, b: Chips) -> list[tuple[int, int]]:
         return []
     reach_m = float(_radius_m(a).max() + _radius_m(b).max()) + 1.0
     found = []
-    for i, j, _ in proximity.within(_places(a), _places(b), reach_m):
+    for i, j, _ in ellipsoid.within(_places(a), _places(b), reach_m):
         found += [
             (int(m), int(n))
             for m, n in zip(i, j, strict=True)
@@ -132,12 +131,12 @@ def _overlaps(a: Chips, b: Chips) -> list[tuple[int, int]]:
 
 def _shared_m2(ring: np.ndarray, other: np.ndarray) -> float:
     """Area in square metres that two small quadrilaterals float64[4, 2] (degrees) share, on the plane of the first."""
-    origin = proximity.geocentric(ring[:1, 0], ring[:1, 1])
+    origin = ellipsoid.geocentric(ring[:1, 0], ring[:1, 1])
     lon, lat = np.radians(ring[0])
     east = np.array([-np.sin(lon), np.cos(lon), 0.0])
     north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
     planes = [
-        (proximity.geocentric(r[:, 0], r[:, 1]) - origin) @ np.stack([east, north], axis=1) for r in (ring, other)
+        (ellipsoid.geocentric(r[:, 0], r[:, 1]) - origin) @ np.stack([east, north], axis=1) for r in (ring, other)
     ]
     return float(shapely.area(shapely.intersection(shapely.Polygon(planes[0]), shapely.Polygon(planes[1]))))
 
@@ -148,11 +147,11 @@ def _between(first: tuple[str, Chips], second: tuple[str, Chips]) -> Between:
 
 
 def _closest(a: Chips, b: Chips) -> Distance | None:
-    pair = proximity.closest(_places(a), _places(b))
+    pair = ellipsoid.closest(_places(a), _places(b))
     if pair is None:
         return None
     i, j, _ = pair
-    metres = _GEOD.inv(*a.lonlat[i], *b.lonlat[j])[2]
+    metres = ellipsoid.GEOD.inv(*a.lonlat[i], *b.lonlat[j])[2]
     return Distance(float(metres), (str(a.keys[i]), str(b.keys[j])))
 
 
@@ -162,7 +161,7 @@ def _near_equal(a: Chips, b: Chips) -> NearEqual:
     in_a, in_b = _multiplicity(a.phash, hashes), _multiplicity(b.phash, hashes)
     total = int((in_a * in_b).sum())
     near = [(0, int(i), int(i)) for i in np.flatnonzero(in_a * in_b)[:LISTED_PAIRS]]
-    for i, j, bits in proximity.similar(hashes, NEAR_EQUAL_BITS):
+    for i, j, bits in similar_pictures.similar(hashes, NEAR_EQUAL_BITS):
         across = in_a[i] * in_b[j] + in_a[j] * in_b[i]
         total += int(across.sum())
         hits = np.flatnonzero(across)[:LISTED_PAIRS]
@@ -187,12 +186,12 @@ def _first_key(chips: Chips) -> dict[int, str]:
 
 
 def _places(chips: Chips) -> np.ndarray:
-    return proximity.geocentric(chips.lonlat[:, 0], chips.lonlat[:, 1])
+    return ellipsoid.geocentric(chips.lonlat[:, 0], chips.lonlat[:, 1])
 
 
 def _radius_m(chips: Chips) -> np.ndarray:
     """float64[n]: distance from each centre to its farthest corner."""
-    corners = proximity.geocentric(chips.corners[..., 0].ravel(), chips.corners[..., 1].ravel()).reshape(
+    corners = ellipsoid.geocentric(chips.corners[..., 0].ravel(), chips.corners[..., 1].ravel()).reshape(
         *chips.corners.shape[:2], 3
     )
     radius: np.ndarray = np.linalg.norm(corners - _places(chips)[:, None], axis=-1).max(axis=1)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from builder import errors
 from builder.frame import design as designs
 from builder.frame import points_table
+from builder.legend import legend
 
 AGREEMENT = "agreement.tif"
 LAYERS = "agreement_layers.tif"
@@ -93,7 +94,7 @@ class Frame:
 
     @functools.cached_property
     def _table(self) -> pa.Table:
-        return points_table.read(self.points_file)
+        return points_table.read(self.points_file, legend.seven())
 
     def points(self) -> pa.Table:
         """Every ranked point, as `table.SCHEMA`."""

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyproj
 
-from builder import atomic, errors
+from builder import atomic, errors, input_files, parquet_files
+from builder.frame import design as designs
 from builder.geometry import grid
+from builder.legend import legend as legends
 
 FORMAT = 1
 METADATA_KEY = b"globeland"
@@ -50,6 +53,16 @@ SCHEMA = pa.schema(
     ]
 )
 
+CURE = "Write the frame anew: python -m builder points --products DIR --out FRAME (or --from POINTS.csv --out FRAME)."
+_WHAT = "the ranked points of a frame"
+_KEY = r"r\d{5}c\d{6}|p[+-]\d{10}[+-]\d{10}"  # as `cell_keys` and `point_keys` write them
+_RANGES = {
+    "cell": (0, grid.ROWS * grid.COLUMNS - 1),
+    "lon": (-180.0, 180.0),
+    "lat": (-90.0, 90.0),
+    "purity": (0.0, 1.0),
+    "rank": (0, 2**31 - 1),
+}
 _WKB_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("lon", "<f8"), ("lat", "<f8")])
 
 
@@ -129,25 +142,71 @@ def write(path: pathlib.Path, points: pa.Table, metadata: Mapping[str, Any]) -> 
         pq.write_table(with_metadata(points, metadata), temporary, compression="zstd")
 
 
-def read(path: pathlib.Path) -> pa.Table:
-    """The points of a frame, as `SCHEMA` with metadata.
+def read(path: pathlib.Path, legend: legends.Legend) -> pa.Table:
+    """The points of a frame, as `SCHEMA` with metadata, every column checked.
+
+    Args:
+      path: `points.parquet`.
+      legend: the classes that labels may name.
 
     Raises:
-      errors.InputError: if the file is missing, truncated, no Parquet, or not written by this project.
+      errors.InputError: naming the file, the column, a wrong value and its number of rows, if the file is missing,
+        truncated, not written by this project, or holds a value that a frame never holds.
     """
-    if not path.is_file():
-        raise errors.InputError(f"{path}: expected the ranked points of a frame; found no such file. {CURE}")
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise errors.InputError(
-            f"{path}: expected a Parquet file; it is truncated or something else ({error}). {CURE}"
-        ) from error
+    table = parquet_files.read(path, expected=_WHAT, cure=CURE)
     metadata_of(table, path)
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
-    if missing:
-        raise errors.InputError(f"{path}: expected the columns of ranked points; missing {', '.join(missing)}. {CURE}")
+    parquet_files.check_columns(table, SCHEMA.names, path=path, expected="ranked points", cure=CURE)
+    parquet_files.check_types(table, SCHEMA, path=path, cure=CURE)
+    _check_places(table, path)
+    _check_words(table, path, legend)
+    _check_ranks(table, path)
     return table
+
+
+def _check_places(table: pa.Table, path: pathlib.Path) -> None:
+    """Keys, coordinates, cells and blocks."""
+    is_key = pc.match_substring_regex(table["key"], f"^(?:{_KEY})$")
+    parquet_files.check_values(table, "key", is_key, path=path, expected="a key of a cell or of a point", cure=CURE)
+    parquet_files.check_unique(table, ["key"], path=path, cure=CURE)
+    for name, (least, most) in _RANGES.items():
+        is_good = pc.and_(pc.greater_equal(table[name], least), pc.less_equal(table[name], most))  # false for NaN
+        parquet_files.check_values(table, name, is_good, path=path, expected=f"{least}..{most}", cure=CURE)
+    for block in pc.unique(table["block"]).to_pylist():
+        input_files.check_name(block, where=f"{path}: column block", what="a block's name")
+
+
+def _check_words(table: pa.Table, path: pathlib.Path, legend: legends.Legend) -> None:
+    """States, splits, strata and the names of classes."""
+    states = (CONSISTENT, INCONSISTENT, GIVEN)
+    known: dict[str, Sequence[str]] = dict.fromkeys(("label", "base_class", "consensus"), legend.names) | {
+        "state": states,
+        "split": designs.SPLITS,
+        "stratum": [f"{name}/{state}" for name in legend.names for state in states],
+    }
+    for name, words in known.items():
+        parquet_files.check_known(table, name, words, path=path, cure=CURE)
+    of_products = pa.table({"product_labels": pc.struct_field(pc.list_flatten(table["product_labels"]), "label")})
+    parquet_files.check_known(
+        of_products, "product_labels", (*legend.names, NODATA_LABEL, OUTSIDE_LABEL), path=path, cure=CURE
+    )
+
+
+def _check_ranks(table: pa.Table, path: pathlib.Path) -> None:
+    """Ranks within (split, class), and inclusion probabilities."""
+    ranks = table.select(["split", "rank"]).append_column("class", group_class(table))
+    parquet_files.check_unique(ranks, ["split", "class", "rank"], path=path, cure=CURE)
+    probability = table["inclusion_probability"]
+    is_good = pc.and_(pc.greater(probability, 0.0), pc.less_equal(probability, 1.0))
+    parquet_files.check_values(
+        table, "inclusion_probability", is_good, path=path, expected="above 0, at most 1", cure=CURE
+    )
+    is_finite = pc.is_finite(table["rank_value"])
+    parquet_files.check_values(table, "rank_value", is_finite, path=path, expected="a finite number", cure=CURE)
+
+
+def group_class(points: pa.Table) -> pa.ChunkedArray:
+    """The class in which each point is ranked: its label, else the base class, else "" (outside the legend)."""
+    return pc.fill_null(pc.coalesce(points["label"], points["base_class"]), "")
 
 
 def metadata_of(table: pa.Table, path: pathlib.Path) -> dict[str, Any]:
@@ -162,13 +221,10 @@ def metadata_of(table: pa.Table, path: pathlib.Path) -> dict[str, Any]:
             f"{path}: expected points written by `python -m builder points`; received another Parquet file. {CURE}"
         )
     try:
-        metadata: dict[str, Any] = json.loads(text)
+        metadata: dict[str, Any] = input_files.parsed_json(text)
         received = metadata.get("format")
     except (ValueError, AttributeError) as error:
         raise errors.InputError(f"{path}: expected metadata as a JSON object; {error}. {CURE}") from error
     if received != FORMAT:
         raise errors.InputError(f"{path}: expected format {FORMAT}; received {received}. {CURE}")
     return metadata
-
-
-CURE = "Write the frame anew: python -m builder points --products DIR --out FRAME (or --from POINTS.csv --out FRAME)."

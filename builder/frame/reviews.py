@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import math
 import pathlib
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from builder import errors
+from builder import errors, parquet_files, proportions
 from builder.legend import legend as legends
 
 UNUSABLE = "unusable"  # the reviewer cannot tell: cloud, blur, two classes in one chip
 TIE = "tie"  # no label has more votes than every other
 Z_95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
 
-SCHEMA = pa.schema(
-    [("key", pa.string()), ("label", pa.string()), ("reviewer", pa.string()), ("time", pa.timestamp("us", tz="UTC"))]
+_WHAT = "reviews of points"
+_CURE = "Restore the file, or write it anew; a frame without it has no reviews."
+_UTC_US = pa.timestamp("us", tz="UTC")
+_FIRST, _LAST = (
+    pa.scalar(datetime.datetime(*day, tzinfo=datetime.UTC), _UTC_US) for day in ((1, 1, 2), (9999, 12, 30))
 )
+SCHEMA = pa.schema([("key", pa.string()), ("label", pa.string()), ("reviewer", pa.string()), ("time", _UTC_US)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,53 +45,34 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """(low, high), 0..1."""
-        return wilson(self.confirmed, self.reviewed)
-
-
-def wilson(hits: int, trials: int, z: float = Z_95) -> tuple[float, float]:
-    """(low, high) of the score interval of a proportion; (nan, nan) without trials.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", JASA 22.
-    """
-    if trials == 0:
-        return math.nan, math.nan
-    share, scale = hits / trials, 1.0 + z * z / trials
-    centre = (share + z * z / (2 * trials)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+        """(low, high) of Wilson's interval, 0..1."""
+        return proportions.wilson(self.share, self.reviewed, Z_95)
 
 
 def read(path: pathlib.Path, legend: legends.Legend) -> pa.Table:
-    """The reviews of a frame, as `SCHEMA`; an empty table where the file is missing.
+    """The reviews of a frame, as `SCHEMA`; an empty table where there is no file.
 
     Raises:
-      errors.InputError: if the file is no Parquet file, lacks a column, or holds an unknown label or an empty cell.
+      errors.InputError: naming the file, if it is no Parquet file, is damaged, lacks a column, or holds an unknown
+        label or an empty cell.
     """
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():  # a link to a missing file is an error, not an absence
         return SCHEMA.empty_table()
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise errors.InputError(
-            f"{path}: expected a Parquet file of reviews; received something else ({error})."
-        ) from error
-    missing = [name for name in SCHEMA.names if name not in table.column_names]
-    if missing:
-        raise errors.InputError(
-            f"{path}: expected the columns {', '.join(SCHEMA.names)}; missing {', '.join(missing)}."
-        )
+    table = parquet_files.read(path, SCHEMA.names, expected=_WHAT, cure=_CURE)
     table = _cast(path, table.select(SCHEMA.names))
-    _check_labels(path, table, legend)
+    parquet_files.check_known(table, "label", (*legend.names, UNUSABLE), path=path, cure=_CURE)
+    is_day = pc.and_(pc.greater_equal(table["time"], _FIRST), pc.less_equal(table["time"], _LAST))
+    parquet_files.check_values(table, "time", is_day, path=path, expected="a time of the years 1 to 9999", cure=_CURE)
     return table
 
 
 def _cast(path: pathlib.Path, table: pa.Table) -> pa.Table:
+    """`table` as `SCHEMA`, without empty cells; other writers use other types of text and of time."""
     try:
         table = table.cast(SCHEMA)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OverflowError) as error:
         raise errors.InputError(
-            f"{path}: expected text in key, label and reviewer, and a UTC time; {error}."
+            f"{path}: expected text in key, label and reviewer, and a UTC time; {error}. {_CURE}"
         ) from error
     for name in SCHEMA.names:
         if table[name].null_count:
@@ -95,16 +80,6 @@ def _cast(path: pathlib.Path, table: pa.Table) -> pa.Table:
                 f"{path}: {table[name].null_count} rows have no {name}. Give every review all four values."
             )
     return table
-
-
-def _check_labels(path: pathlib.Path, table: pa.Table, legend: legends.Legend) -> None:
-    allowed = {*legend.names, UNUSABLE}
-    unknown = sorted(set(pc.unique(table["label"]).to_pylist()) - allowed)
-    if unknown:
-        raise errors.InputError(
-            f"{path}: expected the labels {', '.join(legend.names)} or {UNUSABLE}; "
-            f"received {', '.join(map(repr, unknown))}."
-        )
 
 
 def majority(reviews: pa.Table) -> dict[str, str]:

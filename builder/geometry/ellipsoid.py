@@ -13,6 +13,7 @@ GEOD = pyproj.Geod(ellps="WGS84")
 SEMI_MAJOR_M = 6_378_137.0
 ECCENTRICITY_2 = 6.694_379_990_141_3e-3  # first eccentricity squared
 MEAN_RADIUS_M = 6_371_008.8
+AUTHALIC_RADIUS_M = 6_371_007.181  # sphere of the same area, as MODIS uses: exact enough for areas of strata
 SQUARE_METRES_PER_HECTARE = 10_000.0
 
 _QUERIES_AT_ONCE = 5_000
@@ -39,7 +40,9 @@ def chord_m(distance_m: float) -> float:
     return 2.0 * MEAN_RADIUS_M * math.sin(min(distance_m / (2.0 * MEAN_RADIUS_M), math.pi / 2.0))
 
 
-def moved(lon: np.ndarray, lat: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
+def moved(
+    lon: np.ndarray, lat: np.ndarray, east_m: float | np.ndarray, north_m: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(longitude, latitude) of points moved by metres along the radii of curvature of the ellipsoid."""
     bend = 1.0 - ECCENTRICITY_2 * np.sin(np.radians(lat)) ** 2
     prime_vertical_m = SEMI_MAJOR_M / np.sqrt(bend)

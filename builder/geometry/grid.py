@@ -8,37 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from builder import errors
+from builder.geometry import ellipsoid
+from builder.geometry import lattice as lattices
+from builder.geometry.lonlat import Bounds
+from builder.geometry.window import Window
 
 CELLS_PER_DEGREE = 360
 ROWS = 180 * CELLS_PER_DEGREE
 COLUMNS = 360 * CELLS_PER_DEGREE
-EARTH_RADIUS_M = 6_371_007.181  # authalic sphere, as MODIS uses: exact enough for areas of strata
 
 
 @dataclasses.dataclass(frozen=True)
-class CellWindow:
-    """A rectangle of cells: rows row0..row1, columns col0..col1 (ends excluded).
+class CellWindow(Window):
+    """A rectangle of cells of the globe: rows count from 90 N, columns from 180 W.
 
     `col1` may pass COLUMNS: the window then crosses the antimeridian and columns wrap round.
     """
 
-    row0: int
-    row1: int
-    col0: int
-    col1: int
-
     @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        return self.row1 - self.row0, self.col1 - self.col0
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
+    def bounds(self) -> Bounds:
         """(west, south, east, north) in degrees; east exceeds 180 where the window crosses the antimeridian."""
         return (
             self.col0 / CELLS_PER_DEGREE - 180.0,
@@ -48,24 +40,17 @@ class CellWindow:
         )
 
     @property
-    def transform(self) -> tuple[float, float, float, float, float, float]:
-        """Affine coefficients (a, b, c, d, e, f) of the window's pixels to degrees, as `affine.Affine` takes them."""
+    def lattice(self) -> lattices.Lattice:
+        """The cells as pixels of a raster in EPSG:4326."""
         west, _, _, north = self.bounds
-        return (1.0 / CELLS_PER_DEGREE, 0.0, west, 0.0, -1.0 / CELLS_PER_DEGREE, north)
+        transform = (1.0 / CELLS_PER_DEGREE, 0.0, west, 0.0, -1.0 / CELLS_PER_DEGREE, north)
+        return lattices.Lattice(lattices.LONLAT, transform, self.shape)
 
     def cells(self) -> np.ndarray:
         """int64[row, column]: the global number of each cell."""
         rows = np.arange(self.row0, self.row1, dtype=np.int64)
         columns = np.arange(self.col0, self.col1, dtype=np.int64) % COLUMNS
         return rows[:, None] * COLUMNS + columns[None, :]
-
-    def tiles(self, size: int) -> Iterator[CellWindow]:
-        """Parts of at most `size` x `size` cells, cut at global multiples of `size`, row by row."""
-        for row in range(self.row0 - self.row0 % size, self.row1, size):
-            for col in range(self.col0 - self.col0 % size, self.col1, size):
-                yield CellWindow(
-                    max(row, self.row0), min(row + size, self.row1), max(col, self.col0), min(col + size, self.col1)
-                )
 
 
 GLOBE = CellWindow(0, ROWS, 0, COLUMNS)
@@ -118,5 +103,5 @@ def cell_area_km2(row: np.ndarray) -> np.ndarray:
     """Area of a cell of each row (0 at the north) on the authalic sphere, in square kilometres."""
     north = np.radians(90.0 - np.asarray(row) / CELLS_PER_DEGREE)
     south = np.radians(90.0 - (np.asarray(row) + 1) / CELLS_PER_DEGREE)
-    strip = (EARTH_RADIUS_M / 1000.0) ** 2 * (np.sin(north) - np.sin(south))
+    strip = (ellipsoid.AUTHALIC_RADIUS_M / 1000.0) ** 2 * (np.sin(north) - np.sin(south))
     return strip * math.radians(1.0 / CELLS_PER_DEGREE)

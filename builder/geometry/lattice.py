@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
+import affine
 import numpy as np
 import pyproj
 
@@ -78,11 +79,11 @@ class Lattice:
         """(x, y), each float64[row, column], of pixel centres in the CRS; of all pixels without `part`."""
         part = part or self.whole
         column, row = np.meshgrid(np.arange(part.col0, part.col1) + 0.5, np.arange(part.row0, part.row1) + 0.5)
-        return self._xy(column, row)
+        return self.xy(column, row)
 
     def lonlat(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(longitude, latitude) in degrees of positions, counted in pixels from the outer corner of the first."""
-        lon, lat = to_lonlat(self.crs).transform(*self._xy(column, row))
+        lon, lat = to_lonlat(self.crs).transform(*self.xy(column, row))
         return np.asarray(lon), np.asarray(lat)
 
     def centres_lonlat(self, part: Window | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +116,11 @@ class Lattice:
         determinant = a * e - b * d
         return (e * (x - c) - b * (y - f)) / determinant, (a * (y - f) - d * (x - c)) / determinant
 
+    def column_row(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(column, row) of coordinates in the CRS, counted in pixels from the outer corner of the first."""
+        a, b, c, d, e, f = tuple(~affine.Affine(*self.transform))[:6]
+        return a * x + b * y + c, d * x + e * y + f
+
     def size_m(self) -> tuple[float, float]:
         """(height, width) through the middle, in metres on the ellipsoid."""
         rows, columns = self.shape
@@ -130,7 +136,8 @@ class Lattice:
         corners = self.corners_lonlat(part)
         return ellipsoid.area_hectares(corners[:, 0], corners[:, 1]) / (part.shape[0] * part.shape[1])
 
-    def _xy(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def xy(self, column: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) in the CRS of positions, counted in pixels from the outer corner of the first."""
         a, b, c, d, e, f = self.transform
         return a * column + b * row + c, d * column + e * row + f
 
@@ -143,6 +150,16 @@ def crs_of(text: str) -> pyproj.CRS:
       pyproj.exceptions.CRSError: if PROJ does not know it.
     """
     return pyproj.CRS.from_user_input(text)
+
+
+@functools.lru_cache(maxsize=256)
+def is_lonlat(crs: str) -> bool:
+    """Whether coordinates of `crs` are longitude and latitude on WGS84, whatever the CRS is called."""
+    if not crs_of(crs).is_geographic:
+        return False
+    lon, lat = np.array([-179.0, -45.0, 0.0, 100.0, 179.0]), np.array([-80.0, 30.0, 0.0, -60.0, 85.0])
+    x, y = to_lonlat(crs).transform(lon, lat)
+    return bool(np.allclose(x, lon, rtol=0, atol=1e-9) and np.allclose(y, lat, rtol=0, atol=1e-9))
 
 
 @functools.lru_cache(maxsize=256)

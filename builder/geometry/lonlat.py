@@ -9,14 +9,20 @@ import shapely
 import shapely.affinity
 from shapely.geometry.base import BaseGeometry
 
-Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees
+# west, south, east, north in degrees. Where a box crosses 180, either west > east, or one of them lies beyond 180.
+Bounds = tuple[float, float, float, float]
 
-TURNS = (-360.0, 0.0, 360.0)  # a longitude may be counted in any turn of the globe
+TURNS = (-360.0, 0.0, 360.0)  # the same longitude, counted one turn lower or higher
 
 
 def wrapped(degrees: np.ndarray) -> np.ndarray:
     """The same angles in -180 (included) .. 180 (excluded) degrees."""
     return (np.asarray(degrees) + 180.0) % 360.0 - 180.0
+
+
+def on_the_globe(lon: float) -> float:
+    """The same longitude in -180..180, both ends included: 180 stays 180."""
+    return lon if -180.0 <= lon <= 180.0 else float(wrapped(np.asarray(lon)))
 
 
 def bounds_of_ring(lon: np.ndarray, lat: np.ndarray) -> Bounds:
@@ -35,7 +41,7 @@ def narrowest(lon: np.ndarray) -> tuple[float, float]:
 
 
 def overlaps(one: Bounds, two: Bounds) -> bool:
-    """Whether two boxes share more than an edge, whatever turn of the globe each is counted in.
+    """Whether two boxes share more than an edge, also where they are counted one turn of the globe apart.
 
     In both, west is below east: a box across 180 degrees has an east beyond 180 (or a west below -180).
     """
@@ -57,6 +63,14 @@ def split_at_180(lon: np.ndarray, lat: np.ndarray) -> BaseGeometry:
     return shapely.union_all([part for part in parts if part.area > 0.0])
 
 
+def joined_at_180(area: shapely.Geometry) -> shapely.Geometry:
+    """The area, normalized, with its western half counted on beyond 180 degrees if that makes it narrower."""
+    area = shapely.normalize(area)
+    beyond_180 = shapely.transform(shapely.intersection(area, _WESTERN), lambda xy: xy + np.array([360.0, 0.0]))
+    joined = shapely.normalize(shapely.union_all([shapely.intersection(area, _EASTERN), beyond_180]))
+    return joined if _width(joined) < _width(area) - _SAME_WIDTH else area
+
+
 def boxes(bounds: Sequence[Bounds]) -> tuple[np.ndarray, np.ndarray]:
     """(boxes, number of the bounds that each box belongs to): two boxes where west > east, which crosses 180."""
     table = np.asarray(bounds, np.float64).reshape(-1, 4)
@@ -67,3 +81,13 @@ def boxes(bounds: Sequence[Bounds]) -> tuple[np.ndarray, np.ndarray]:
     east_part[:, 0] = -180.0
     every = np.concatenate([west_part, east_part])
     return shapely.box(*every.T), np.concatenate([number, number[crossing]])
+
+
+def _width(area: shapely.Geometry) -> float:
+    west, _, east, _ = shapely.bounds(area).tolist()
+    return float(east - west)
+
+
+_SAME_WIDTH = 1e-9  # degrees
+_WESTERN = shapely.box(-360.0, -90.0, 0.0, 90.0)
+_EASTERN = shapely.box(0.0, -90.0, 360.0, 90.0)

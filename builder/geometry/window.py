@@ -34,6 +34,20 @@ class Window:
         rows, columns = self.shape
         return rasterio.windows.Window(self.col0, self.row0, columns, rows)
 
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        rows, columns = self.shape
+        return rows * columns
+
+    def holds(self, part: Window) -> bool:
+        """Whether `part` lies inside; an empty part may lie on the edge."""
+        return self.row0 <= part.row0 <= part.row1 <= self.row1 and self.col0 <= part.col0 <= part.col1 <= self.col1
+
+    def within(self, outer: Window) -> Window:
+        """The same pixels, counted from the north-west corner of `outer`."""
+        return Window(self.row0 - outer.row0, self.row1 - outer.row0, self.col0 - outer.col0, self.col1 - outer.col0)
+
     def tiles(self, rows: int, columns: int | None = None) -> Iterator[Self]:
         """Parts of at most `rows` x `columns` (None: as many as rows), cut at multiples of them, row by row."""
         columns = rows if columns is None else columns

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import rasterio
 import rasterio.errors
-import rasterio.windows
 from PIL import Image
 from rasterio.enums import MaskFlags, Resampling
 
 from builder import errors
+from builder.geometry.window import Window
 from builder.imagery import geotiffs, http, source
 
 LARGEST_MISFIT_PX = 0.05
@@ -135,30 +135,19 @@ def _places(placed: _Placed, at: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Window:
-    """Samples col0..col1, row0..row1 of the file (multiples of `factor`, cut at its edges), read `factor` coarser."""
+class _Decimated(Window):
+    """Pixels of the file, from multiples of `factor` to multiples of it or the file's edge, read `factor` coarser."""
 
-    col0: int
-    row0: int
-    col1: int
-    row1: int
     factor: int
 
     @property
-    def area(self) -> int:
-        return (self.col1 - self.col0) * (self.row1 - self.row0)
-
-    def joined(self, other: _Window) -> _Window:
-        return _Window(
-            min(self.col0, other.col0),
-            min(self.row0, other.row0),
-            max(self.col1, other.col1),
-            max(self.row1, other.row1),
-            self.factor,
-        )
+    def samples(self) -> tuple[int, int]:
+        """(rows, columns) as read."""
+        rows, columns = self.shape
+        return math.ceil(rows / self.factor), math.ceil(columns / self.factor)
 
 
-def _window(placed: _Placed, file: rasterio.DatasetReader) -> _Window | None:
+def _window(placed: _Placed, file: rasterio.DatasetReader) -> _Decimated | None:
     """The window that resampling needs, or None where the grid is beside the file."""
     factor = placed.decimation
     margin = factor + 1
@@ -167,10 +156,10 @@ def _window(placed: _Placed, file: rasterio.DatasetReader) -> _Window | None:
     col1 = min(file.width, math.ceil((right + margin) / factor) * factor)
     row1 = min(file.height, math.ceil((bottom + margin) / factor) * factor)
     outside = right <= 0 or bottom <= 0 or left >= file.width or top >= file.height
-    return None if outside or col0 >= col1 or row0 >= row1 else _Window(col0, row0, col1, row1, factor)
+    return None if outside or col0 >= col1 or row0 >= row1 else _Decimated(row0, row1, col0, col1, factor)
 
 
-def _shares(windows: dict[int, _Window]) -> Iterator[tuple[_Window, list[int]]]:
+def _shares(windows: dict[int, _Decimated]) -> Iterator[tuple[_Decimated, list[int]]]:
     """(window to read, numbers of the grids in it): one read for near grids, if they fill it well."""
     places: dict[tuple[int, int, int], list[int]] = collections.defaultdict(list)
     for number, window in windows.items():
@@ -178,8 +167,8 @@ def _shares(windows: dict[int, _Window]) -> Iterator[tuple[_Window, list[int]]]:
         places[window.factor, window.row0 // side, window.col0 // side].append(number)
     for place in sorted(places):
         numbers = places[place]
-        together = functools.reduce(_Window.joined, (windows[n] for n in numbers))
-        if sum(windows[n].area for n in numbers) >= SHARED_READ_GAIN * together.area:
+        together = functools.reduce(_Decimated.joined, (windows[n] for n in numbers))
+        if sum(windows[n].size for n in numbers) >= SHARED_READ_GAIN * together.size:
             yield together, numbers
         else:
             yield from ((windows[n], [n]) for n in sorted(numbers, key=lambda n: (windows[n].row0, windows[n].col0)))
@@ -201,9 +190,9 @@ def _sampled(
 def _of_window(
     file: rasterio.DatasetReader,
     pixels: source.PixelFile,
-    window: _Window,
+    window: _Decimated,
     placed: dict[int, _Placed],
-    windows: dict[int, _Window],
+    windows: dict[int, _Decimated],
 ) -> Iterator[tuple[int, source.Patch | source.Unreadable]]:
     """Patches of the grids in one window; if it cannot be read whole, each grid is tried by itself."""
     try:
@@ -238,19 +227,18 @@ class _Samples:
     file_size: tuple[int, int]
 
 
-def _samples(file: rasterio.DatasetReader, pixels: source.PixelFile, window: _Window) -> _Samples:
-    width, height = (
-        math.ceil((window.col1 - window.col0) / window.factor),
-        math.ceil((window.row1 - window.row0) / window.factor),
-    )
-    area = rasterio.windows.Window.from_slices((window.row0, window.row1), (window.col0, window.col1))
+def _samples(file: rasterio.DatasetReader, pixels: source.PixelFile, window: _Decimated) -> _Samples:
+    height, width = window.samples
     kind = file.dtypes[pixels.bands[0] - 1]
     padded = np.empty((height + 2, width + 2, 3), kind)
-    file.read(pixels.bands, window=area, out=padded[1:-1, 1:-1].transpose(2, 0, 1), resampling=Resampling.average)
+    file.read(
+        pixels.bands, window=window.in_raster, out=padded[1:-1, 1:-1].transpose(2, 0, 1), resampling=Resampling.average
+    )
     _repeat_edges(padded)
-    valid = _valid(file, pixels, area, padded)
+    valid = _valid(file, pixels, window, padded)
     colour = padded if kind == "uint8" and pixels.stretch is None else _stretched(padded, pixels)
-    step = ((window.col1 - window.col0) / width, (window.row1 - window.row0) / height)
+    rows, columns = window.shape
+    step = (columns / width, rows / height)
     return _Samples(
         Image.fromarray(colour),
         None if valid is None or valid.all() else Image.fromarray(valid.astype(np.uint8) * 255),
@@ -261,7 +249,7 @@ def _samples(file: rasterio.DatasetReader, pixels: source.PixelFile, window: _Wi
 
 
 def _valid(
-    file: rasterio.DatasetReader, pixels: source.PixelFile, area: rasterio.windows.Window, padded: np.ndarray
+    file: rasterio.DatasetReader, pixels: source.PixelFile, window: Window, padded: np.ndarray
 ) -> np.ndarray | None:
     """bool[y, x] where the padded samples hold data, or None if all do."""
     nodata = pixels.nodata
@@ -274,7 +262,7 @@ def _valid(
     if MaskFlags.per_dataset not in flags:
         return None
     valid = np.empty(padded.shape[:2], np.uint8)
-    file.dataset_mask(window=area, out=valid[1:-1, 1:-1])
+    file.dataset_mask(window=window.in_raster, out=valid[1:-1, 1:-1])
     _repeat_edges(valid)
     # Not "== 255": four-band NAIP files often call their near infrared band alpha.
     return np.asarray(valid > 0)

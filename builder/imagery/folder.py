@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from builder import errors
+from builder.geometry.lonlat import Bounds
 from builder.imagery import cogs, geotiffs, scene_index, source
 
 DATE_KINDS = ("tag", "name", "csv")
@@ -43,7 +44,7 @@ class Folder:
     files: str | None = None
     skip_undated: bool = False
 
-    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+    def find(self, areas: Sequence[Bounds]) -> list[list[source.Scene]]:
         """See `source.Source`; the folder is read once per process."""
         return _index(self).find(areas)
 

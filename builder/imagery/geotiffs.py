@@ -1,19 +1,22 @@
-"""Open GeoTIFFs, kept for the next read, and what their headers say."""
+"""GeoTIFFs of imagery: open files, kept for the next read, and what their headers state."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import dataclasses
+import pathlib
 import threading
 
 import numpy as np
-import pyproj
 import rasterio
 import rasterio.errors
 
-from builder import errors
-from builder.imagery import source
+from builder import errors, input_files
+from builder.geometry import ellipsoid, lonlat
+from builder.geometry import lattice as lattices
+from builder.geometry.lattice import Lattice
+from builder.geometry.lonlat import Bounds
 
 OPEN_FILES = 64  # per thread
 TRUE_TO_SCALE = 0.01  # largest departure of a map projection's scale from 1 at which its metres count as metres
@@ -21,24 +24,28 @@ TRUE_TO_SCALE = 0.01  # largest departure of a map projection's scale from 1 at 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OpenFile:
-    """An open raster and the transformation from longitude and latitude (degrees) to its CRS."""
+    """An open raster and its pixels on the ground."""
 
     reader: rasterio.DatasetReader
-    to_crs: pyproj.Transformer
+    lattice: Lattice
 
     def places(self, lon_lat: np.ndarray) -> np.ndarray:
         """float64[n, 2] (column, row) of float64[n, 2] (longitude, latitude); not finite where the CRS has no place."""
         lon, lat = lon_lat[:, 0], lon_lat[:, 1]
-        if self.reader.crs.is_geographic:  # degrees stay as they are; whole turns are the file's choice
+        if self.lattice.is_geographic:  # the file decides in which turn of the globe it counts its degrees
             middle = (self.reader.bounds.left + self.reader.bounds.right) / 2.0
             lon = lon + 360.0 * np.round((middle - lon) / 360.0)
-        x, y = self.to_crs.transform(lon, lat)
-        return np.stack(_applied(~self.reader.transform, np.asarray(x), np.asarray(y)), axis=1)
+        x, y = lattices.from_lonlat(self.lattice.crs).transform(lon, lat)
+        return np.stack(self.lattice.column_row(np.asarray(x), np.asarray(y)), axis=1)
 
     def lon_lat(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(longitude, latitude) in degrees of places in the file."""
-        x, y = _applied(self.reader.transform, columns, rows)
-        lon, lat = self.to_crs.transform(x, y, direction="INVERSE")
+        """(longitude, latitude) in degrees of places in the file, by the inverse of what `places` projects with.
+
+        `Lattice.lonlat` projects the other way, which differs in the last bit; a store of chips knows its scenes by
+        these bits.
+        """
+        to_crs = lattices.from_lonlat(self.lattice.crs)
+        lon, lat = to_crs.transform(*self.lattice.xy(columns, rows), direction="INVERSE")
         return np.asarray(lon), np.asarray(lat)
 
 
@@ -46,7 +53,7 @@ class OpenFile:
 class Header:
     """What the folder source needs of a file: bounds in degrees, pixel size on the ground, the date tag."""
 
-    bounds: source.Bounds
+    bounds: Bounds
     pixel_m: float
     datetime_tag: str | None
 
@@ -55,7 +62,8 @@ def header(path: str) -> Header:
     """The header of a GeoTIFF.
 
     Raises:
-      errors.InputError: if it is not a raster, or has no CRS.
+      errors.NoCrs: if it has no CRS.
+      errors.InputError: if it is not a raster.
     """
     try:
         file = _open(path)
@@ -67,12 +75,6 @@ def header(path: str) -> Header:
         return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
 
 
-def _applied(affine: rasterio.Affine, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The affine's image of two coordinates; its own operator for this has changed between releases."""
-    a, b, c, d, e, f = tuple(affine)[:6]
-    return a * first + b * second + c, d * first + e * second + f
-
-
 _LOCAL = threading.local()  # GDAL datasets must not be shared by threads
 
 
@@ -81,7 +83,8 @@ def opened(path: str) -> OpenFile:
 
     Raises:
       rasterio.errors.RasterioIOError: if it cannot be opened.
-      errors.InputError: if it has no CRS.
+      errors.NoCrs: if it has no CRS.
+      errors.InputError: if it is no regular file.
     """
     files = _files()
     if path in files:
@@ -102,11 +105,13 @@ def forget(path: str) -> None:
 
 
 def _open(path: str) -> OpenFile:
+    if (local := pathlib.Path(path)).exists():  # a missing or a remote file is left to GDAL
+        input_files.check_regular(local, expected="a GeoTIFF", cure="Replace or remove it.")
     reader = rasterio.open(path)
     if reader.crs is None:
         reader.close()
-        raise errors.InputError(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
-    return OpenFile(reader, pyproj.Transformer.from_crs("EPSG:4326", reader.crs.to_wkt(), always_xy=True))
+        raise errors.NoCrs(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
+    return OpenFile(reader, Lattice.of(reader))
 
 
 def _files() -> collections.OrderedDict[str, OpenFile]:
@@ -116,15 +121,13 @@ def _files() -> collections.OrderedDict[str, OpenFile]:
     return files
 
 
-def _bounds(file: OpenFile) -> source.Bounds:
+def _bounds(file: OpenFile) -> Bounds:
     """Bounds in degrees of points along all edges; west > east where the file crosses 180 degrees."""
     along = np.linspace(0.0, 1.0, 21)
     zero, one = np.zeros_like(along), np.ones_like(along)
     u, v = np.concatenate([along, one, along, zero]), np.concatenate([zero, along, one, along])
     lon, lat = file.lon_lat(u * file.reader.width, v * file.reader.height)
-    offset = (lon - lon[0] + 180.0) % 360.0 - 180.0
-    west, east = ((lon[0] + o + 180.0) % 360.0 - 180.0 for o in (offset.min(), offset.max()))
-    return float(west), float(lat.min()), float(east), float(lat.max())
+    return lonlat.bounds_of_ring(lon, lat)
 
 
 def _pixel_m(file: OpenFile) -> float:
@@ -134,7 +137,7 @@ def _pixel_m(file: OpenFile) -> float:
     """
     column, row = file.reader.width / 2.0, file.reader.height / 2.0
     lon, lat = file.lon_lat(np.array([column, column + 1, column]), np.array([row, row, row + 1]))
-    _, _, sides = pyproj.Geod(ellps="WGS84").inv(lon[[0, 0]], lat[[0, 0]], lon[[1, 2]], lat[[1, 2]])
+    _, _, sides = ellipsoid.GEOD.inv(lon[[0, 0]], lat[[0, 0]], lon[[1, 2]], lat[[1, 2]])
     ground_m = float(np.mean(sides))
     if file.reader.crs.is_projected:
         to_metres = float(file.reader.crs.linear_units_factor[1])

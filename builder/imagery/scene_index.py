@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
+from builder.geometry import lonlat
+from builder.geometry.lonlat import Bounds
 from builder.imagery import source
 
 
@@ -17,12 +19,12 @@ class SceneIndex:
 
     def __init__(self, scenes: Sequence[source.Scene]) -> None:
         self.scenes = sorted(scenes, key=lambda scene: (scene.acquisition.scene_ids, scene.pixels.path))
-        self._boxes, self._owner = _boxes([scene.bounds for scene in self.scenes])
+        self._boxes, self._owner = lonlat.boxes([scene.bounds for scene in self.scenes])
         self._tree = shapely.STRtree(self._boxes)
 
-    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+    def find(self, areas: Sequence[Bounds]) -> list[list[source.Scene]]:
         """The scenes whose bounds touch each area, by scene id."""
-        boxes, owner = _boxes(areas)
+        boxes, owner = lonlat.boxes(areas)
         asked, hit = self._tree.query(boxes)
         pairs = np.unique(np.stack([owner[asked], self._owner[hit]], axis=1), axis=0)
         found: list[list[source.Scene]] = [[] for _ in areas]
@@ -45,15 +47,3 @@ def _state_of_file(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def _boxes(bounds: Sequence[source.Bounds]) -> tuple[np.ndarray, np.ndarray]:
-    """(boxes, number of the bounds that each box belongs to): two boxes where west > east."""
-    table = np.asarray(bounds, np.float64).reshape(-1, 4)
-    number = np.arange(len(table))
-    crossing = table[:, 0] > table[:, 2]
-    west_part, east_part = table.copy(), table[crossing]
-    west_part[crossing, 2] = 180.0
-    east_part[:, 0] = -180.0
-    every = np.concatenate([west_part, east_part])
-    return shapely.box(*every.T), np.concatenate([number, number[crossing]])

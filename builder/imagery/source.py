@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees; west > east crosses 180 degrees
+from builder.geometry.lonlat import Bounds
 
 REDISTRIBUTION = ("yes", "no", "unknown")
 # SPDX names, and the words of STAC providers; a licence that forbids derivatives or commerce is left to the user.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from builder import errors
+from builder.geometry.lonlat import Bounds
 from builder.imagery import cogs, http, scene_index, source
 
 FETCHES_AT_ONCE = 16
@@ -33,7 +34,7 @@ class Catalogue:
     stated: source.Stated = source.NOTHING_STATED
     asset: str | None = None
 
-    def find(self, areas: Sequence[source.Bounds]) -> list[list[source.Scene]]:
+    def find(self, areas: Sequence[Bounds]) -> list[list[source.Scene]]:
         """See `source.Source`; the catalogue is read once per process."""
         return _index(self).find(areas)
 
@@ -213,7 +214,7 @@ def _gsd_m(asset: Document, facts: Document, collection: Document, stated: sourc
     return float(known)
 
 
-def _bounds(item: Document, href: str) -> source.Bounds:
+def _bounds(item: Document, href: str) -> Bounds:
     box = item.get("bbox")
     if isinstance(box, list) and len(box) in (4, 6):
         west, south, east, north = (float(box[i]) for i in ((0, 1, 2, 3) if len(box) == 4 else (0, 1, 3, 4)))

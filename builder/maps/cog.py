@@ -15,11 +15,12 @@ import rasterio
 import rasterio.errors
 import rasterio.io
 import rasterio.shutil
-import rasterio.windows
 from rasterio._err import CPLE_BaseError  # what copying raises; rasterio has no public name for it
 
 from builder import atomic, errors
 from builder.geometry import grid
+from builder.geometry.lattice import Lattice
+from builder.geometry.window import Window
 from builder.legend import legend as legends
 from builder.maps import pam
 
@@ -30,11 +31,9 @@ Block = tuple[int, int, np.ndarray]  # row, column of the north-west pixel, arra
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Grid and values of a raster: `transform` (a, b, c, d, e, f) from pixels to `crs`, `shape` (rows, columns)."""
+    """Pixels and values of a raster."""
 
-    crs: str
-    transform: tuple[float, float, float, float, float, float]
-    shape: tuple[int, int]
+    lattice: Lattice
     bands: int = 1
     dtype: str = "uint8"
     nodata: float | None = None
@@ -42,7 +41,7 @@ class Profile:
 
 def of_window(window: grid.CellWindow, *, bands: int = 1, nodata: float | None = legends.NODATA) -> Profile:
     """Profile of uint8 bands on the cells of `window`."""
-    return Profile("EPSG:4326", window.transform, window.shape, bands, "uint8", nodata)
+    return Profile(window.lattice, bands, "uint8", nodata)
 
 
 def from_blocks(
@@ -110,21 +109,21 @@ def _describe(
 def _fill(dataset: rasterio.io.DatasetWriter, profile: Profile, blocks: Iterable[Block]) -> None:
     for row, column, array in blocks:
         bands, height, width = array.shape
-        if bands != profile.bands or not _inside(profile.shape, row, column, height, width):
+        window = Window(row, row + height, column, column + width)
+        if bands != profile.bands or not profile.lattice.whole.holds(window):
             raise ValueError(
                 f"expected a block inside {profile}; received {array.shape} at row {row}, column {column}."
             )
-        window = rasterio.windows.Window(column, row, width, height)
-        dataset.write(array.astype(profile.dtype, copy=False), window=window)
+        dataset.write(array.astype(profile.dtype, copy=False), window=window.in_raster)
 
 
 def _creation(profile: Profile) -> dict[str, object]:
     return {
         "driver": "GTiff",
-        "crs": profile.crs,
-        "transform": affine.Affine(*profile.transform),
-        "height": profile.shape[0],
-        "width": profile.shape[1],
+        "crs": profile.lattice.crs,
+        "transform": affine.Affine(*profile.lattice.transform),
+        "height": profile.lattice.shape[0],
+        "width": profile.lattice.shape[1],
         "count": profile.bands,
         "dtype": profile.dtype,
         "nodata": profile.nodata,
@@ -136,10 +135,6 @@ def _creation(profile: Profile) -> dict[str, object]:
         "sparse_ok": True,
         "bigtiff": "if_safer",
     }
-
-
-def _inside(shape: tuple[int, int], row: int, column: int, height: int, width: int) -> bool:
-    return row >= 0 and column >= 0 and row + height <= shape[0] and column + width <= shape[1]
 
 
 def _translate(plain: pathlib.Path, finished: pathlib.Path, profile: Profile, overviews: str) -> None:

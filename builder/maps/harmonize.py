@@ -10,7 +10,8 @@ import dataclasses
 
 import numpy as np
 
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid, lonlat
+from builder.geometry.window import Window
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import placement, products, rasters
@@ -20,8 +21,6 @@ TOUCH = 0.01  # cells: how far from the centre the four samples of the touching 
 CORE_OFFSETS_M = (-30.0, 0.0, 30.0)  # the 3 x 3 pixels of 30 m under a 90 m chip
 MARGIN_DEG = 1e-6  # so that a single point has a box
 BAND_ROWS = 60  # cell rows sampled at once, so that memory does not grow with the window
-WGS84_SEMI_MAJOR_M = 6_378_137.0
-WGS84_ECCENTRICITY_2 = 6.694_379_990_141_3e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +107,7 @@ def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray
         for east_m in CORE_OFFSETS_M:
             for north_m in CORE_OFFSETS_M:
                 rest = np.flatnonzero(found)
-                moved = _moved(lon[rest], lat[rest], east_m, north_m)
+                moved = ellipsoid.moved(lon[rest], lat[rest], east_m, north_m)
                 found[rest[values[_slots_at(product, product.files, *moved)] != found[rest]]] = legends.NODATA
         core[band.row0 - window.row0 : band.row1 - window.row0] = found.reshape(band.shape)
     return core
@@ -162,7 +161,7 @@ def _count_file(
     width = window.shape[1] + 2
     total = np.zeros((window.shape[0] + 2) * width * slots, np.int64)
     for chunk in placement.chunks(file, window):
-        seen = _slots(rasters.read(file, chunk.row0, chunk.row1, chunk.col0, chunk.col1), product, file)
+        seen = _slots(rasters.read(file, chunk), product, file)
         cells = placement.cells(file, chunk, window)
         for other, touched in earlier:
             rows, columns = np.nonzero(touched[cells] & (seen != 0))
@@ -206,7 +205,7 @@ def _slots_at(
     box = float(lon.min()), float(lat.min()) - MARGIN_DEG, float(lon.max()) + MARGIN_DEG, float(lat.max())
     for file in files:
         open_points = np.flatnonzero(found == 0)
-        if open_points.size and rasters.overlaps(file, *box):
+        if open_points.size and lonlat.overlaps(file.bounds_lonlat, box):
             native, inside = _read_points(file, lon[open_points], lat[open_points])
             if inside.any():
                 found[open_points[inside]] = _slots(native, product, file)
@@ -223,9 +222,10 @@ def _read_points(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> 
     west_half = column < columns // 2  # across the antimeridian both ends of a global file are read, not all of it
     for part in (np.flatnonzero(west_half), np.flatnonzero(~west_half)):
         if part.size:
-            row0, col0 = int(row[part].min()), int(column[part].min())
-            block = rasters.read(file, row0, int(row[part].max()) + 1, col0, int(column[part].max()) + 1)
-            native[part] = block[row[part] - row0, column[part] - col0]
+            held = Window(
+                int(row[part].min()), int(row[part].max()) + 1, int(column[part].min()), int(column[part].max()) + 1
+            )
+            native[part] = rasters.read(file, held)[row[part] - held.row0, column[part] - held.col0]
     return native, inside
 
 
@@ -239,12 +239,3 @@ def centres(window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     lon = (np.arange(window.col0, window.col1) + 0.5) / grid.CELLS_PER_DEGREE - 180.0
     lat = 90.0 - (np.arange(window.row0, window.row1) + 0.5) / grid.CELLS_PER_DEGREE
     return lon, lat
-
-
-def _moved(lon: np.ndarray, lat: np.ndarray, east_m: float, north_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points moved along the radii of curvature of the WGS84 ellipsoid; metres become degrees."""
-    bend = 1.0 - WGS84_ECCENTRICITY_2 * np.sin(np.radians(lat)) ** 2
-    prime_vertical_m = WGS84_SEMI_MAJOR_M / np.sqrt(bend)
-    meridian_m = prime_vertical_m * (1.0 - WGS84_ECCENTRICITY_2) / bend
-    moved_lon = lon + np.degrees(east_m / (prime_vertical_m * np.cos(np.radians(lat))))
-    return moved_lon, lat + np.degrees(north_m / meridian_m)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from builder import errors
-from builder.maps import rasters
+from builder.geometry.lattice import LONLAT, Transform
+from builder.geometry.window import Window
+from builder.maps import raster_reader
 
 LAYERS = ("LC_Type1", "Land_Cover_Type_1", "Majority_Land_Cover_Type_1")  # IGBP in C6/6.1, in C5, on the climate grid
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={radius} +units=m +no_defs"
@@ -19,14 +21,16 @@ _LOCK = threading.RLock()  # the HDF4 library keeps its state in globals
 
 
 class Hdf4Grid:
-    """One layer of one grid of an HDF4-EOS file; a `rasters.Source`."""
+    """One layer of one grid of an HDF4-EOS file; a `RasterReader`."""
 
     def __init__(self, path: pathlib.Path, variable: str | None) -> None:
-        sd = _library()
+        # pyhdf comes with the extra `modis`; without it, `ModuleNotFoundError` says so.
+        from pyhdf import SD
+
         self._path = path
         with _LOCK:
             try:
-                self._file = sd.SD(str(path), sd.SDC.READ)
+                self._file = SD.SD(str(path), SD.SDC.READ)
                 structure = _structure(self._file.attributes())
                 self.variable: str | None = _layer(path, variable, list(self._file.datasets()))
                 self._layer = self._file.select(self.variable)
@@ -36,38 +40,27 @@ class Hdf4Grid:
             except errors.InputError:
                 raise
             except Exception as error:  # pyhdf raises HDF4Error, ValueError and TypeError on broken files
-                raise rasters.corrupt(path, error) from error
+                raise raster_reader.corrupt(path, error) from error
         self.shape: tuple[int, int] = (rows, columns)
         self.dtype = np.dtype(probe.dtype)
         self.nodata: float | None = None if fill is None else float(fill)
         self.crs: str | None
-        self.transform: rasters.Transform
+        self.transform: Transform
         self.crs, self.transform = _grid(path, structure, str(self.variable), self.shape)
 
-    def read(self, row0: int, row1: int, col0: int, col1: int) -> np.ndarray:
+    def read(self, window: Window) -> np.ndarray:
         """Codes[y, x] of the window, as stored."""
         with _LOCK:
             try:
-                return np.asarray(self._layer.get(start=(row0, col0), count=(row1 - row0, col1 - col0)))
+                return np.asarray(self._layer.get(start=(window.row0, window.col0), count=window.shape))
             except Exception as error:  # as above
-                raise rasters.corrupt(self._path, error) from error
+                raise raster_reader.corrupt(self._path, error) from error
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the layer and the file."""
         with _LOCK:
             self._layer.endaccess()
             self._file.end()
-
-
-def _library() -> Any:
-    try:
-        from pyhdf import SD
-    except ImportError as error:
-        raise errors.InputError(
-            "HDF4 files of MODIS need pyhdf, which is not installed. Install the extra: "
-            "pip install 'globeland[modis]', or use GeoTIFF exports of the layer LC_Type1 instead."
-        ) from error
-    return SD
 
 
 def _structure(attributes: dict[str, Any]) -> str:
@@ -86,7 +79,7 @@ def _layer(path: pathlib.Path, wanted: str | None, present: list[str]) -> str:
     )
 
 
-def _grid(path: pathlib.Path, structure: str, layer: str, shape: tuple[int, int]) -> tuple[str, rasters.Transform]:
+def _grid(path: pathlib.Path, structure: str, layer: str, shape: tuple[int, int]) -> tuple[str, Transform]:
     """CRS and transform of the grid that holds `layer`."""
     grids = re.findall(r"GROUP=GRID_\d+\s(.*?)END_GROUP=GRID_\d+", structure, re.DOTALL)
     grid = next((g for g in grids if f'DataFieldName="{layer}"' in g), grids[0] if len(grids) == 1 else None)
@@ -97,7 +90,7 @@ def _grid(path: pathlib.Path, structure: str, layer: str, shape: tuple[int, int]
         )
     upper_left, lower_right = (_numbers(path, grid, key) for key in ("UpperLeftPointMtrs", "LowerRightMtrs"))
     crs = _projection(path, grid)
-    if crs == "EPSG:4326":
+    if crs == LONLAT:
         upper_left, lower_right = ([_degrees(v) for v in corner] for corner in (upper_left, lower_right))
     width, height = (lower_right[0] - upper_left[0]) / shape[1], (lower_right[1] - upper_left[1]) / shape[0]
     return crs, (width, 0.0, upper_left[0], 0.0, height, upper_left[1])
@@ -109,7 +102,7 @@ def _projection(path: pathlib.Path, grid: str) -> str:
     if name == "SNSOID":
         return SINUSOIDAL.format(radius=_numbers(path, grid, "ProjParams")[0])
     if name == "GEO":
-        return "EPSG:4326"
+        return LONLAT
     raise errors.InputError(
         f"{path}: expected a sinusoidal or a geographic grid (GCTP_SNSOID, GCTP_GEO); received GCTP_{name}. "
         "Export the layer to GeoTIFF and use that."

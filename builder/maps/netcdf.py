@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from builder import errors
-from builder.maps import rasters
+from builder.geometry.lattice import LONLAT, Transform
+from builder.geometry.window import Window
+from builder.maps import raster_reader
 
 LAYER = "lccs_class"
 LATITUDE = {"lat", "latitude", "degrees_north", "degree_north", "y"}
@@ -19,61 +21,52 @@ _LOCK = threading.RLock()  # the NetCDF and HDF5 libraries keep their state in g
 
 
 class NetCdf:
-    """One variable over (lat, lon) in any order and direction, maybe with axes of length one; a `rasters.Source`."""
+    """One variable over (lat, lon) in any order and direction, maybe with axes of length one; a `RasterReader`."""
 
     def __init__(self, path: pathlib.Path, variable: str | None) -> None:
-        library = _library()
+        # netCDF4 comes with the extra `build`; without it, `ModuleNotFoundError` says so.
+        import netCDF4
+
         self._path = path
         self.variable: str | None = variable or LAYER
         with _LOCK:
             try:
-                self._file = library.Dataset(str(path))
+                self._file = netCDF4.Dataset(str(path))
                 self._file.set_auto_maskandscale(False)
                 self._layer, axes = _layer_and_axes(path, self._file, self.variable)
                 latitudes, longitudes = (np.asarray(axes[axis][:], np.float64) for axis in ("lat", "lon"))
             except (OSError, RuntimeError) as error:
-                raise rasters.corrupt(path, error) from error
+                raise raster_reader.corrupt(path, error) from error
         self._order = [axes[axis].dimensions[0] for axis in ("lat", "lon")]
         self._reversed = (bool(latitudes[0] < latitudes[-1]), bool(longitudes[0] > longitudes[-1]))
         self.shape: tuple[int, int] = (len(latitudes), len(longitudes))
         self.dtype = np.dtype(self._layer.dtype)
         fill = getattr(self._layer, "_FillValue", None)
         self.nodata: float | None = None if fill is None else float(fill)
-        self.crs: str | None = "EPSG:4326"
+        self.crs: str | None = LONLAT
         north, height = _axis(path, latitudes[::-1] if self._reversed[0] else latitudes)
         west, width = _axis(path, longitudes[::-1] if self._reversed[1] else longitudes)
-        self.transform: rasters.Transform = (width, 0.0, west, 0.0, height, north)
+        self.transform: Transform = (width, 0.0, west, 0.0, height, north)
 
-    def read(self, row0: int, row1: int, col0: int, col1: int) -> np.ndarray:
+    def read(self, window: Window) -> np.ndarray:
         """Codes[y, x] of the window, as stored."""
-        rows, row_step = _stored(row0, row1, self.shape[0], self._reversed[0])
-        cols, col_step = _stored(col0, col1, self.shape[1], self._reversed[1])
+        rows, row_step = _stored(window.row0, window.row1, self.shape[0], self._reversed[0])
+        cols, col_step = _stored(window.col0, window.col1, self.shape[1], self._reversed[1])
         wanted = dict(zip(self._order, (rows, cols), strict=True))
         index = tuple(wanted.get(dimension, 0) for dimension in self._layer.dimensions)
         with _LOCK:
             try:
                 codes = np.asarray(self._layer[index])
             except (OSError, RuntimeError) as error:
-                raise rasters.corrupt(self._path, error) from error
+                raise raster_reader.corrupt(self._path, error) from error
         if [d for d in self._layer.dimensions if d in wanted] != self._order:
             codes = codes.T
         return codes[::row_step, ::col_step]
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         with _LOCK:
             self._file.close()
-
-
-def _library() -> Any:
-    try:
-        import netCDF4
-    except ImportError as error:
-        raise errors.InputError(
-            "NetCDF files of CCI-LC need netCDF4, which is not installed. Install the extra: "
-            "pip install 'globeland[build]', or use the GeoTIFF of the same map instead."
-        ) from error
-    return netCDF4
 
 
 def _layer_and_axes(path: pathlib.Path, file: Any, variable: str) -> tuple[Any, dict[str, Any]]:

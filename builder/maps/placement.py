@@ -7,51 +7,32 @@ pixels outside the window, so that no mask is needed.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import math
 from collections.abc import Iterator
 
 import numpy as np
-import pyproj
 
 from builder.geometry import grid
+from builder.geometry import lattice as lattices
+from builder.geometry.window import Window
 from builder.maps import rasters
 
 CHUNK_ROWS, CHUNK_COLUMNS = 512, 4096  # pixels held at once; multiples of usual block sizes
 NODE_STEP = 32  # pixels between exactly projected nodes
 SNAP = 1e-6  # of a cell or pixel: origins are written with few decimals, and a border must stay a border
 EDGE_SAMPLES = 65
-WGS84 = "EPSG:4326"
 Runs = list[tuple[int, int]]  # starts and ends
 
 
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Pixels row0..row1, col0..col1 of a source file (ends excluded)."""
-
-    row0: int
-    row1: int
-    col0: int
-    col1: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        return self.row1 - self.row0, self.col1 - self.col0
-
-
-def chunks(file: rasters.RasterFile, window: grid.CellWindow) -> Iterator[Chunk]:
+def chunks(file: rasters.RasterFile, window: grid.CellWindow) -> Iterator[Window]:
     """The parts of `file` that hold every pixel whose centre may lie in `window`."""
-    rows, columns = _ranges_lonlat(file, window) if is_lonlat(file.crs) else _ranges_projected(file, window)
+    rows, columns = _ranges_lonlat(file, window) if lattices.is_lonlat(file.crs) else _ranges_projected(file, window)
     for row0, row1 in rows:
-        for top, bottom in _cut(row0, row1, CHUNK_ROWS):
-            for col0, col1 in columns:
-                for left, right in _cut(col0, col1, CHUNK_COLUMNS):
-                    yield Chunk(top, bottom, left, right)
+        for col0, col1 in columns:
+            yield from Window(row0, row1, col0, col1).tiles(CHUNK_ROWS, CHUNK_COLUMNS)
 
 
-def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
+def cells(file: rasters.RasterFile, chunk: Window, window: grid.CellWindow) -> np.ndarray:
     """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
 
     Equal to projecting every pixel centre on its own. Where the projection is curved, only every 32nd pixel is
@@ -61,7 +42,7 @@ def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np
     Returns:
       int32[y, x], of the chunk's shape.
     """
-    if is_lonlat(file.crs):
+    if lattices.is_lonlat(file.crs):
         x, y = _axes(file, window)
         row, column = _with_rim(y[chunk.row0 : chunk.row1], x[chunk.col0 : chunk.col1], window)
         index: np.ndarray = row[:, None] * np.int32(window.shape[1] + 2) + column[None, :]
@@ -71,9 +52,9 @@ def cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np
 
 def pixels_per_cell(file: rasters.RasterFile, window: grid.CellWindow) -> np.ndarray:
     """How many source pixels the area of each cell holds: float64[y, x], or [1, 1] where it is the same for all."""
-    a, _, _, _, e, _ = file.transform
-    if is_lonlat(file.crs):
-        return np.array([[1.0 / abs(a * e) / grid.CELLS_PER_DEGREE**2]])
+    if lattices.is_lonlat(file.crs):
+        width, height = file.lattice.pixel_size
+        return np.array([[1.0 / (width * height) / grid.CELLS_PER_DEGREE**2]])
     west, _, _, north = window.bounds
     rows, columns = window.shape
     lon = west + np.arange(columns + 1) / grid.CELLS_PER_DEGREE
@@ -88,9 +69,7 @@ def pixels_per_cell(file: rasters.RasterFile, window: grid.CellWindow) -> np.nda
 
 def pixel_centres(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(longitude, latitude) in degrees of the centres of pixels; infinite where the projection has no answer."""
-    a, _, c, _, e, f = file.transform
-    lon, lat = _to_lonlat(file.crs).transform(c + a * (columns + 0.5), f + e * (rows + 0.5))
-    return lon, lat
+    return file.lattice.lonlat(columns + 0.5, rows + 0.5)
 
 
 def pixel_position(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,33 +77,13 @@ def pixel_position(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -
 
     Files in longitude and latitude are entered across the antimeridian too, whether they count from -180 or from 0.
     """
-    x, y = _from_lonlat(file.crs).transform(lon, lat)
+    x, y = lattices.from_lonlat(file.crs).transform(lon, lat)
     a, _, c, _, e, f = file.transform
     with np.errstate(invalid="ignore"):
         column, row = _snap((np.asarray(x) - c) / a), _snap((np.asarray(y) - f) / e)
-        if is_lonlat(file.crs):
+        if lattices.is_lonlat(file.crs):
             column = np.mod(column, _snap(np.array(360.0 / a)))
     return column, row
-
-
-@functools.lru_cache(maxsize=256)
-def is_lonlat(crs: str) -> bool:
-    """Whether coordinates of `crs` are longitude and latitude on WGS84, whatever the CRS is called."""
-    if not pyproj.CRS.from_user_input(crs).is_geographic:
-        return False
-    lon, lat = np.array([-179.0, -45.0, 0.0, 100.0, 179.0]), np.array([-80.0, 30.0, 0.0, -60.0, 85.0])
-    x, y = _to_lonlat(crs).transform(lon, lat)
-    return bool(np.allclose(x, lon, rtol=0, atol=1e-9) and np.allclose(y, lat, rtol=0, atol=1e-9))
-
-
-@functools.lru_cache(maxsize=256)
-def _to_lonlat(crs: str) -> pyproj.Transformer:
-    return pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
-
-
-@functools.lru_cache(maxsize=256)
-def _from_lonlat(crs: str) -> pyproj.Transformer:
-    return pyproj.Transformer.from_crs(WGS84, crs, always_xy=True)
 
 
 def _snap(position: np.ndarray) -> np.ndarray:
@@ -173,12 +132,6 @@ def _padded(positions: np.ndarray, size: int) -> Runs:
     return [(first, last)] if first < last else []
 
 
-def _cut(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """Parts of start..end cut at multiples of `size`."""
-    for low in range(start - start % size, end, size):
-        yield max(low, start), min(low + size, end)
-
-
 def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = window.shape
     row = (np.clip(y, -1, rows) + 1).astype(np.int32)
@@ -205,7 +158,7 @@ def _exact_cells(
     return index
 
 
-def _projected_cells(file: rasters.RasterFile, chunk: Chunk, window: grid.CellWindow) -> np.ndarray:
+def _projected_cells(file: rasters.RasterFile, chunk: Window, window: grid.CellWindow) -> np.ndarray:
     node_rows, node_columns = _nodes(chunk.shape[0]), _nodes(chunk.shape[1])
     grid_rows, grid_columns = np.meshgrid(chunk.row0 + node_rows, chunk.col0 + node_columns, indexing="ij")
     x, y = _window_position(*pixel_centres(file, grid_rows, grid_columns), window)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
 
-from builder import errors
-from builder.geometry import grid
+from builder import errors, input_files
+from builder.geometry import grid, lonlat
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
 from builder.maps import known_products, product_file_names, products_toml, rasters
 
-CATALOGUE = known_products.CATALOGUE
-ProductFacts = known_products.ProductFacts
 Sampling = Literal["mode", "centre", "touching"]
 
 COARSEST_M = 500.0
@@ -58,7 +57,8 @@ class Product:
 
     def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
         """The files that may hold pixels of a box in degrees; east may exceed 180."""
-        return tuple(file for file in self.files if rasters.overlaps(file, west, south, east, north))
+        box = west, south, east, north
+        return tuple(file for file in self.files if lonlat.overlaps(file.bounds_lonlat, box))
 
     def record(self) -> dict[str, Any]:
         """What the metadata of a frame keep of the product: plain values, with the digest of every file."""
@@ -110,9 +110,12 @@ def find(folder: pathlib.Path) -> ProductSet:
         files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
     """
     if not folder.is_dir():
-        raise errors.InputError(f"{folder}: expected the folder of the products; there is none. {_shopping_list()}")
+        raise errors.InputError(
+            f"{folder}: expected the folder of the products; there is none. "
+            f"{_shopping_list(known_products.found_by_name())}"
+        )
     toml = folder / products_toml.FILE_NAME
-    descriptions = products_toml.read(toml) if toml.exists() else _the_five(folder)
+    descriptions = products_toml.read(toml) if os.path.lexists(toml) else _the_five(folder)
     if not 2 <= len(descriptions) <= MOST_PRODUCTS:
         raise errors.InputError(
             f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
@@ -122,19 +125,20 @@ def find(folder: pathlib.Path) -> ProductSet:
     return ProductSet(tuple(sorted(products, key=lambda product: not product.is_base)))
 
 
-def _shopping_list(names: Sequence[str] = known_products.FOUND_BY_NAME) -> str:
+def _shopping_list(names: Sequence[str]) -> str:
     lines = "".join(f"\n  {known_products.what_to_put(name)}" for name in names)
     return f"Put there:{lines}\nor describe other maps in a {products_toml.FILE_NAME} beside them."
 
 
 def _the_five(folder: pathlib.Path) -> tuple[products_toml.Description, ...]:
-    missing = [name for name in known_products.FOUND_BY_NAME if product_file_names.folder_of(folder, name) is None]
+    names = known_products.found_by_name()
+    missing = [name for name in names if product_file_names.folder_of(folder, name) is None]
     if missing:
         raise errors.InputError(
             f"{folder}: expected a folder for each of the five products; missing: {', '.join(missing)}. "
             f"{_shopping_list(missing)}"
         )
-    return tuple(products_toml.Description(name, where=str(folder / name)) for name in known_products.FOUND_BY_NAME)
+    return tuple(products_toml.Description(name, where=str(folder / name)) for name in names)
 
 
 def _base(toml: pathlib.Path, descriptions: Sequence[products_toml.Description]) -> str:
@@ -211,8 +215,8 @@ def _described_files(
 
 def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
     """Two files of one extent would be counted twice, or hide each other."""
-    bounds = np.array([file.bounds for file in files])
-    pixel_sizes = np.array([file.pixel_size for file in files])
+    bounds = np.array([file.lattice.bounds for file in files])
+    pixel_sizes = np.array([file.lattice.pixel_size for file in files])
     for i, file in enumerate(files[:-1]):
         apart = np.abs(bounds[i + 1 :] - bounds[i]) >= TWIN_TOLERANCE_PIXELS * np.tile(pixel_sizes[i], 2)
         for j in np.flatnonzero(~apart.any(axis=1)):
@@ -231,7 +235,9 @@ def _crosswalk(
 ) -> crosswalks.Crosswalk:
     given = description.crosswalk
     if given is not None and given.lower().endswith(".csv"):
-        return crosswalks.read(folder / given, legends.seven())
+        path = folder / given
+        input_files.check_regular(path, expected="a crosswalk as CSV", cure="Correct `crosswalk` in products.toml.")
+        return crosswalks.read(path, legends.seven())
     facts = known_products.facts_of(description.name)
     name = given or (named.crosswalk if named else facts.crosswalk if facts else None)
     if name is None:
@@ -303,11 +309,11 @@ def _sampling_of(file: rasters.RasterFile) -> Sampling:
     cell = 1.0 / grid.CELLS_PER_DEGREE
     if file.resolution_m * PIXELS_PER_CELL_SIDE <= cell * rasters.METRES_PER_DEGREE:
         return "mode"
-    left, _, _, top = file.bounds
-    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.pixel_size)
+    left, _, _, top = file.lattice.bounds
+    has_cell_size = all(abs(size / cell - 1.0) < SIZE_TOLERANCE for size in file.lattice.pixel_size)
     offsets = ((left + 180.0) / cell % 1.0, (90.0 - top) / cell % 1.0)
     on_corners = all(abs(offset - 0.5) < OFFSET_TOLERANCE for offset in offsets)
-    return "touching" if file.is_geographic and has_cell_size and on_corners else "centre"
+    return "touching" if file.lattice.is_geographic and has_cell_size and on_corners else "centre"
 
 
 def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:

@@ -16,15 +16,13 @@ Further keys: title, version, licence, citation, access, variable (layer of HDF4
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import pathlib
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from builder import errors
+from builder import errors, input_files
 
 FILE_NAME = "products.toml"
 SAMPLINGS = ("mode", "centre", "touching")
@@ -80,10 +78,9 @@ def read(path: pathlib.Path) -> tuple[Description, ...]:
     Raises:
       errors.InputError: if it is no TOML, a key is unknown or of the wrong type, or two products share a name.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise errors.InputError(f"{path}: expected a TOML file; received: {error}.") from error
+    table = input_files.read_toml(
+        path, expected="descriptions of products", cure="Correct it, or remove it to take the five products by name."
+    )
     _refuse_unknown(str(path), table, ("product",))
     entries = table.get("product", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
@@ -151,6 +148,4 @@ def _kind(types: tuple[type, ...]) -> str:
 def _refuse_unknown(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=2)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"Known keys: {', '.join(known)}."
-            raise errors.InputError(f"{where}: unknown key {key!r}. {hint}")
+            raise errors.InputError(f"{where}: unknown key {key!r}. {errors.did_you_mean(key, known)}")

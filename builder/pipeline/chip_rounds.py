@@ -14,7 +14,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from builder import errors, progress
-from builder.chips import chip, imagery_toml, rounds
+from builder.chips import answers, chip, imagery_toml, rounds
 from builder.chips import store as stores
 from builder.frame import frame as frames
 from builder.pipeline import running
@@ -60,7 +60,7 @@ def acquire_batch(task: Task, imagery: imagery_toml.Imagery, store: stores.ChipS
         if asked:
             store.begin(batch.name)
         outcomes = chip.acquire(asked, imagery) if asked else []
-        rows = store.write(batch.name, outcomes, imagery.chip, store.answers(task.answered))
+        rows = store.write(batch.name, outcomes, imagery.chip, answers.stored(store, task.answered, imagery.chip))
     counts = collections.Counter(reason or ACCEPTED for reason in rows["reason"].to_pylist())
     for reason, count in counts.items():
         Metrics.counter("chips", reason).inc(count)
@@ -85,15 +85,16 @@ def acquire(frame: frames.Frame, *, beam_options: Sequence[str] = ()) -> rounds.
             f"spaced for; received {imagery.chip.size_m:g}. Change it, or draw the points anew."
         )
     store = stores.ChipStore(frame.chips_folder, imagery.digest)
-    answers = rounds.ANSWERS.empty_table()
+    known = rounds.ANSWERS.empty_table()
     number = 0
-    while batches := rounds.next_round(points, answers, design):
+    while batches := rounds.next_round(points, known, design):
         number += 1
         missing = [batch for batch in batches if not store.has(batch.name)]
         if missing:
             _run(missing, imagery, store, f"chips, round {number}", beam_options)
-        answers = pa.concat_tables([answers, *(_answers(store, batch.name) for batch in batches)]).combine_chunks()
-    selection = rounds.selection(points, answers, design)
+        of_round = [answers.read(store, batch, imagery.chip) for batch in batches]
+        known = pa.concat_tables([known, *of_round]).combine_chunks()
+    selection = rounds.selection(points, known, design)
     if number:
         print(summary(selection), file=sys.stderr)
     return selection
@@ -108,11 +109,6 @@ def summary(selection: rounds.Selection) -> str:
         short = f"; {tally.missing} short of {tally.wanted}, {tally.ranked} ranked" if tally.missing else ""
         lines.append(f"{split} {label}: {tally.kept} chips{rotated}{short}{'; refused: ' + refused if refused else ''}")
     return "\n".join(lines)
-
-
-def _answers(store: stores.ChipStore, batch: str) -> pa.Table:
-    rows = store.read_index(batch)
-    return rows.append_column("batch", pa.array([batch] * len(rows), pa.string())).cast(rounds.ANSWERS)
 
 
 def _run(

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from builder.frame import design as designs
 from builder.frame import points_table
-from builder.geometry import grid, spacing
+from builder.geometry import grid
 from builder.legend import legend as legends
-from builder.points import sampling
+from builder.points import sampling, spacing
 
 # Applies a function to the layers of every tile and adds up the draws, in any order and by any number of workers.
 OverTiles = Callable[[Callable[[sampling.Layers], sampling.Draw]], sampling.Draw]

@@ -7,14 +7,13 @@ import hashlib
 import pathlib
 from typing import Any
 
-import numpy as np
 import shapely
 
-from builder import errors
-from builder.geometry import grid
-from builder.maps import products, rasters
+from builder import errors, input_files
+from builder.geometry import grid, lonlat
+from builder.geometry.lonlat import Bounds
+from builder.maps import products
 
-Bounds = tuple[float, float, float, float]
 LONGEST_SIDE_M = 1000.0  # of a projected polygon: the curve leaves such a chord by centimetres
 
 
@@ -79,8 +78,8 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     """
     import geopandas
 
-    if not path.exists():
-        raise errors.InputError(f"--aoi {path}: expected a file of polygons; there is no such file. Check the path.")
+    if not path.is_dir():  # some formats are folders
+        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
     try:
         features = geopandas.read_file(path)
     except Exception as error:  # each driver has its own
@@ -114,31 +113,15 @@ def of_area(area: shapely.Geometry) -> Region:
 
     The area is kept in the longitudes of the window, which pass 180 there.
     """
-    area = shapely.normalize(area)
-    beyond_180 = shapely.transform(shapely.intersection(area, WESTERN), lambda xy: xy + np.array([360.0, 0.0]))
-    moved = shapely.normalize(shapely.union_all([shapely.intersection(area, EASTERN), beyond_180]))
-    if _width(moved) < _width(area) - 1e-9:
-        area = moved
+    area = lonlat.joined_at_180(area)
     west, south, east, north = shapely.bounds(area).tolist()
-    return Region(grid.window_of_bbox(_turned(west), max(south, -90.0), _turned(east), min(north, 90.0)), area)
-
-
-def _width(area: shapely.Geometry) -> float:
-    west, _, east, _ = shapely.bounds(area).tolist()
-    return float(east - west)
-
-
-def _turned(lon: float) -> float:
-    return lon if -180.0 <= lon <= 180.0 else (lon + 180.0) % 360.0 - 180.0
-
-
-WESTERN = shapely.box(-360.0, -90.0, 0.0, 90.0)
-EASTERN = shapely.box(0.0, -90.0, 360.0, 90.0)
+    west, east = lonlat.on_the_globe(west), lonlat.on_the_globe(east)
+    return Region(grid.window_of_bbox(west, max(south, -90.0), east, min(north, 90.0)), area)
 
 
 def _window_of_base(base: products.Product) -> grid.CellWindow:
     """The smallest window, without crossing 180 degrees, that surely holds every file of the base."""
-    bounds = [rasters.bounds_lonlat(file) for file in base.files]
+    bounds = [file.bounds_lonlat for file in base.files]
     crosses = any(west < -180.0 or east > 180.0 for west, _, east, _ in bounds)
     west, east = (-180.0, 180.0) if crosses else (min(b[0] for b in bounds), max(b[2] for b in bounds))
     south, north = max(min(b[1] for b in bounds), -90.0), min(max(b[3] for b in bounds), 90.0)

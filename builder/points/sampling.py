@@ -16,9 +16,10 @@ import numpy as np
 from builder import hashing
 from builder.frame import design as designs
 from builder.frame import points_table
-from builder.geometry import grid, spacing
+from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.maps import agreement
+from builder.points import spacing
 
 Group = tuple[str, str]  # (split, class name)
 REGION_SIZES_DEG = (1.0, 10.0)  # for reporting; blocks themselves where the whole region is small

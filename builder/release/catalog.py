@@ -63,7 +63,7 @@ def page(records: pathlib.Path = RELEASES) -> str:
         "table_of_releases": _table_of_releases(list(released.values())),
         "releases": "\n\n".join(_release(one, path) for path, one in released.items()),
         "table_of_classes": _table_of_classes(),
-        "products": "\n\n".join(map(_product, known_products.CATALOGUE)),
+        "products": "\n\n".join(map(_product, known_products.catalogue())),
         "table_of_imagery": _table_of_imagery(),
     }
     return templates.filled(TEMPLATE, facts, {"has_releases": bool(released)})

@@ -16,6 +16,7 @@ from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import frame_folder, points_table
+from builder.geometry.lonlat import Bounds
 from builder.legend import legend as legends
 from builder.maps import agreement, products
 from builder.pipeline import agreement_maps as maps_of_frames
@@ -45,7 +46,7 @@ class FrameRequest:
     products: pathlib.Path
     out: pathlib.Path
     imagery: pathlib.Path | None = None
-    bbox: region.Bounds | None = None
+    bbox: Bounds | None = None
     aoi: pathlib.Path | None = None
     min_agreement: int | None = None
     per_class: int = _DEFAULT.per_class

@@ -11,14 +11,14 @@ import rasterio
 from affine import Affine
 
 from builder import atomic
-from builder.geometry import grid
+from builder.geometry import ellipsoid
 
 PIXELS = 2400  # along a side of a tile
-TILE_M = 2 * math.pi * grid.EARTH_RADIUS_M / 36
+TILE_M = 2 * math.pi * ellipsoid.AUTHALIC_RADIUS_M / 36
 PIXEL_M = TILE_M / PIXELS
 LEFT_M, TOP_M = -18 * TILE_M, 9 * TILE_M
 FILL = 255
-CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={grid.EARTH_RADIUS_M} +units=m +no_defs"
+CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={ellipsoid.AUTHALIC_RADIUS_M} +units=m +no_defs"
 PRODUCED = "2022165225623"  # year, day and time of processing, as the file names of collection 6.1 carry them
 
 _STRUCTURE = """GROUP=SwathStructure
@@ -57,13 +57,14 @@ END
 
 def to_sinusoidal(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) in metres of points in degrees."""
-    return grid.EARTH_RADIUS_M * np.radians(lon) * np.cos(np.radians(lat)), grid.EARTH_RADIUS_M * np.radians(lat)
+    radius_m = ellipsoid.AUTHALIC_RADIUS_M
+    return radius_m * np.radians(lon) * np.cos(np.radians(lat)), radius_m * np.radians(lat)
 
 
 def to_lonlat(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(lon, lat) in degrees of points in metres."""
-    lat = y / grid.EARTH_RADIUS_M
-    return np.degrees(x / (grid.EARTH_RADIUS_M * np.cos(lat))), np.degrees(lat)
+    lat = y / ellipsoid.AUTHALIC_RADIUS_M
+    return np.degrees(x / (ellipsoid.AUTHALIC_RADIUS_M * np.cos(lat))), np.degrees(lat)
 
 
 def write_tiles(folder: pathlib.Path, codes: np.ndarray, row0: int, column0: int) -> list[pathlib.Path]:

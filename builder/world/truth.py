@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 
 from builder import hashing
+from builder.geometry.lattice import LONLAT, Lattice
 from builder.legend import legend
 from builder.maps import cog
 from builder.world import fields, world_settings
@@ -100,7 +101,9 @@ def write(ground: Truth, path: pathlib.Path) -> None:
     """Writes the truth as a COG with colours and class names."""
     seven = legend.seven()
     pixel_deg = 1 / ground.per_degree
-    profile = cog.Profile("EPSG:4326", (pixel_deg, 0.0, ground.west, 0.0, -pixel_deg, ground.north), ground.codes.shape)
+    profile = cog.Profile(
+        Lattice(LONLAT, (pixel_deg, 0.0, ground.west, 0.0, -pixel_deg, ground.north), ground.codes.shape)
+    )
     palette = legend.Legend("demo truth", (*seven.classes, _WETLAND))
     note = {"NOTE": "generated: nothing here is real"}
     cog.from_blocks(path, profile, [(0, 0, ground.codes[None])], palette=palette, tags=note)

@@ -15,10 +15,10 @@ from typing import TypeVar
 import numpy as np
 
 from builder import errors
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid
 
 TRUTH_PER_CELL = 30  # truth pixels along a cell: about 10.3 m north-south, 8.6 m east-west at 33.6 N
-METRES_PER_DEGREE = math.radians(1.0) * grid.EARTH_RADIUS_M
+METRES_PER_DEGREE = math.radians(1.0) * ellipsoid.AUTHALIC_RADIUS_M
 WETLAND = 50  # GlobeLand30's code: the one truth code outside the legend
 ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER = 80, 90, 10, 20, 30, 100, 60
 TRUTH_CODES = (ARTIFICIAL, BARELAND, CULTIVATED, FOREST, GRASS_SHRUB, SNOW_ICE, WATER, WETLAND)

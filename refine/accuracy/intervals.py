@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 
-from builder import errors
+from builder import errors, proportions
 
 LEVEL = 0.95
 
@@ -40,14 +40,9 @@ def z_value(level: float) -> float:
 def wilson(share: float, size: float, level: float = LEVEL) -> tuple[float, float]:
     """(low, high) for a share of `size` samples, which may be an effective sample size.
 
-    Source: Wilson 1927; it keeps its level near 0 and 1, where share +- z x error does not.
+    It keeps its level near 0 and 1, where share +- z x error does not; see `proportions.wilson`.
     """
-    if not size > 0 or math.isnan(share):
-        return math.nan, math.nan
-    z = z_value(level)
-    middle = (share + z * z / (2.0 * size)) / (1.0 + z * z / size)
-    half = z / (1.0 + z * z / size) * math.sqrt(share * (1.0 - share) / size + z * z / (4.0 * size * size))
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+    return proportions.wilson(share, size, z_value(level))
 
 
 def of_share(hits: int, size: int, level: float = LEVEL) -> Estimate:

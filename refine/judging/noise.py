@@ -1,26 +1,22 @@
-"""Which labels are doubtful: confident learning on predictions that never saw the example, nor its neighbours.
+"""Finds doubtful labels: confident learning on predictions of heads that saw neither the example nor its neighbours.
 
-The base stays as it was before any of these labels were seen; only heads are trained, one per fold of spatial blocks.
+The base of the network has seen none of these labels. Only heads are trained, one for each fold of spatial blocks.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import pathlib
-from collections.abc import Iterator, Sequence
-from typing import Any
 
-import cleanlab.count
 import cleanlab.filter
 import cleanlab.rank
 import numpy as np
 
-from builder import atomic, errors, hashing, progress
-from refine.accuracy import intervals
+from builder import errors, hashing, progress
+from refine.artefacts import noise_summary
+from refine.judging import noise_rates
 from refine.network import calibration, devices
-from refine.samples import batches, datasets, held_out
+from refine.samples import datasets, held_out
 from refine.training import features, initial_network, resumable_fit, train_model, training_settings
 
 FOLDS = 5
@@ -28,49 +24,27 @@ EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twi
 BLOCKS_PER_FOLD = 10
 FEWEST_FOLDS = 2
 SMALLEST_BLOCK_DEG, LARGEST_BLOCK_DEG = 0.0001, 90.0  # the first is about 11 m
-DRAWS = 200
-SURE = 0.5
-SHEET_COLUMNS, SHEET_ROWS, KEY_SHOWN = 8, 6, 24  # the last letters of a key tell examples apart
-DOUBTFUL, RATES, SUMMARY, SHEET = "doubtful.csv", "noise_rates.csv", "noise.json", "doubtful.png"
 
 
-@dataclasses.dataclass(frozen=True)
-class Rate:
-    """Share of the labels of one class that are wrong, with a 95 % interval; `mostly` names what they rather are.
-
-    Classes that the features cannot tell apart look like noise too: the rate is an upper estimate.
-    """
-
-    label: str
-    examples: int
-    rate: float
-    low: float
-    high: float
-    doubtful: int
-    mostly: str
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found in `split`: out-of-fold `shares` float64[n, class], `scores` float64[n] (quality of each label,
-    0 worst), `doubtful` int64[k] (positions, the worst first), `rates` of the classes that occur."""
+    """What was found in a split of n examples.
+
+    Attributes:
+      split: the examples.
+      shares: float64[n, class], out-of-fold probabilities.
+      scores: float64[n], quality of each label, 0 worst.
+      doubtful: int64[k], positions of the doubtful ones, the worst first.
+      rates: of the classes that occur.
+      blocks: str[n], the spatial block of each example.
+    """
 
     split: datasets.Split
     shares: np.ndarray
     scores: np.ndarray
     doubtful: np.ndarray
-    rates: tuple[Rate, ...]
+    rates: tuple[noise_summary.Rate, ...]
     blocks: np.ndarray
-
-
-def check_out(out: pathlib.Path, *, overwrite: bool) -> None:
-    """Refuses, before the work, a folder that `write` would refuse after it.
-
-    Raises:
-      errors.RefusedOverwrite: if it exists and is not empty, and `overwrite` is false.
-    """
-    if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise errors.RefusedOverwrite(out)
 
 
 def find(
@@ -96,18 +70,25 @@ def find(
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
-    devices.chosen(settings.devices)  # too few are told of before the start is computed
+    devices.chosen(settings.devices)  # an error about too few comes before the features are computed
     with resumable_fit.memory_errors(settings.batch_size):
         alone = initial_network.started(split, settings, root=features_root)
     with devices.scope(settings.devices), resumable_fit.memory_errors(settings.batch_size):
         network = initial_network.shared(alone, split, settings)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
         shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
-    return judge(split, shares, blocks, seed=settings.seed)
+    return findings_of(split, shares, blocks, seed=settings.seed)
 
 
-def judge(split: datasets.Split, shares: np.ndarray, blocks: np.ndarray, *, seed: int = 0) -> Findings:
-    """Findings from out-of-fold probabilities `shares` float[n, class]."""
+def findings_of(split: datasets.Split, shares: np.ndarray, blocks: np.ndarray, *, seed: int = 0) -> Findings:
+    """The findings that follow from out-of-fold probabilities.
+
+    Args:
+      split: n examples.
+      shares: float[n, class], the probabilities.
+      blocks: str[n], the spatial block of each example.
+      seed: of the intervals of the rates.
+    """
     present = np.unique(split.labels)
     labels = np.searchsorted(present, split.labels)  # cleanlab wants every class to occur
     among = shares[:, present] / shares[:, present].sum(axis=1, keepdims=True)
@@ -115,7 +96,7 @@ def judge(split: datasets.Split, shares: np.ndarray, blocks: np.ndarray, *, seed
     doubtful = np.flatnonzero(cleanlab.filter.find_label_issues(labels, among, n_jobs=1))
     doubtful = doubtful[np.argsort(scores[doubtful], kind="stable")]
     names = [split.dataset.classes[i] for i in present]
-    rates = noise_rates(labels, among, blocks, names=names, doubtful=doubtful, seed=seed)
+    rates = noise_rates.of_classes(labels, among, blocks, names=names, doubtful=doubtful, seed=seed)
     return Findings(split, shares, scores, doubtful, rates, blocks)
 
 
@@ -212,161 +193,3 @@ def out_of_fold(
             shares[~seen] = calibration.probabilities(logits, 1.0)
             bar.advance()
     return shares
-
-
-def noise_rates(
-    labels: np.ndarray,
-    shares: np.ndarray,
-    blocks: np.ndarray,
-    *,
-    names: Sequence[str],
-    doubtful: np.ndarray,
-    seed: int = 0,
-) -> tuple[Rate, ...]:
-    """The noise rate of each class, from the confident joint; percentile intervals from blocks drawn again.
-
-    Draws say nothing where no wrong label was found (or nothing else), or where a class lies in one block: there the
-    interval is widened to Wilson's, of as many samples as blocks hold the class.
-    """
-    joint = cleanlab.count.compute_confident_joint(labels, shares)
-    rates = _wrong_shares(labels, shares, len(names))
-    again = _drawn_again(blocks, hashing.stream(seed, "noise rate"))
-    drawn = np.stack([_wrong_shares(labels[chosen], shares[chosen], len(names)) for chosen in again])
-    found = np.bincount(labels[doubtful], minlength=len(names))
-    rather = np.where(np.eye(len(names), dtype=bool), -1, joint).argmax(axis=1)
-    described = []
-    for i, name in enumerate(names):
-        low, high = _interval(float(rates[i]), drawn[:, i], blocks=len(np.unique(blocks[labels == i])))
-        described.append(
-            Rate(
-                label=name,
-                examples=int((labels == i).sum()),
-                rate=float(rates[i]),
-                low=low,
-                high=high,
-                doubtful=int(found[i]),
-                mostly=names[rather[i]] if rates[i] > 0 else "",
-            )
-        )
-    return tuple(described)
-
-
-def _drawn_again(blocks: np.ndarray, stream: int) -> Iterator[np.ndarray]:
-    """int64[example]: the examples of as many blocks as there are, drawn with replacement; `DRAWS` times."""
-    _, block = np.unique(blocks, return_inverse=True)
-    members = np.argsort(block, kind="stable")
-    ends = np.cumsum(np.bincount(block))
-    starts = ends - np.bincount(block)
-    for draw in range(DRAWS):
-        keys = np.arange(len(ends), dtype=np.uint64) + np.uint64(draw * len(ends))
-        chosen = (hashing.uniform(stream, keys) * len(ends)).astype(np.int64)
-        yield np.concatenate([members[starts[b] : ends[b]] for b in chosen])
-
-
-def _wrong_shares(labels: np.ndarray, shares: np.ndarray, classes: int) -> np.ndarray:
-    """float64[class]: off-diagonal share of each row (given label) of the confident joint; NaN for absent classes."""
-    present = np.unique(labels)  # cleanlab wants every class to occur
-    among = shares[:, present] / shares[:, present].sum(axis=1, keepdims=True)
-    joint = cleanlab.count.compute_confident_joint(np.searchsorted(present, labels), among)
-    wrong = np.full(classes, np.nan)
-    wrong[present] = 1 - np.diag(joint) / joint.sum(axis=1).clip(1)
-    return wrong
-
-
-def _interval(rate: float, drawn: np.ndarray, *, blocks: int) -> tuple[float, float]:
-    """Percentiles of `drawn`, or what Wilson says of `rate` in so many blocks where the draws do not vary."""
-    known = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(known, [2.5, 97.5]).tolist() if len(known) else (rate, rate)
-    if 0.0 < rate < 1.0 and low < high:
-        return min(low, rate), max(high, rate)
-    least, most = intervals.wilson(rate, blocks)
-    return min(low, least), max(high, most)
-
-
-def reason(given: str, suggested: str, share_given: float, share_suggested: float) -> str:
-    """Why a label is doubtful, in words."""
-    if share_suggested >= SURE:
-        return f"looks like {suggested} ({share_suggested:.0%}), hardly like {given} ({share_given:.0%})"
-    return f"between {suggested} ({share_suggested:.0%}) and {given} ({share_given:.0%})"
-
-
-def rows_of(findings: Findings) -> list[dict[str, Any]]:
-    """One row per doubtful example, the worst first."""
-    split, classes = findings.split, findings.split.dataset.classes
-    rows = []
-    for i in findings.doubtful:
-        given, suggested = int(split.labels[i]), int(findings.shares[i].argmax())
-        share_given, share_suggested = findings.shares[i, given], findings.shares[i, suggested]
-        rows.append(
-            {
-                "key": split.keys[i],
-                "split": split.name,
-                "label": classes[given],
-                "suggested": classes[suggested],
-                "score": round(float(findings.scores[i]), 6),
-                "probability_of_label": round(float(share_given), 6),
-                "probability_of_suggested": round(float(share_suggested), 6),
-                "weight": round(float(share_given), 6),
-                "block": findings.blocks[i],
-                "reason": reason(classes[given], classes[suggested], share_given, share_suggested),
-            }
-        )
-    return rows
-
-
-def write(findings: Findings, out: pathlib.Path, *, size_px: int, overwrite: bool = False) -> pathlib.Path:
-    """Writes doubtful.csv, noise_rates.csv, noise.json and doubtful.png into the folder `out`; returns it.
-
-    Raises:
-      errors.RefusedOverwrite: if it exists and `overwrite` is false.
-    """
-    split = findings.split
-    rates = [dataclasses.asdict(rate) for rate in findings.rates]
-    summary = {
-        "dataset": split.dataset.full_name,
-        "split": split.name,
-        "split_sha256": split.digest,
-        "examples": len(split),
-        "doubtful": len(findings.doubtful),
-        "rates": rates,
-    }
-    with atomic.folder(out, overwrite=overwrite) as temporary:
-        _write_csv(temporary / DOUBTFUL, rows_of(findings), _DOUBTFUL_COLUMNS)
-        _write_csv(temporary / RATES, rates, [f.name for f in dataclasses.fields(Rate)])
-        (temporary / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        draw_sheet(findings, temporary / SHEET, size_px=size_px)
-    return out
-
-
-_DOUBTFUL_COLUMNS = (
-    "key", "split", "label", "suggested", "score", "probability_of_label", "probability_of_suggested", "weight",
-    "block", "reason",
-)  # fmt: skip
-
-
-def draw_sheet(findings: Findings, path: pathlib.Path, *, size_px: int) -> None:
-    """A sheet of the worst chips: given label, suggested label, and how sure."""
-    import matplotlib.figure
-
-    worst = findings.doubtful[: SHEET_COLUMNS * SHEET_ROWS]
-    ascending = np.sort(worst)
-    chips = dict(zip(ascending.tolist(), batches.pictures(findings.split, ascending.tolist(), size_px), strict=True))
-    rows = max(1, -(-len(worst) // SHEET_COLUMNS))
-    figure = matplotlib.figure.Figure(figsize=(SHEET_COLUMNS * 1.7, rows * 2.15 + 0.4), layout="constrained")
-    title = f"{len(worst)} of {len(findings.doubtful)} doubtful labels: given -> suggested (probability)"
-    figure.suptitle(title if len(worst) else "no doubtful labels", fontsize=11)
-    described = rows_of(findings)[: len(worst)]
-    for axes, i, row in zip(figure.subplots(rows, SHEET_COLUMNS, squeeze=False).flat, worst, described, strict=False):
-        axes.imshow(chips[int(i)])
-        sure, key = row["probability_of_suggested"], str(row["key"])[-KEY_SHOWN:]
-        axes.set_title(f"{row['label']}\n-> {row['suggested']} ({sure:.2f})\n{key}", fontsize=6.5)
-    for axes in figure.axes:
-        axes.set_axis_off()
-    figure.savefig(path, dpi=150)
-
-
-def _write_csv(path: pathlib.Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, list(columns))
-        table.writeheader()
-        table.writerows(rows)

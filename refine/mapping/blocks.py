@@ -16,8 +16,9 @@ import rasterio.windows
 import shapely
 
 from builder import atomic, progress
-from builder.chips import chip, footprint, imagery_toml
-from builder.geometry import grid
+from builder.chips import chip, imagery_toml
+from builder.geometry import grid, lonlat
+from builder.geometry import window as geometry_window
 from builder.legend import crosswalk
 from builder.maps import rasters
 from refine.mapping import changes, engines, prefetch, reclassify
@@ -113,7 +114,7 @@ def read(job: Job, window: Window) -> tuple[reclassify.Refined, MapSummary]:
 
 
 def _make(job: Job, window: Window, fetcher: prefetch.Fetcher) -> None:
-    base = rasters.read(job.base, *window)
+    base = rasters.read(job.base, geometry_window.Window(*window))
     lon, lat = _centres(job, window)
     state = _states(job.layers, lon, lat)
     inside = shapely.contains_xy(job.area, lon, lat)
@@ -139,7 +140,7 @@ def _centres(job: Job, window: Window) -> tuple[np.ndarray, np.ndarray]:
     a, _, c, _, e, f = job.base.transform
     x, y = np.meshgrid(c + a * (np.arange(col0, col1) + 0.5), f + e * (np.arange(row0, row1) + 0.5))
     lon, lat = job.to_degrees().transform(x, y)
-    return footprint.wrapped(np.asarray(lon)), np.asarray(lat)
+    return lonlat.wrapped(np.asarray(lon)), np.asarray(lat)
 
 
 def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -23,7 +23,8 @@ import shapely
 from builder import atomic, errors, hashing
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
-from builder.geometry import grid
+from builder.geometry import grid, lonlat
+from builder.geometry.window import Window
 from builder.legend import crosswalk, legend
 from builder.maps import known_products, rasters
 from builder.points import region as regions
@@ -259,7 +260,7 @@ def _check_codes(base: rasters.RasterFile, table: crosswalk.Crosswalk) -> None:
     """Looks at every code of the base before the first picture is asked for."""
     rows, columns = base.shape
     for row in range(0, rows, CHECK_ROWS):
-        codes = rasters.read(base, row, min(row + CHECK_ROWS, rows), 0, columns)
+        codes = rasters.read(base, Window(row, min(row + CHECK_ROWS, rows), 0, columns))
         if unknown := sorted(set(np.unique(codes).tolist()) - table.names.keys()):
             raise errors.InputError(
                 f"{base.path} holds codes that are not {known_products.BASE}'s: {', '.join(map(str, unknown))} (from "
@@ -284,15 +285,15 @@ def _area(request: MapRequest) -> shapely.Geometry:
 
 
 def _check_meets(base: rasters.RasterFile, area: shapely.Geometry, request: MapRequest) -> None:
-    here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*rasters.bounds_lonlat(base))
+    here = "{:.3f}, {:.3f}, {:.3f}, {:.3f}".format(*base.bounds_lonlat)
     with rasterio.open(frames.Frame(request.frame).layers_file) as layers:
         box = layers.bounds
-    if not rasters.overlaps(base, box.left, box.bottom, box.right, box.top):
+    if not lonlat.overlaps(base.bounds_lonlat, tuple(box)):
         raise errors.InputError(
             f"{request.base} ({here}) does not meet the frame {request.frame} "
             f"({box.left:.3f}, {box.bottom:.3f}, {box.right:.3f}, {box.top:.3f}). Give the tile that the frame covers."
         )
-    if not any(rasters.overlaps(base, *shapely.bounds(part).tolist()) for part in shapely.get_parts(area)):
+    if not any(lonlat.overlaps(base.bounds_lonlat, shapely.bounds(part).tolist()) for part in shapely.get_parts(area)):
         asked = f"--aoi {request.aoi}" if request.aoi else "--bbox"
         west, south, east, north = shapely.bounds(area).tolist()
         raise errors.InputError(

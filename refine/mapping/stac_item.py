@@ -12,7 +12,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from builder.chips import footprint
+from builder.geometry import lonlat
 from builder.legend import legend
 from builder.maps import rasters
 
@@ -79,14 +79,14 @@ def _class(c: legend.LandCoverClass) -> dict[str, Any]:
 
 def _place(base: rasters.RasterFile) -> dict[str, Any]:
     """Geometry and bbox: two polygons and west > east where the map crosses 180 degrees (RFC 7946, 3.1.9 and 5.2)."""
-    left, bottom, right, top = base.bounds
+    left, bottom, right, top = base.lattice.bounds
     along_x, along_y = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
     x = np.concatenate([along_x[:-1], np.full(EDGE_POINTS - 1, right), along_x[::-1][:-1], np.full(EDGE_POINTS, left)])
     y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])
     to_degrees = pyproj.Transformer.from_crs(base.crs, "EPSG:4326", always_xy=True)
     lon, lat = (np.round(np.asarray(v), DIGITS) for v in to_degrees.transform(x, y))
-    area = footprint.split_at_180(lon, lat)
-    west, south, east, north = footprint.bounds_of_corners(np.column_stack([lon, lat]))
+    area = lonlat.split_at_180(lon, lat)
+    west, south, east, north = lonlat.bounds_of_ring(lon, lat)
     if west >= east and shapely.get_num_geometries(area) == 1:  # wider than half the globe, or all around it
         west, _, east, _ = area.bounds
     box = [round(float(v), DIGITS) for v in (west, south, east, north)]

@@ -95,7 +95,7 @@ def _write_layer(
     tags: Mapping[str, str],
     band: str,
 ) -> None:
-    profile = cog.Profile(job.base.crs, job.base.transform, job.base.shape, 1, "uint8", nodata)
+    profile = cog.Profile(job.base.lattice, 1, "uint8", nodata)
     parts = (
         (window[0], window[2], getattr(blocks.read(job, window)[0], layer)[np.newaxis]) for window in job.windows()
     )

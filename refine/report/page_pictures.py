@@ -18,6 +18,7 @@ from PIL import Image
 
 from builder import progress
 from builder.chips import chip, footprint, imagery_toml
+from builder.geometry import ellipsoid, lonlat
 from builder.imagery import source
 
 JPEG_QUALITY, WEBP_QUALITY = 82, 82
@@ -88,7 +89,7 @@ class Ground:
         lon, lat = self._lonlat(
             np.array([0, columns, columns / 2, columns / 2]), np.array([rows / 2, rows / 2, 0, rows])
         )
-        _, _, metres = footprint.WGS84.inv(lon[[2, 0]], lat[[2, 0]], lon[[3, 1]], lat[[3, 1]])
+        _, _, metres = ellipsoid.GEOD.inv(lon[[2, 0]], lat[[2, 0]], lon[[3, 1]], lat[[3, 1]])
         return float(metres[0]), float(metres[1])
 
     def places(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,7 +253,7 @@ def _pieces(ground: Ground) -> Iterator[_Piece]:
 def _middle(ground: Ground) -> tuple[float, float]:
     x, y = ground.resampled(1, 1).centres()
     lon, lat = _to_degrees(ground.crs).transform(x, y)
-    return float(footprint.wrapped(lon[0, 0])), float(lat[0, 0])  # a map across 180 degrees counts on
+    return float(lonlat.wrapped(lon[0, 0])), float(lat[0, 0])  # a map across 180 degrees counts on
 
 
 def _looked_up(ground: Ground, piece: _Piece, pixels: np.ndarray) -> np.ndarray:
@@ -264,7 +265,7 @@ def _looked_up(ground: Ground, piece: _Piece, pixels: np.ndarray) -> np.ndarray:
     part = ground.window(piece.row0, piece.row1, piece.col0, piece.col1)
     corners = part.corners_lonlat()
     middle = np.full(4, piece.footprint.lon), np.full(4, piece.footprint.lat)
-    azimuth, _, distance = footprint.WGS84.inv(*middle, corners[:, 0], corners[:, 1])
+    azimuth, _, distance = ellipsoid.GEOD.inv(*middle, corners[:, 0], corners[:, 1])
     a, _, c, _, e, f = piece.footprint.affine(len(pixels))
     column = _between((distance * np.sin(np.radians(azimuth)) - c) / a, part.shape)
     row = _between((distance * np.cos(np.radians(azimuth)) - f) / e, part.shape)

@@ -18,7 +18,7 @@ from builder.frame import frame as frames
 from builder.legend import legend
 from builder.maps import agreement
 from refine.accuracy import accuracy, estimators, intervals, support
-from refine.judging import compare, noise
+from refine.artefacts import comparison, noise_summary
 from refine.mapping import writing
 from refine.report import map_layers, page_pictures, parts
 from refine.samples import batches, datasets
@@ -103,11 +103,11 @@ def read_summary(folder: pathlib.Path) -> dict[str, Any]:
     Raises:
       errors.InputError: if it is missing or of another format.
     """
-    path = folder / compare.SUMMARY
+    path = folder / comparison.SUMMARY
     told = _json(path, "python -m refine compare")
-    if told.get("format") != compare.FORMAT:
+    if told.get("format") != comparison.FORMAT:
         raise errors.InputError(
-            f"{path}: expected format {compare.FORMAT}; received {told.get('format')}. Run `compare` again."
+            f"{path}: expected format {comparison.FORMAT}; received {told.get('format')}. Run `compare` again."
         )
     return told
 
@@ -139,11 +139,11 @@ def read_noise(folder: pathlib.Path, dataset: datasets.Dataset | None) -> parts.
     Raises:
       errors.InputError: if a file of it is missing.
     """
-    told = _json(folder / noise.SUMMARY, "python -m refine noise")
-    rows = _csv(folder / noise.DOUBTFUL, "python -m refine noise")[:WORST_SHOWN]
+    told = _json(folder / noise_summary.SUMMARY, "python -m refine noise")
+    rows = _csv(folder / noise_summary.DOUBTFUL, "python -m refine noise")[:WORST_SHOWN]
     for name, found, wanted in (
-        (noise.SUMMARY, told, ("dataset", "split", "examples", "doubtful", "rates")),
-        (noise.DOUBTFUL, rows[0] if rows else DOUBT_COLUMNS, DOUBT_COLUMNS),
+        (noise_summary.SUMMARY, told, ("dataset", "split", "examples", "doubtful", "rates")),
+        (noise_summary.DOUBTFUL, rows[0] if rows else DOUBT_COLUMNS, DOUBT_COLUMNS),
     ):
         if absent := [key for key in wanted if not isinstance(found, Mapping | tuple) or key not in found]:
             raise errors.InputError(
@@ -151,7 +151,7 @@ def read_noise(folder: pathlib.Path, dataset: datasets.Dataset | None) -> parts.
                 "`python -m refine noise` wrote."
             )
     worst = _worst(dataset, told["split"], rows) if dataset is not None and dataset.full_name == told["dataset"] else ()
-    picture = folder / noise.SHEET
+    picture = folder / noise_summary.SHEET
     sheet = None
     if not worst and picture.is_file():
         encoded = page_pictures.file_picture(picture.read_bytes(), widest_px=1400)

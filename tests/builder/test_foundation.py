@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import atomic, errors, hashing, progress
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid
 
 
 @given(st.integers(0, 2**31), st.lists(st.integers(0, grid.ROWS * grid.COLUMNS - 1), min_size=1, max_size=50))
@@ -122,7 +122,7 @@ def test_tiles_cover_a_window_once(size: int) -> None:
 
 def test_the_cells_of_the_globe_have_the_area_of_the_sphere() -> None:
     total = grid.cell_area_km2(np.arange(grid.ROWS)).sum() * grid.COLUMNS
-    assert total == pytest.approx(4 * np.pi * (grid.EARTH_RADIUS_M / 1000) ** 2, rel=1e-9)
+    assert total == pytest.approx(4 * np.pi * (ellipsoid.AUTHALIC_RADIUS_M / 1000) ** 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("box", [(0, 10, 1e-9, 10 + 1e-9), (7, -90, 7.1, -90 + 1e-9), (0.0012, 0.0012, 0.0013, 0.0013)])

@@ -17,10 +17,11 @@ from builder import hashing
 from builder.chips import imagery_toml
 from builder.frame import design, frame, points_table
 from builder.geometry import grid
+from builder.geometry.lattice import Lattice
 from builder.legend import legend
 from builder.maps import agreement, cog
 from refine.accuracy import accuracy, estimators, paired, seasonal
-from refine.judging import compare, noise
+from refine.artefacts import comparison, noise_summary
 from refine.mapping import changes, writing
 from refine.mapping.reclassify import Provenance
 from refine.training import training_settings
@@ -75,7 +76,7 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
         (writing.beside(refined, "provenance"), why, 0),
         (writing.beside(refined, "confidence"), sure, 255),
     ):
-        profile = cog.Profile(CRS, transform, values.shape, 1, "uint8", nodata)
+        profile = cog.Profile(Lattice(CRS, transform, values.shape), 1, "uint8", nodata)
         cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags)
     names = {c.code: c.title for c in legend.read(writing.BASE_LEGEND).classes}
     moved = changes.of_block(codes, after, 0.09)
@@ -173,7 +174,7 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
     test = paired.of_predictions(*predictions.values(), reference)
     first, second = predictions
     told = {
-        "format": compare.FORMAT,
+        "format": comparison.FORMAT,
         "test": {
             "dataset": "globeland_samples/accurate:1.0.0",
             "split": "test",
@@ -193,7 +194,7 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
         ],
     }
     folder.mkdir(parents=True)
-    (folder / compare.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
+    (folder / comparison.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
     return folder
 
 
@@ -205,8 +206,8 @@ def write_noise(folder: pathlib.Path, dataset: str, keys: list[str]) -> pathlib.
         for name in NAMES
     ]
     told = {"dataset": dataset, "split": "train", "examples": 28, "doubtful": len(keys), "rates": rates}
-    (folder / noise.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
-    with (folder / noise.DOUBTFUL).open("w", newline="", encoding="utf-8") as stream:
+    (folder / noise_summary.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
+    with (folder / noise_summary.DOUBTFUL).open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(["key", "label", "suggested", "probability_of_suggested", "reason"])
         rows.writerows([key, "forest", "water", "0.91", "looks like water (91%)"] for key in keys)

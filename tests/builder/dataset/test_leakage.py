@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 
 import numpy as np
 import pyproj
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from builder import errors
 from builder.chips import footprint
 from builder.dataset import leakage
-from builder.geometry import proximity
 
 GEOD = pyproj.Geod(ellps="WGS84")
 
@@ -89,38 +85,3 @@ def test_near_equal_pictures_are_counted_through_their_multiplicity() -> None:
         between.near_equal.pairs == 4
     )  # two lakes of train with the equal one and with the one that differs in 4 bits
     assert between.near_equal.listed == (("b0", "a0", 0), ("b1", "a0", 4))
-
-
-@settings(max_examples=50)
-@given(
-    st.sets(st.integers(0, 2**12 - 1).map(lambda x: x * 0x0010_0400_8021_0041 & 2**63 - 1), min_size=2, max_size=40),
-    st.integers(0, 5),
-)
-def test_similar_hashes_are_those_a_full_comparison_finds(values: set[int], distance: int) -> None:
-    hashes = np.array(sorted(values), np.int64)
-    found = sorted(
-        (int(i), int(j), int(d)) for part in proximity.similar(hashes, distance) for i, j, d in zip(*part, strict=True)
-    )
-    bits = {
-        (i, j): (int(hashes[i]) ^ int(hashes[j])).bit_count() for i, j in itertools.combinations(range(len(hashes)), 2)
-    }
-    assert found == sorted((i, j, d) for (i, j), d in bits.items() if d <= distance)
-
-
-@settings(max_examples=30)
-@given(st.integers(0, 1000), st.floats(7.0, 5000.0))
-def test_places_within_a_radius_are_those_a_full_comparison_finds(seed: int, radius_m: float) -> None:
-    rng = np.random.default_rng(seed)
-    a, b = (proximity.geocentric(rng.uniform(-0.02, 0.02, n), rng.uniform(60.0, 60.02, n)) for n in (30, 40))
-    distance = np.linalg.norm(a[:, None] - b[None], axis=-1)
-    found = {
-        (int(i), int(j)) for part in proximity.within(a, b, radius_m) for i, j in zip(part[0], part[1], strict=True)
-    }
-    assert found == {(int(i), int(j)) for i, j in np.argwhere(distance <= radius_m)}
-
-
-def test_the_closest_pair_is_found_across_the_globe() -> None:
-    a, b = proximity.geocentric([0.0, 10.0], [0.0, 0.0]), proximity.geocentric([-170.0, 100.0], [0.0, 0.0])
-    pair = proximity.closest(a, b)
-    assert pair is not None and pair[:2] == (1, 1)
-    assert proximity.closest(a, b[:0]) is None

@@ -65,7 +65,7 @@ def test_geopandas_reads_points_crs_and_box(tmp_path, points):
 def test_points_come_back_with_their_metadata(tmp_path, points):
     path = tmp_path / "points.parquet"
     points_table.write(path, points, {"design": {"seed": 7}})
-    again = points_table.read(path)
+    again = points_table.read(path, legend.seven())
     assert again.equals(points)
     assert again.schema.equals(points_table.SCHEMA)
     assert points_table.metadata_of(again, path) == {"format": 1, "design": {"seed": 7}}
@@ -128,6 +128,140 @@ def test_a_file_that_is_not_ours_is_refused_with_its_name_and_a_cure(tmp_path, p
     points_table.write(path, points, {})
     damage(path)
     with pytest.raises(errors.InputError, match=text) as refused:
-        points_table.read(path)
+        points_table.read(path, legend.seven())
     assert str(path) in str(refused.value)
     assert "builder points" in str(refused.value)
+
+
+def _drawn() -> pa.Table:
+    """Four ranked points as a frame of products holds them."""
+    cells = grid.cell_of(np.array([108.9, 108.91, 108.92, 108.93]), np.full(4, 34.2))
+    lon, lat = grid.cell_centre(cells)
+    is_test = [False, False, True, True]
+    state = [points_table.INCONSISTENT if test else points_table.CONSISTENT for test in is_test]
+    pairs = [{"product": "a", "label": "forest"}, {"product": "b", "label": "nodata"}]
+    columns = {
+        "key": points_table.cell_keys(cells),
+        "cell": cells,
+        "lon": lon,
+        "lat": lat,
+        "state": state,
+        "label": [None if test else "forest" for test in is_test],
+        "base_class": ["forest"] * 4,
+        "consensus": [None if test else "forest" for test in is_test],
+        "votes": [5] * 4,
+        "valid": [5] * 4,
+        "purity": [1.0, 0.5, 0.25, 0.0],
+        "split": ["test_inconsistent" if test else "train" for test in is_test],
+        "stratum": [f"forest/{one}" for one in state],
+        "block": points_table.block_names(cells, 360),
+        "rank": [0, 1, 0, 1],
+        "rank_value": [0.1, 0.2, 0.1, 0.2],
+        "inclusion_probability": [None, None, 0.5, 1.0],
+        "product_labels": [pairs] * 4,
+        "geometry": points_table.wkb_points(lon, lat),
+    }
+    return pa.table([pa.array(columns[f.name], f.type) for f in points_table.SCHEMA], schema=points_table.SCHEMA)
+
+
+def _with(column: str, value: object) -> pa.Table:
+    """The points with one value replaced: in the last row, or the whole column by values of another type."""
+    points = _drawn()
+    place = points.column_names.index(column)
+    if isinstance(value, pa.Array):
+        return points.set_column(place, column, value)
+    field = points_table.SCHEMA.field(column)
+    values = [*points[column].to_pylist()[:-1], value]
+    return points.set_column(place, field.with_nullable(True), pa.array(values, field.type))
+
+
+def test_drawn_points_come_back_with_their_types(tmp_path):
+    path = tmp_path / "points.parquet"
+    points_table.write(path, _drawn(), {})
+    assert points_table.read(path, legend.seven()).equals(_drawn())
+
+
+def test_no_rows_are_points_too(tmp_path):
+    path = tmp_path / "points.parquet"
+    points_table.write(path, _drawn().filter(pa.array([False] * 4)), {})
+    assert len(points_table.read(path, legend.seven())) == 0
+
+
+WILD = pa.array(["a", "b", "c", "d"])
+HOSTILE = [
+    ("key", "", "''"),
+    ("key", "../../evil", "evil"),
+    ("key", "r00000c000000\n", "r00000c000000"),
+    ("key", None, "1 of 4 rows have none"),
+    ("key", pa.array(["r20088c103999"] * 4), "repeats, 3 rows too many"),
+    ("key", pa.array([1, 2, 3, 4]), "expected string; received int64"),
+    ("cell", -1, "received -1 in 1 of 4 rows"),
+    ("lon", float("nan"), "received nan in 1 of 4 rows"),
+    ("lon", float("inf"), "received inf"),
+    ("lon", 1e9, "received 1000000000.0"),
+    ("lon", None, "1 of 4 rows have none"),
+    ("lon", WILD, "expected double; received string"),
+    ("lat", 91.0, "received 91.0 in 1 of 4 rows"),
+    ("lat", -90.001, "received -90.001"),
+    ("lat", float("nan"), "received nan"),
+    ("state", "sure", "expected one of consistent, inconsistent, given; received 'sure'"),
+    ("label", "woods", "expected one of .*forest.*; received 'woods' in 1 of 4 rows"),
+    ("label", "../../evil", "evil"),
+    ("base_class", "woods", "received 'woods'"),
+    ("consensus", "outside", "received 'outside'"),
+    ("purity", 1.5, "received 1.5"),
+    ("purity", float("nan"), "received nan"),
+    ("split", "holdout", "expected one of train, validation, test, test_inconsistent; received 'holdout'"),
+    ("split", "<script>", "script"),
+    ("split", None, "1 of 4 rows have none"),
+    ("stratum", "woods/consistent", "received 'woods/consistent'"),
+    ("block", "../../evil", "expected a block's name"),
+    ("block", "/abs/x", "expected a block's name"),
+    ("block", "", "expected a block's name"),
+    ("block", None, "1 of 4 rows have none"),
+    ("rank", -1, "received -1"),
+    ("rank", 0, "'test_inconsistent, forest, 0' repeats, 1 rows too many"),
+    ("rank", None, "1 of 4 rows have none"),
+    ("rank", pa.array([0.0, 1.0, 0.0, 1.0]), "expected int32; received double"),
+    ("rank_value", float("nan"), "expected a finite number"),
+    ("inclusion_probability", float("nan"), "expected above 0, at most 1; received nan in 1 of 4 rows"),
+    ("inclusion_probability", 0.0, "received 0.0"),
+    ("inclusion_probability", -1.0, "received -1.0"),
+    ("inclusion_probability", 1.0000001, "received 1.0000001"),
+    ("product_labels", [{"product": "a", "label": "woods"}], "received 'woods'"),
+    ("product_labels", pa.array([["forest"]] * 4), "received list"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "text"), HOSTILE, ids=lambda value: f"{value!s:.40}")
+def test_a_value_that_no_frame_holds_is_refused_by_name(tmp_path, column, value, text):
+    path = tmp_path / "points.parquet"
+    points_table.write(path, _drawn(), {})
+    metadata = pq.read_schema(path).metadata
+    pq.write_table(_with(column, value).replace_schema_metadata(metadata), path)
+    with pytest.raises(errors.InputError, match=text) as refused:
+        points_table.read(path, legend.seven())
+    for word in (str(path), column, "python -m builder points"):
+        assert word in str(refused.value) or (word.startswith("python") and column == "block")
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "points.parquet"
+    points_table.write(path, _drawn(), {})
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("split", table["split"]), path)
+    with pytest.raises(errors.InputError, match="twice split"):
+        points_table.read(path, legend.seven())
+
+
+WILD_METADATA = ["[" * 100_000, '{"format": ' + "1" * 5000 + "}", '{"format": 1, "a": "\\ud800"}', "[]"]
+
+
+@pytest.mark.parametrize("text", WILD_METADATA, ids=range(4))
+def test_wild_metadata_is_refused(tmp_path, text):
+    path = tmp_path / "points.parquet"
+    points_table.write(path, _drawn(), {})
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({points_table.METADATA_KEY: text}), path)
+    with pytest.raises(errors.InputError, match="expected metadata as a JSON object"):
+        points_table.read(path, legend.seven())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 import pathlib
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from builder import errors
 from builder.frame import reviews
@@ -54,15 +53,9 @@ def test_confirmed_counts_neither_ties_nor_unusable() -> None:
     assert shares["forest"].share == 0.5
 
 
-def test_the_wilson_interval_of_eight_in_ten() -> None:
-    assert reviews.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)  # Brown, Cai & DasGupta 2001
-    assert all(math.isnan(bound) for bound in reviews.wilson(0, 0))
-
-
-@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_holds_the_share_and_stays_in_0_to_1(counts: tuple[int, int]) -> None:
-    low, high = reviews.wilson(*counts)
-    assert 0.0 <= low <= counts[0] / counts[1] + 1e-12 and counts[0] / counts[1] - 1e-12 <= high <= 1.0
+def test_a_share_bounds_itself_at_95_percent() -> None:
+    assert reviews.Share(8, 10).interval == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert all(math.isnan(bound) for bound in reviews.Share(0, 0).interval)
 
 
 def test_a_missing_file_is_no_reviews(tmp_path: pathlib.Path) -> None:
@@ -86,3 +79,51 @@ def test_a_file_that_is_no_parquet_a_missing_column_and_an_empty_cell_are_refuse
     pq.write_table(pa.table({"key": ["a"], "label": [None], "reviewer": ["x"], "time": [NOON]}), path)
     with pytest.raises(errors.InputError, match="1 rows have no label"):
         reviews.read(path, SEVEN)
+
+
+def test_only_a_regular_file_is_read_and_a_dangling_link_is_no_absence(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "reviews.parquet"
+    os.mkfifo(path)
+    with pytest.raises(errors.InputError, match="no regular file"):
+        reviews.read(path, SEVEN)
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(errors.InputError, match="a link to a file that does not exist"):
+        reviews.read(path, SEVEN)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(errors.InputError, match="found a folder"):
+        reviews.read(path, SEVEN)
+
+
+def test_every_cut_and_every_flipped_byte_ends_in_one_error_or_in_a_table(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "reviews.parquet"
+    pq.write_table(table(("a", "forest", "x"), ("b", "water", "y")), path)
+    content = path.read_bytes()
+    damaged = [content[:length] for length in range(0, len(content), 7)]
+    damaged += [content[:i] + bytes([content[i] ^ 0xFF]) + content[i + 1 :] for i in range(0, len(content), 3)]
+    for one in damaged:
+        path.write_bytes(one)
+        try:
+            reviews.read(path, SEVEN)
+        except errors.InputError as error:
+            assert str(path) in str(error)
+
+
+def test_times_and_texts_of_other_writers_are_read(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "reviews.parquet"
+    other = table(("a", "forest", "x"))
+    other = other.set_column(0, "key", other["key"].cast(pa.large_string()))
+    other = other.set_column(3, "time", other["time"].cast(pa.timestamp("ms", tz="UTC")))
+    pq.write_table(other, path)
+    assert reviews.read(path, SEVEN).equals(table(("a", "forest", "x")))
+
+
+def test_a_time_outside_the_calendar_is_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "reviews.parquet"
+    rows = table(("a", "forest", "x"))
+    for ends_of_time in (2**62, -(2**62)):
+        wild = pa.array([ends_of_time], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+        pq.write_table(rows.set_column(3, "time", wild), path)
+        with pytest.raises(errors.InputError, match="time"):
+            reviews.read(path, SEVEN)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import imagery_files
 import numpy as np
 import pyproj
@@ -206,6 +208,14 @@ def test_a_corrupt_block_spoils_only_the_chips_that_need_it(tmp_path):
 def test_a_missing_file_is_unreadable(tmp_path):
     (answer,) = cogs.read(source.PixelFile(str(tmp_path / "gone.tif")), [grid()])
     assert isinstance(answer, source.Unreadable) and "gone.tif" in answer.detail
+
+
+def test_a_pipe_in_place_of_a_scene_is_refused_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.tif")
+    with pytest.raises(errors.InputError, match=r"a\.tif: expected a GeoTIFF; found something that is no regular file"):
+        cogs.read(source.PixelFile(str(tmp_path / "a.tif")), [grid()])
+    with pytest.raises(errors.InputError, match=r"a\.tif: expected a GeoTIFF"):
+        cogs.geotiffs.header(str(tmp_path / "a.tif"))
 
 
 def test_a_chip_across_180_degrees_comes_from_a_scene_in_utm(tmp_path):

@@ -85,7 +85,7 @@ def test_no_folder_no_file_and_no_raster_are_told_apart(tmp_path):
 
 def test_a_scene_without_a_crs_is_named(tmp_path):
     scene(tmp_path / "a_20100101.tif", crs=None)
-    with pytest.raises(errors.InputError, match="has no CRS"):
+    with pytest.raises(errors.NoCrs, match="has no CRS"):
         found(tmp_path, folder.Dates("name"))
 
 

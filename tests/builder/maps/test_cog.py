@@ -13,6 +13,7 @@ import rio_cogeo
 
 from builder import errors
 from builder.geometry import grid
+from builder.geometry.lattice import Lattice
 from builder.legend import legend as legends
 from builder.maps import cog
 
@@ -43,7 +44,7 @@ def test_blocks_in_any_order_give_the_whole_raster_on_its_grid(tmp_path: pathlib
     array = write_classes(tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), array)
-        assert tuple(dataset.transform)[:6] == WINDOW.transform
+        assert tuple(dataset.transform)[:6] == WINDOW.lattice.transform
         assert (dataset.crs.to_epsg(), dataset.nodata, dataset.descriptions) == (4326, 0, ("consensus",))
         assert dataset.tags()["GLOBELAND_PRODUCTS"] == "[1]"
         assert dataset.tags()["TIFFTAG_SOFTWARE"].startswith("globeland ")
@@ -91,7 +92,7 @@ def test_each_band_has_its_own_names(tmp_path: pathlib.Path) -> None:
 
 
 def test_any_grid_and_type_can_be_written(tmp_path: pathlib.Path) -> None:
-    profile = cog.Profile("EPSG:32649", (30, 0, 3e5, 0, -30, 3.8e6), (70, 90), 1, "float32", -1.0)
+    profile = cog.Profile(Lattice("EPSG:32649", (30, 0, 3e5, 0, -30, 3.8e6), (70, 90)), 1, "float32", -1.0)
     cog.from_blocks(tmp_path / "a.tif", profile, [(10, 20, np.full((1, 5, 5), 0.25, np.float32))], overviews="average")
     with rasterio.open(tmp_path / "a.tif") as dataset:
         array = dataset.read(1)

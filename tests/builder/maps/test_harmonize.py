@@ -70,7 +70,7 @@ def votes_by_cell(file: rasters.RasterFile) -> dict[int, collections.Counter[int
     """Targets of the valid pixels of every cell, pixel by pixel."""
     votes: dict[int, collections.Counter[int]] = collections.defaultdict(collections.Counter)
     targets = {**crosswalks.shipped("globeland30").strict}
-    codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+    codes = rasters.read(file, file.lattice.whole)
     for cell, code in zip(grid.cell_of(*lonlat_of_pixels(file)).ravel().tolist(), codes.ravel().tolist(), strict=True):
         if targets[code] != legends.NODATA:
             votes[cell][targets[code]] += 1
@@ -127,7 +127,7 @@ def test_a_cell_at_xian_holds_about_88_pixels_of_30_m(tmp_path: pathlib.Path) ->
 def test_a_seam_between_zones_leaves_no_gap_and_counts_both_sides(tmp_path: pathlib.Path) -> None:
     def west_of_108(file: rasters.RasterFile, west: bool) -> rasters.RasterFile:
         lon, _ = lonlat_of_pixels(file)
-        codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+        codes = rasters.read(file, file.lattice.whole)
         codes[(lon < 108) != west] = 0
         return raster(file.path.with_name(f"half_{file.path.name}"), codes, file.crs, file.transform)
 
@@ -301,14 +301,6 @@ def test_core_of_wetland_or_of_no_data_is_none(tmp_path: pathlib.Path) -> None:
     codes = np.repeat(np.array([[50, 0]], np.uint8), 10, axis=1).repeat(10, axis=0)
     file = lonlat_file(tmp_path / "a.tif", codes, window, 10)
     np.testing.assert_array_equal(harmonize.core_class(product([file], "mode"), window), [[0, 0]])
-
-
-def test_thirty_metres_are_thirty_metres_at_any_latitude() -> None:
-    geod = pyproj.Geod(ellps="WGS84")
-    for lat in (0.0, 34.0, -60.0, 80.0):
-        for east_m, north_m in ((30.0, 0.0), (0.0, -30.0)):
-            lon, moved = harmonize._moved(np.array([10.0]), np.array([lat]), east_m, north_m)
-            assert geod.inv(10.0, lat, lon.item(), moved.item())[2] == pytest.approx(30.0, abs=1e-3)
 
 
 def test_an_unknown_code_names_product_file_and_code(tmp_path: pathlib.Path) -> None:

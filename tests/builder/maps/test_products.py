@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import pickle
 import shutil
@@ -13,6 +14,7 @@ import pyproj
 import pytest
 
 from builder import errors
+from builder.geometry.window import Window
 from builder.legend import crosswalk, legend
 from builder.maps import known_products, product_file_names, products, rasters
 
@@ -85,7 +87,7 @@ def five(tmp_path: pathlib.Path) -> pathlib.Path:
 def _classes(product: products.Product) -> np.ndarray:
     """Strict targets of all pixels of the first file."""
     file = product.files[0]
-    codes = rasters.read(file, 0, file.shape[0], 0, file.shape[1])
+    codes = rasters.read(file, file.lattice.whole)
     return crosswalk.recode(codes, product.crosswalk, "strict", source=str(file.path))
 
 
@@ -210,7 +212,7 @@ def test_a_missing_folder_says_what_to_put_where(five: pathlib.Path) -> None:
 
 def test_no_folder_at_all_lists_all_five(tmp_path: pathlib.Path) -> None:
     text = _refused(tmp_path / "none", "there is none")
-    assert all(f"{name}/ holds" in text for name in known_products.FOUND_BY_NAME)
+    assert all(f"{name}/ holds" in text for name in known_products.found_by_name())
 
 
 def test_an_empty_folder_and_one_of_zip_files_say_so(five: pathlib.Path) -> None:
@@ -245,7 +247,7 @@ def test_two_years_of_one_product_are_refused(five: pathlib.Path) -> None:
 def test_a_year_outside_2007_to_2013_needs_a_reason(five: pathlib.Path) -> None:
     (five / CCI).rename(five / CCI.replace("2010", "2015"))
     _refused(five, r'the year 2015, where 2007\.\.2013 is expected.*allow = "<reason>"')
-    allowed = "".join(f'[[product]]\nname = "{n}"\n' for n in known_products.FOUND_BY_NAME if n != "cci_lc")
+    allowed = "".join(f'[[product]]\nname = "{n}"\n' for n in known_products.found_by_name() if n != "cci_lc")
     _describe(five, allowed + '[[product]]\nname = "cci_lc"\nallow = "no change since"\n')
     found = products.find(five)
     assert found.names == ("globeland30", "mcd12q1", "glcnmo", "globcover", "cci_lc")
@@ -341,12 +343,26 @@ def test_a_wrong_key_is_refused(five: pathlib.Path, keys: str, says: str) -> Non
         ("[[product]]\nname = 'globeland30'\n", r"expected 2 to 8 products"),
         ("[[product]]\nname = 'cci_lc'\n[[product]]\nname = 'globcover'\n", r"expected one product with base = true"),
         ("[[product]]\nname = 'globeland30'\n[[product]]\nname = 'mine'\n", r"mine: its files are not known by name"),
-        ("[[product]\n", r"products\.toml: expected a TOML file"),
+        ("[[product]\n", r"products\.toml: expected descriptions of products as TOML; .*line 1"),
         ("", r"products\.toml: expected a table \[\[product\]\]"),
     ],
 )
 def test_a_wrong_description_is_refused(five: pathlib.Path, text: str, says: str) -> None:
     _refused(_describe(five, text), says)
+
+
+def test_a_products_toml_that_cannot_be_read_is_refused_not_passed_over(five: pathlib.Path) -> None:
+    os.mkfifo(five / "products.toml")
+    _refused(five, r"products\.toml: expected descriptions of products; found something that is no regular file")
+    (five / "products.toml").unlink()
+    (five / "products.toml").symlink_to("nowhere.toml")
+    _refused(five, r"products\.toml: expected descriptions of products; found no such file")
+
+
+def test_a_pipe_in_place_of_a_crosswalk_is_refused_not_waited_for(five: pathlib.Path) -> None:
+    os.mkfifo(five / "mine.csv")
+    _describe(five, '[[product]]\nname = "globeland30"\n[[product]]\nname = "cci_lc"\ncrosswalk = "mine.csv"\n')
+    _refused(five, r"mine\.csv: expected a crosswalk as CSV; found something that is no regular file")
 
 
 def test_two_bases_are_refused(five: pathlib.Path) -> None:
@@ -376,15 +392,30 @@ def test_without_its_override_the_wrong_tag_of_the_real_map_is_noticed(shared_da
 
 def test_real_modis_has_no_code_that_its_crosswalk_lacks(shared_data: pathlib.Path) -> None:
     file = rasters.describe(shared_data / "landcover" / "arcachon_MCD12Q1_LC_Type1_2004-01-01.tif")
-    codes = rasters.read(file, 0, 81, 0, 81)
+    codes = rasters.read(file, Window(0, 81, 0, 81))
     classes = crosswalk.recode(codes, crosswalk.shipped("mcd12q1"), "dominant", source=str(file.path))
     assert (classes == legend.seven().by_name("water").code).sum() == 3094
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace("years = ", "year = ", 1), "received no usable years, year"),
+        (lambda text: text.replace('crosswalk = "corine"', "crosswalk = 3"), "corine: .* received no usable crosswalk"),
+        (lambda text: text.replace('"nlcd"', '"corine"'), "expected each product once"),
+    ],
+)
+def test_a_table_of_facts_is_checked_when_it_is_read(tmp_path: pathlib.Path, change, says: str) -> None:
+    path = tmp_path / "known.toml"
+    path.write_text(change(known_products.FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(errors.InputError, match=says):
+        known_products.catalogue(path)
+
+
 def test_the_catalogue_knows_every_product_with_a_crosswalk() -> None:
-    names = {facts.name for facts in products.CATALOGUE}
+    names = {facts.name for facts in known_products.catalogue()}
     variants = {"mcd12q1_c5": "mcd12q1", "corine_grid": "corine"}
     assert names == {variants.get(name, name) for name in crosswalk.shipped_names()}
-    for facts in products.CATALOGUE:
+    for facts in known_products.catalogue():
         assert crosswalk.shipped(facts.crosswalk).strict
         assert all(vars(facts)[field] for field in ("title", "years", "licence", "citation", "access", "file_pattern"))

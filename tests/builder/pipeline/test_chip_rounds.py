@@ -11,6 +11,7 @@ import time
 import imagery_files
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from checkout import ROOT
 
@@ -34,7 +35,7 @@ def frame_of(folder, *, source='type = "stac"\npath = "../imagery"', rules="", d
         count = range(ranked)
         offset = rng.uniform(-1e-3, 1e-3, (2, ranked))
         columns = {
-            "key": [f"{split}-{label}-{i:03d}" for i in count],
+            "key": points_table.point_keys(LON + offset[0], LAT + offset[1]),
             "lon": LON + offset[0],
             "lat": LAT + offset[1],
             "state": ["consistent"] * ranked,
@@ -98,7 +99,7 @@ def test_the_pipeline_equals_a_loop(tmp_path):
     expected = rounds.selection(frame.points(), answers, frame.design)
     assert all(ours == theirs for ours, theirs in zip(essence(selection), essence(expected), strict=True))
     assert len(selection.kept) == 12 + 12 + 4
-    seasons = {(row["key"].split("-")[1], row["scene_ids"][0]) for row in selection.kept.to_pylist()}
+    seasons = {(row["asked_for"], row["scene_ids"][0]) for row in selection.kept.to_pylist()}
     assert seasons == {("forest", "winter"), ("water", "summer")}
 
 
@@ -228,3 +229,14 @@ def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         chip_rounds.acquire(frame)
     assert len(store_of(frame).batches()) == 3
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_stored_batch_that_answers_nothing_ends_the_run_with_its_name(tmp_path, keep):
+    world(tmp_path / "imagery")
+    frame = frame_of(tmp_path / "frame")
+    chip_rounds.acquire(frame)
+    path = store_of(frame).path(store_of(frame).batches()[0])
+    pq.write_table(pq.read_table(path).slice(0, keep), path)
+    with pytest.raises(errors.InputError, match=rf"{path.name}: expected one answer to each .* Remove the file"):
+        chip_rounds.acquire(frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import geopandas
 import map_files
 import numpy as np
@@ -30,7 +32,7 @@ def area_file(tmp_path, *areas: shapely.Geometry, crs: str | None = "EPSG:4326",
     return tmp_path / name
 
 
-def test_without_a_wish_it_is_all_that_the_base_covers(base):
+def test_without_box_and_area_it_is_all_that_the_base_covers(base):
     assert region.of(base, bbox=None, aoi=None) == region.Region(grid.window_of_bbox(108.0, 34.9, 108.2, 35.0))
 
 
@@ -59,7 +61,7 @@ def test_parts_on_both_sides_of_180_make_one_narrow_window():
     assert shapely.bounds(found.aoi).tolist() == [177.0, -19.0, 182.0, -16.0]
 
 
-def test_an_area_across_greenwich_stays_as_it_is():
+def test_an_area_across_greenwich_is_not_turned():
     assert region.of_area(shapely.box(-1.0, 50.0, 2.0, 51.0)).window.bounds == (-1.0, 50.0, 2.0, 51.0)
 
 
@@ -70,12 +72,12 @@ def test_the_digest_does_not_depend_on_where_the_ring_starts():
     assert region.Region(grid.GLOBE).aoi_sha256 == ""
 
 
-def test_a_region_off_the_base_is_told_where_the_base_is(base):
+def test_a_region_off_the_base_is_refused_with_the_place_of_the_base(base):
     with pytest.raises(errors.InputError, match=r"within 108.000,34.900,108.200,35.000 \(W,S,E,N\)"):
         region.of(base, bbox=(0.0, 0.0, 1.0, 1.0), aoi=None)
 
 
-def test_a_box_with_west_and_east_swapped_is_refused_and_told_in_order(base):
+def test_a_box_with_west_and_east_swapped_is_refused_with_the_right_order(base):
     with pytest.raises(errors.InputError, match=r"359.9 degrees wide .* Swap them: --bbox=108,34.9,108.1,35\."):
         region.of(base, bbox=(108.1, 34.9, 108.0, 35.0), aoi=None)
 
@@ -90,6 +92,12 @@ def test_an_area_must_have_a_crs_and_polygons(tmp_path):
         region.read_area(tmp_path / "text.geojson")
 
 
-def test_a_crossed_ring_is_mended(tmp_path):
+def test_a_pipe_in_place_of_an_area_is_refused_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "aoi.geojson")
+    with pytest.raises(errors.InputError, match=r"aoi\.geojson: expected a file of polygons .* no regular file"):
+        region.read_area(tmp_path / "aoi.geojson")
+
+
+def test_a_crossed_ring_is_repaired(tmp_path):
     bow = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1), (0, 0)])
     assert region.read_area(area_file(tmp_path, bow)).area == pytest.approx(0.5)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.frame import design as designs
-from builder.geometry import grid, spacing
-from builder.points import drawing, sampling
+from builder.geometry import grid
+from builder.points import drawing, sampling, spacing
 
 XIAN = grid.CellWindow(20000, 20120, 103700, 103820)
 ACROSS_180_AT_80_N = grid.CellWindow(3560, 3640, grid.COLUMNS - 60, grid.COLUMNS + 60)

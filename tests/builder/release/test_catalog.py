@@ -22,7 +22,12 @@ def test_the_catalogue_in_the_repository_is_current(name: str) -> None:
 
 def test_the_catalogue_names_every_class_product_and_imagery_source() -> None:
     text = catalog.page()
-    for name in [*legend.seven().names, *(p.title for p in known_products.CATALOGUE), "NAIP (USDA)", "LINZ nz-imagery"]:
+    for name in [
+        *legend.seven().names,
+        *(p.title for p in known_products.catalogue()),
+        "NAIP (USDA)",
+        "LINZ nz-imagery",
+    ]:
         assert name in text
 
 

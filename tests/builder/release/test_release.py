@@ -27,8 +27,9 @@ from builder.chips import pictures
 from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
+from builder.geometry import lonlat
 from builder.pipeline import chip_rounds
-from builder.release import croissant, diff, extent, facts, record, release, verify, version
+from builder.release import croissant, diff, facts, record, release, verify, version
 
 DAY = datetime.date(2026, 11, 23)
 
@@ -215,8 +216,8 @@ def test_the_card_answers_what_a_newcomer_asks(published: pathlib.Path) -> None:
 
 
 def test_the_extent_is_the_narrowest_also_across_the_antimeridian() -> None:
-    assert extent.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
-    assert extent.narrowest(np.array([5.0])) == (5.0, 5.0)
+    assert lonlat.narrowest(np.array([179.0, -179.0, 178.0])) == (178.0, -179.0)
+    assert lonlat.narrowest(np.array([5.0])) == (5.0, 5.0)
 
 
 def test_diff_says_exactly_what_was_done(
@@ -232,9 +233,9 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    labels = [row["label"] for row in rows[10:15]]
-    for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
-        row["label"] = row["base_class"] = label
+    places = [(row["label"], row["rank"]) for row in rows[10:15]]
+    for row, (label, rank) in zip(rows[10:15], [*places[1:], places[0]], strict=True):  # no class exceeds its quota
+        row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)

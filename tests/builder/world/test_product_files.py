@@ -77,7 +77,7 @@ def test_both_utm_zones_are_real_and_meet_at_108_east(faultless):
         with rasterio.open(path) as tile:
             assert tile.crs.to_epsg() == 32600 + zone
             assert tile.transform.a == 30 and tile.transform.c % 30 == 0 and tile.transform.f % 30 == 0
-        west, _, east, _ = rasters.bounds_lonlat(rasters.describe(path))
+        west, _, east, _ = rasters.describe(path).bounds_lonlat
         assert abs((east if side == "west" else west) - 108) < 0.01
 
 

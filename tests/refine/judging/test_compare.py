@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ import small_release
 
 from builder import errors
 from refine.accuracy import accuracy, estimators
+from refine.artefacts import comparison
 from refine.export import exporting
-from refine.judging import compare
+from refine.judging import compare, comparison_table
 from refine.samples import datasets
 from refine.training import features, learning_set, resumable_fit, train_model, training_settings
 
@@ -27,7 +29,8 @@ SETTINGS = training_settings.TrainingSettings(weights="none", size_px=75, batch_
 class Compared:
     out: pathlib.Path
     by_kind: dict[str, datasets.Dataset]
-    comparison: compare.Comparison
+    comparison: comparison.Comparison
+    test: datasets.Split
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +41,20 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         for config in ("rough", "accurate")
     }
     test = by_kind["accurate"].split("test", columns=compare.test_columns(by_kind["accurate"]))
-    return Compared(root / "out", by_kind, compare.compare(by_kind, [SETTINGS], root / "out", test=test))
+    return Compared(root / "out", by_kind, compare.compare(by_kind, [SETTINGS], root / "out", test=test), test)
 
 
 def test_every_strategy_meets_every_dataset(compared: Compared) -> None:
-    assert [entry.name for entry in compared.comparison.entries] == ["logits / rough", "logits / accurate"]
+    assert [entry.name for entry in compared.comparison.strategies] == ["logits / rough", "logits / accurate"]
     assert {p.name for p in compared.out.iterdir()} == {
         "logits-rough", "logits-accurate", "features", "compare.csv", "compare.md", "compare.json", "compare.png",
     }  # fmt: skip
 
 
 def test_the_table_the_page_and_the_summary_say_the_same(compared: Compared) -> None:
-    with (compared.out / compare.TABLE).open(newline="") as stream:
+    with (compared.out / comparison.TABLE).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    summary = json.loads((compared.out / compare.SUMMARY).read_text())
+    summary = json.loads((compared.out / comparison.SUMMARY).read_text())
     for row, entry in zip(rows, summary["strategies"], strict=True):
         assert float(row["overall"]) == pytest.approx(entry["overall"]["value"])
         assert entry["overall"]["low"] <= entry["overall"]["value"] <= entry["overall"]["high"]
@@ -61,22 +64,22 @@ def test_the_table_the_page_and_the_summary_say_the_same(compared: Compared) -> 
         "dataset": "small_samples/accurate:1.0.0",
         "split": "test",
         "examples": 14,
-        "sha256": compared.comparison.test.digest,
+        "sha256": compared.test.digest,
         "label_origins": {"consensus": 5, "review": 9},
-        "statement": compared.comparison.statement,
+        "statement": compared.comparison.test.statement,
     }
-    assert "logits / rough against logits / accurate" in (compared.out / compare.MARKDOWN).read_text()
-    assert (compared.out / compare.FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert "logits / rough against logits / accurate" in (compared.out / comparison.MARKDOWN).read_text()
+    assert (compared.out / comparison.FIGURE).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_page_says_what_the_test_is_and_who_labelled_it(compared: Compared) -> None:
-    page = (compared.out / compare.MARKDOWN).read_text()
+    page = (compared.out / comparison.MARKDOWN).read_text()
     assert "split test, 14 chips (labels: 5 by consensus, 9 by review)" in page
     assert "It is not map accuracy" in page
 
 
 def test_the_summary_says_how_each_model_was_made(compared: Compared) -> None:
-    for entry in json.loads((compared.out / compare.SUMMARY).read_text())["strategies"]:
+    for entry in json.loads((compared.out / comparison.SUMMARY).read_text())["strategies"]:
         record = json.loads((compared.out / entry["model"] / "training.json").read_text())
         assert entry["versions"]["keras"] and set(entry["dataset_sha256"]) == {"train", "validation"}
         assert entry["stopped"] == record["stopped"] == "last epoch"
@@ -87,7 +90,7 @@ def test_minutes_hold_the_features_whoever_computed_them(
 ) -> None:
     """The same training beside features that are already there costs what it cost when they were made."""
     root, given = compared.out / "features", learning_set.learning_set_of(compared.by_kind["rough"], SETTINGS)
-    network = exporting.load_model(compared.comparison.entries[0].folder).network
+    network = exporting.load_model(compared.out / compared.comparison.strategies[0].model).network
     monkeypatch.delattr(features, "_compute")
     cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
     folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder
@@ -96,7 +99,7 @@ def test_minutes_hold_the_features_whoever_computed_them(
 
 def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
     before = [(compared.out / name / "model.keras").stat().st_mtime_ns for name in ("logits-rough", "logits-accurate")]
-    compare.compare(compared.by_kind, [SETTINGS], compared.out, test=compared.comparison.test)
+    compare.compare(compared.by_kind, [SETTINGS], compared.out, test=compared.test)
     after = [(compared.out / name / "model.keras").stat().st_mtime_ns for name in ("logits-rough", "logits-accurate")]
     assert before == after
 
@@ -104,14 +107,14 @@ def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
 def test_models_of_other_settings_are_not_taken_for_these(compared: Compared) -> None:
     other = dataclasses.replace(SETTINGS, learning_rate=0.5)
     with pytest.raises(errors.InputError, match=r"learning_rate \(0\.02 then, 0\.5 now\)"):
-        compare.compare(compared.by_kind, [other], compared.out, test=compared.comparison.test)
+        compare.compare(compared.by_kind, [other], compared.out, test=compared.test)
 
 
 @pytest.mark.usefixtures("no_training")
 def test_what_cannot_be_compared_is_refused_before_anything_is_trained(
     compared: Compared, tmp_path: pathlib.Path
 ) -> None:
-    rough, test = compared.by_kind["rough"], compared.comparison.test
+    rough, test = compared.by_kind["rough"], compared.test
     newer = dataclasses.replace(compared.by_kind["accurate"], version="1.1.0")
     with pytest.raises(errors.InputError, match=r"one version; received .*rough:1\.0\.0, .*accurate:1\.1\.0"):
         compare.compare({"rough": rough, "accurate": newer}, [SETTINGS], tmp_path, test=test)
@@ -134,8 +137,13 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_model, "train", train)
 
 
+def _record(compared: Compared) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((compared.out / "logits-rough" / "training.json").read_text())
+    return record
+
+
 def test_a_training_that_broke_is_shown(compared: Compared) -> None:
-    entry = compared.comparison.entries[0]
+    assessment = estimators.simple_random(_all_right(compared.test.labels))
     broken = {"stage": "head", "epochs": 3, "stopped": resumable_fit.NOT_A_NUMBER}
     fine = {"stage": "all layers", "epochs": 3, "stopped": resumable_fit.STABLE}
     ends = (
@@ -143,33 +151,42 @@ def test_a_training_that_broke_is_shown(compared: Compared) -> None:
         ([fine], "stable"),
         ([broken, fine], "stable; head: loss is not a number"),
     )
-    for parts, words in ends:
-        record = {**entry.record, "stopped": parts[-1]["stopped"], "stages": parts}
-        shown = dataclasses.replace(entry, record=record)
-        told = compare.Comparison(compared.comparison.test, (shown,))
-        assert f" {words} |" in compare.markdown(told)
-        assert compare.summary(told)["strategies"][0]["stopped"] == words
-        assert told.is_broken == (broken in parts)
+    for stages, words in ends:
+        record = _record(compared) | {"stopped": stages[-1]["stopped"], "stages": stages}
+        strategy = compare.strategy_of("logits / rough", "logits-rough", record, assessment)
+        shown = dataclasses.replace(compared.comparison, strategies=(strategy,), pairs=())
+        assert f" {words} |" in comparison_table.markdown(shown)
+        assert shown.to_json()["strategies"][0]["stopped"] == words
+        assert shown.is_broken == (broken in stages)
+
+
+def _all_right(labels: np.ndarray) -> accuracy.Confusion:
+    return accuracy.Confusion.from_pairs(labels, labels, small_release.CLASSES)
 
 
 def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: pathlib.Path) -> None:
     root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
     test = datasets.open_dataset(str(root), data_dir=None).split("test")
     with pytest.raises(errors.InputError, match="the model knows the classes"):
-        compare.judge("x", exporting.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
+        compare.judge_model("x", exporting.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
 def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:
-    labels = compared.comparison.test.labels
+    labels = compared.test.labels
     wrong = (labels + 1) % 7
-    confusion = accuracy.Confusion.from_pairs(labels, labels, small_release.CLASSES)
+    assessment = estimators.simple_random(_all_right(labels))
 
-    def entry(name: str, predicted: np.ndarray) -> compare.Entry:
-        record = compared.comparison.entries[0].record
-        assessment = estimators.simple_random(confusion)
-        return compare.Entry(name, "logits", "d", pathlib.Path(name), record, predicted, assessment)
+    def judged(name: str, predicted: np.ndarray) -> compare.JudgedModel:
+        return compare.JudgedModel(
+            compare.strategy_of(name, name, _record(compared), assessment), assessment, predicted
+        )
 
     first = np.where(np.arange(14) < 4, wrong, labels)
     second = np.where(np.arange(14) >= 13, wrong, labels)
-    ((_, _, result),) = compare.Comparison(compared.comparison.test, (entry("a", first), entry("b", second))).pairs
-    assert (result.only_first, result.only_second) == (1, 4)
+    (pair,) = compare.comparison_of(compared.test, [judged("a", first), judged("b", second)]).pairs
+    assert (pair.first, pair.second) == ("a", "b")
+    assert (pair.test.only_first, pair.test.only_second) == (1, 4)
+
+
+def test_what_was_written_is_read_again(compared: Compared) -> None:
+    assert comparison.Comparison.open(compared.out).to_json() == compared.comparison.to_json()

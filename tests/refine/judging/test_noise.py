@@ -15,9 +15,10 @@ from checkout import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder import errors
+from builder import errors, output_folders
 from refine.accuracy import intervals
-from refine.judging import noise
+from refine.artefacts import noise_summary
+from refine.judging import noise, noise_files
 from refine.samples import datasets
 from refine.training import train_model, training_settings
 
@@ -104,12 +105,12 @@ def test_blocks_for_the_bootstrap_are_those_of_the_usual_folds(tmp_path: pathlib
 def test_flipped_labels_are_found_and_explained(tmp_path: pathlib.Path) -> None:
     truth = np.arange(700) % 7
     given_labels = np.where(np.arange(700) % 10 == 0, (truth + 1) % 7, truth)
-    findings = noise.judge(_split(given_labels, tmp_path), _shares(truth), np.arange(700) // 10)
+    findings = noise.findings_of(_split(given_labels, tmp_path), _shares(truth), np.arange(700) // 10)
     assert sorted(findings.doubtful.tolist()) == list(range(0, 700, 10))
     assert (np.diff(findings.scores[findings.doubtful]) >= 0).all()
-    row = noise.rows_of(findings)[0]
-    assert row["label"] != row["suggested"]
-    assert row["reason"].startswith(f"looks like {row['suggested']} (") and row["weight"] < 0.1
+    label = noise_files.doubtful_labels(findings)[0]
+    assert label.label != label.suggested
+    assert label.reason.startswith(f"looks like {label.suggested} (") and label.weight < 0.1
     for rate in findings.rates:
         assert rate.low <= 0.1 <= rate.high and rate.rate == pytest.approx(0.1, abs=0.02)
         assert rate.doubtful == 10 and rate.examples == 100
@@ -118,7 +119,7 @@ def test_flipped_labels_are_found_and_explained(tmp_path: pathlib.Path) -> None:
 
 def test_clean_labels_have_no_doubtful_ones(tmp_path: pathlib.Path) -> None:
     truth = np.arange(140) % 7
-    findings = noise.judge(_split(truth, tmp_path), _shares(truth), np.arange(140))
+    findings = noise.findings_of(_split(truth, tmp_path), _shares(truth), np.arange(140))
     assert len(findings.doubtful) == 0
     assert all(rate.rate == 0 and rate.mostly == "" for rate in findings.rates)
     for rate in findings.rates:  # none of 20 is not none at all
@@ -129,7 +130,7 @@ def test_a_class_in_one_block_has_a_wide_interval_and_spoils_no_other(tmp_path: 
     truth = np.repeat(np.arange(7), 40)
     wrong = np.arange(280) % 10 == 0
     blocks = np.where(truth == 6, "one", (np.arange(280) % 40).astype(str))
-    findings = noise.judge(_split(np.where(wrong, (truth + 1) % 7, truth), tmp_path), _shares(truth), blocks)
+    findings = noise.findings_of(_split(np.where(wrong, (truth + 1) % 7, truth), tmp_path), _shares(truth), blocks)
     first, last = findings.rates[1], findings.rates[6]
     assert first.low < 0.1 < first.high and first.high - first.low < 0.3
     assert np.isfinite([last.low, last.high]).all()
@@ -137,7 +138,7 @@ def test_a_class_in_one_block_has_a_wide_interval_and_spoils_no_other(tmp_path: 
 
 def test_classes_that_lie_in_one_block_each_are_known_as_well_as_one_sample(tmp_path: pathlib.Path) -> None:
     truth = np.repeat(np.arange(7), 20)
-    findings = noise.judge(_split(truth, tmp_path), _shares(truth), truth)
+    findings = noise.findings_of(_split(truth, tmp_path), _shares(truth), truth)
     for rate in findings.rates:
         assert (rate.low, rate.high) == pytest.approx(intervals.wilson(0.0, 1))
 
@@ -146,15 +147,32 @@ def test_classes_that_lie_in_one_block_each_are_known_as_well_as_one_sample(tmp_
 def test_a_folder_that_exists_is_refused_before_the_work(tmp_path: pathlib.Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "doubtful.csv").touch()
+    (tmp_path / "full" / "noise.json").touch()
     (tmp_path / "empty").mkdir()
-    noise.check_out(tmp_path / "new", overwrite=False)
-    noise.check_out(tmp_path / "empty", overwrite=False)
-    noise.check_out(tmp_path / "full", overwrite=True)
+    output_folders.check(tmp_path / "new", noise_summary.FOLDER, overwrite=False)
+    output_folders.check(tmp_path / "empty", noise_summary.FOLDER, overwrite=False)
+    output_folders.check(tmp_path / "full", noise_summary.FOLDER, overwrite=True)
     done = subprocess.run(
         [sys.executable, "-m", "refine", "noise", "--dataset", "no_such_dataset", "--out", tmp_path / "full"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, "exists already" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_overwrite_deletes_neither_another_folder_nor_a_users_file_in_ours(tmp_path: pathlib.Path) -> None:
+    other, ours = tmp_path / "photos", tmp_path / "noise"
+    for folder, names in ((other, ["holiday.jpg"]), (ours, [*noise_summary.FOLDER.files, "notes.txt"])):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("kept")
+    for folder, words in ((other, "it holds other files"), (ours, "--overwrite would delete notes.txt")):
+        done = subprocess.run(
+            [sys.executable, "-m", "refine", "noise", "--dataset", "no_such_dataset", "--out", folder, "--overwrite"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, words in done.stderr) == (2, True)
+        assert {path.read_text() for path in folder.iterdir()} == {"kept"}
 
 
 def test_options_that_do_nothing_are_not_offered() -> None:
@@ -170,7 +188,7 @@ def test_a_class_that_does_not_occur_is_no_obstacle(tmp_path: pathlib.Path) -> N
     truth = np.arange(120) % 6
     wrong = np.isin(np.arange(120), [5, 11, 17])
     shares = np.where(wrong[:, None], _shares(truth, 0.97), _shares(truth))
-    findings = noise.judge(_split(np.where(wrong, 0, truth), tmp_path), shares, np.arange(120))
+    findings = noise.findings_of(_split(np.where(wrong, 0, truth), tmp_path), shares, np.arange(120))
     assert sorted(findings.doubtful.tolist()) == [5, 11, 17]
     assert [rate.label for rate in findings.rates] == list(small_release.CLASSES[:6])
 
@@ -187,14 +205,16 @@ def test_a_release_is_searched_and_the_findings_written(tmp_path: pathlib.Path) 
         split.relabelled(labels), settings, features_root=tmp_path / "features", folds=4, block_deg=0.1
     )
     assert findings.shares.shape == (28, 7)
-    out = noise.write(findings, tmp_path / "noise", size_px=75)
-    assert {p.name for p in out.iterdir()} == {noise.DOUBTFUL, noise.RATES, noise.SUMMARY, noise.SHEET}
-    with (out / noise.DOUBTFUL).open(newline="") as stream:
+    out = noise_files.write(findings, tmp_path / "noise", size_px=75)
+    assert {p.name for p in out.iterdir()} == {
+        noise_summary.DOUBTFUL, noise_summary.RATES, noise_summary.SUMMARY, noise_summary.SHEET,
+    }  # fmt: skip
+    with (out / noise_summary.DOUBTFUL).open(newline="") as stream:
         keys = [row["key"] for row in csv.DictReader(stream)]
     assert keys == [split.keys[i] for i in findings.doubtful]
-    assert (out / noise.SHEET).read_bytes().startswith(b"\x89PNG")
+    assert (out / noise_summary.SHEET).read_bytes().startswith(b"\x89PNG")
     with pytest.raises(errors.RefusedOverwrite):
-        noise.write(findings, out, size_px=75)
+        noise_files.write(findings, out, size_px=75)
 
 
 def test_a_head_is_fitted_the_same_for_the_same_seed() -> None:

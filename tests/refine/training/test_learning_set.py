@@ -12,7 +12,7 @@ import pytest
 import small_release
 
 from builder import errors
-from refine.judging import noise
+from refine.artefacts import noise_summary
 from refine.samples import datasets
 from refine.training import learning_set, train_model, training_plan, training_settings
 
@@ -28,7 +28,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> datasets.Dataset:
 
 @pytest.fixture
 def table(tmp_path: pathlib.Path) -> pathlib.Path:
-    path = tmp_path / noise.DOUBTFUL
+    path = tmp_path / noise_summary.DOUBTFUL
     path.write_text("key,weight\ntrain003,0.25\ntrain010,0\n")
     return path
 

@@ -11,6 +11,7 @@ import small_release
 
 from builder import command_line
 from refine.__main__ import main
+from refine.artefacts import comparison
 from refine.export import exporting
 from refine.judging import compare
 from refine.network import model
@@ -115,7 +116,7 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
 
     def compared(datasets: Any, settings: Any, out: pathlib.Path, *, test: Any) -> Compared:
         asked.update(test=test, epochs=[s.most_epochs for s in settings])
-        (out / compare.MARKDOWN).write_text("told")
+        (out / comparison.MARKDOWN).write_text("told")
         return Compared()
 
     monkeypatch.setattr(compare, "compare", compared)

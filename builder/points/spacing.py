@@ -1,8 +1,4 @@
-"""Distances between points: exact near the poles and across the antimeridian, because they are taken in space.
-
-The chord between two points of the WGS84 ellipsoid differs from their geodesic by d^3 / 24 R^2: a micrometre at 1 km,
-a millimetre at 10 km. Limits are turned into chords on a sphere, so what is left is under a millimetre at 100 km.
-"""
+"""Cells that keep apart: distances in space, hence exact near the poles and across the antimeridian."""
 
 from __future__ import annotations
 
@@ -12,32 +8,16 @@ import math
 
 import numpy as np
 
-from builder.geometry import grid
+from builder.geometry import ellipsoid, grid
 
-SEMI_MAJOR_M = 6_378_137.0  # WGS84
-ECCENTRICITY_2 = 6.69437999014e-3  # WGS84, first eccentricity squared
-MEAN_RADIUS_M = 6_371_008.8
 ROW_HEIGHT_M = 110_574.0 / grid.CELLS_PER_DEGREE  # of the lowest row: a degree of latitude at the equator, WGS84
 LEAST_VOXEL_M = 16.0  # so that voxel numbers along an axis fit 21 bits
 VOXELS_PER_AXIS = 1 << 21
 
 
-def positions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """float64[point, 3]: geocentric x, y, z in metres of points (degrees) on the WGS84 ellipsoid."""
-    lam, phi = np.radians(lon), np.radians(lat)
-    normal = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY_2 * np.sin(phi) ** 2)
-    x, y = normal * np.cos(phi) * np.cos(lam), normal * np.cos(phi) * np.sin(lam)
-    return np.stack([x, y, normal * (1.0 - ECCENTRICITY_2) * np.sin(phi)], axis=-1)
-
-
 def cell_positions(cells: np.ndarray) -> np.ndarray:
-    """float64[cell, 3]: `positions` of the centres of cells."""
-    return positions(*grid.cell_centre(cells))
-
-
-def chord_m(distance_m: float) -> float:
-    """Length of the straight line between two points of the surface that are `distance_m` apart along it."""
-    return 2.0 * MEAN_RADIUS_M * math.sin(min(distance_m / (2.0 * MEAN_RADIUS_M), math.pi / 2.0))
+    """float64[cell, 3]: earth-centred x, y, z in metres of the centres of cells."""
+    return ellipsoid.geocentric(*grid.cell_centre(cells))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,7 +35,7 @@ class Discs:
         held = np.zeros(len(cells), bool)
         if not len(cells) or not len(self.cells):
             return held
-        where, limit = cell_positions(cells), chord_m(self.radius_m)
+        where, limit = cell_positions(cells), ellipsoid.chord_m(self.radius_m)
         near = self._near(where, limit)
         rows, margin = cells // grid.COLUMNS, row_margin(self.radius_m)
         disc_rows = near // grid.COLUMNS
@@ -82,7 +62,7 @@ def near_boxes(cells: np.ndarray, boxes: np.ndarray, distance_m: float) -> np.nd
     """
     near = np.zeros(len(cells), bool)
     rows, columns = np.divmod(cells, grid.COLUMNS)
-    margin, limit = row_margin(distance_m), chord_m(distance_m)
+    margin, limit = row_margin(distance_m), ellipsoid.chord_m(distance_m)
     for row0, row1, column0, column1 in boxes.tolist():
         start, end = np.searchsorted(rows, row0 - margin), np.searchsorted(rows, row1 + margin)
         across = columns[start:end]
@@ -101,7 +81,7 @@ def row_margin(distance_m: float) -> int:
 def column_margin(row0: int, row1: int, distance_m: float) -> int:
     """Columns that surely cover `distance_m` along the parallels of the rows row0..row1, at most half the globe."""
     poleward = min(90.0, max(abs(90.0 - row / grid.CELLS_PER_DEGREE) for row in (row0, row1)))
-    width_m = 2.0 * math.pi * SEMI_MAJOR_M / grid.COLUMNS * math.cos(math.radians(poleward))
+    width_m = 2.0 * math.pi * ellipsoid.SEMI_MAJOR_M / grid.COLUMNS * math.cos(math.radians(poleward))
     half = grid.COLUMNS // 2
     return half if width_m * half <= distance_m else min(half, math.ceil(distance_m / width_m) + 2)
 
@@ -110,14 +90,14 @@ def _chord_to_box(cells: np.ndarray, row0: int, row1: int, column0: int, column1
     """float64[cell]: straight distance in metres of each cell's centre to the nearest place of a box of cells."""
     lon, lat = grid.cell_centre(cells)
     west, south, east, north = grid.CellWindow(row0, row1, column0, column1).bounds
-    where = positions(lon, lat)
+    where = ellipsoid.geocentric(lon, lat)
     distances = []
     for edge in (west, east):
         turn = np.radians(lon - edge)
         foot = np.degrees(np.arctan2(np.sin(np.radians(lat)), np.cos(np.radians(lat)) * np.cos(turn)))
-        place = positions(np.full_like(lat, edge), np.clip(foot, south, north))
+        place = ellipsoid.geocentric(np.full_like(lat, edge), np.clip(foot, south, north))
         distances.append(np.sqrt(np.square(where - place).sum(axis=1)))
-    above = positions(lon, np.clip(lat, south, north))
+    above = ellipsoid.geocentric(lon, np.clip(lat, south, north))
     along = np.sqrt(np.square(where - above).sum(axis=1))
     distances.append(np.where((lon >= west) & (lon <= east), along, np.inf))
     nearest: np.ndarray = np.minimum.reduce(distances)
@@ -132,7 +112,7 @@ def thinned(cells: np.ndarray, spacing_m: float, most: int) -> np.ndarray:
     if spacing_m <= 0:
         return np.arange(min(most, len(cells)), dtype=np.int64)
     where = cell_positions(cells)
-    limit = chord_m(spacing_m) ** 2
+    limit = ellipsoid.chord_m(spacing_m) ** 2
     voxels = _voxels(where, max(spacing_m, LEAST_VOXEL_M)).tolist()
     places = where.tolist()
     kept: dict[int, list[list[float]]] = {}
@@ -147,7 +127,8 @@ def thinned(cells: np.ndarray, spacing_m: float, most: int) -> np.ndarray:
 
 
 def _voxels(where: np.ndarray, side_m: float) -> np.ndarray:
-    steps = np.floor((where + SEMI_MAJOR_M) / side_m).astype(np.int64) + 1  # 1.. so that a neighbour is never negative
+    # Steps count from 1, so that no neighbour has a negative one.
+    steps = np.floor((where + ellipsoid.SEMI_MAJOR_M) / side_m).astype(np.int64) + 1
     numbers: np.ndarray = (steps[:, 0] * VOXELS_PER_AXIS + steps[:, 1]) * VOXELS_PER_AXIS + steps[:, 2]
     return numbers
 

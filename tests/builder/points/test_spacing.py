@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.geometry import grid, spacing
+from builder.geometry import ellipsoid, grid
+from builder.points import spacing
 
 ORIGINS = st.sampled_from([(32400, 64800), (8000, 129590), (200, 129580), (0, 50), (64780, 100)])  # row, column
 
@@ -35,8 +36,8 @@ def distances_m(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def test_chords_are_geodesics_to_a_millionth(lat, length_m):
     for azimuth in (0.0, 45.0, 90.0):
         lon2, lat2, _ = pyproj.Geod(ellps="WGS84").fwd(179.999, lat, azimuth, length_m)
-        here, there = spacing.positions(np.array([179.999, lon2]), np.array([lat, lat2]))
-        assert np.linalg.norm(here - there) == pytest.approx(spacing.chord_m(length_m), rel=1e-6)
+        here, there = ellipsoid.geocentric(np.array([179.999, lon2]), np.array([lat, lat2]))
+        assert np.linalg.norm(here - there) == pytest.approx(ellipsoid.chord_m(length_m), rel=1e-6)
 
 
 @settings(max_examples=60)
