@@ -1,7 +1,7 @@
 """Are labels on which five products agree better than those of any one product? Judged by the truth of a demo world.
 
     python -m builder demo DIR
-    python benchmarks/demo_truth.py DIR
+    python -m benchmarks.demo_truth DIR
 
 Truth of a cell: the class that covers most of the 90 m chip at its centre. For every class, `consensus` is the share
 of consistent cells of the class that hold it in truth. Each product is judged on equally many cells: of all cells in

@@ -1,6 +1,6 @@
 """How fast pictures are fed, beside what InceptionV3 takes and what tf.data feeds; what kept features save.
 
-    python benchmarks/feeding.py [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
+    python -m benchmarks.feeding [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
 
 Writes generated chips of 299 pixels, about 50 KB of JPEG each, as two releases (array_record and tfrecord) into a
 scratch folder. All rates are measured in this run, on this machine, one after the other:
@@ -19,7 +19,6 @@ import io
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,13 +30,10 @@ import keras
 import numpy as np
 import PIL.Image
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from refine.export import exporting  # noqa: E402
-from refine.network import devices, losses, model, process  # noqa: E402
-from refine.samples import batches, datasets  # noqa: E402 - the checkout need not be installed
-from refine.training import learning_set, resumable_fit, train_model, training_settings  # noqa: E402
+from refine.export import exporting
+from refine.network import devices, losses, model, process
+from refine.samples import batches, datasets
+from refine.training import learning_set, resumable_fit, train_model, training_settings
 
 SIDE_PX = 299
 NAMES = ("land", "water")

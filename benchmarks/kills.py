@@ -1,11 +1,11 @@
 """Kills a build at ten random moments and runs it again: the dataset must be the same, finished work not repeated.
 
-    python benchmarks/kills.py [--chips 1500] [--seed 0]
+    python -m benchmarks.kills [--chips 1500] [--seed 0]
 
-Four kills (SIGKILL) fall into acquiring, three between acquiring and assembling, three into assembling. Each is told
-with the finished batches at that moment, the batches begun twice after the second run, and whether any of them had
-been finished. The build after each kill must have the semantic digest of builds that nobody killed, with one worker and
-with two.
+Four kills (SIGKILL) fall into acquiring, three between acquiring and assembling, three into assembling. For each the
+benchmark prints the batches finished at that moment, the batches begun twice after the second run, and how many of
+those had been finished. The build after each kill must have the semantic digest of builds that nobody killed, with one
+worker and with two.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "worlds"))
-
-import generated_frame  # noqa: E402 - lies beside the tests, which use it too
+from tests.worlds import checkout, generated_frame
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 WORKERS = 2
@@ -51,7 +48,7 @@ class Run:
         self.folder = folder
         command = [sys.executable, "-c", BUILD, str(folder / "frame"), str(folder / "data"), str(workers)]
         self.log = (folder / "log").open("w", encoding="utf-8")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, cwd=checkout.ROOT, stdout=self.log, stderr=self.log)
 
     @property
     def batches(self) -> set[str]:

@@ -1,7 +1,7 @@
 """What mapping costs beside the network itself, and what reading imagery by blocks saves. CPU seconds, one process.
 
     python -m builder demo DEMO
-    python benchmarks/mapping.py DEMO [--size 299] [--side 16]
+    python -m benchmarks.mapping DEMO [--size 299] [--side 16]
 
 Chips of SIDE x SIDE neighbouring 30 m pixels are taken from the demo's imagery and classified by ONNX Runtime (float32,
 InceptionV3 with random weights: the same work as with trained ones).
@@ -16,23 +16,19 @@ import argparse
 import importlib.metadata
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from builder.chips import chip, imagery_toml  # noqa: E402 - the checkout need not be installed
-from builder.frame import frame as frames  # noqa: E402
-from builder.legend import legend  # noqa: E402
-from refine.export import exporting  # noqa: E402
-from refine.mapping import engines  # noqa: E402
-from refine.network import calibration, model, process  # noqa: E402
-from refine.samples import batches  # noqa: E402
+from builder.chips import chip, imagery_toml
+from builder.frame import frame as frames
+from builder.legend import legend
+from refine.export import exporting
+from refine.mapping import engines
+from refine.network import calibration, model, process
+from refine.samples import batches
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3

@@ -1,6 +1,6 @@
 """Is the refined map better than GlobeLand30 and than the majority of the five products? Judged by demo worlds.
 
-    python benchmarks/refined_truth.py DIR --weights FILE none [--indistinguishable bareland grass_shrub]
+    python -m benchmarks.refined_truth DIR --weights FILE none [--indistinguishable bareland grass_shrub]
 
 For each seed a world is generated and its dataset built; for each start of the network (FILE: pretrained, none: random)
 a head is trained on config `rough` (strategy `logits`), and the eastern GlobeLand30 tile refined in CELLS cells of the
@@ -33,8 +33,8 @@ from builder.legend import crosswalk, legend
 from builder.maps import agreement
 from builder.world import make_world
 from refine.mapping import engines
+from tests.worlds import checkout
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CELLS = 120
 DRAWS = 2000
 SEAM_LON = 108.0  # the eastern tile lies beyond it
@@ -90,7 +90,7 @@ def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namesp
         data, model = folder / "data", own / "model"
         if not (data / "globeland_samples" / "rough" / "1.0.0").is_dir():
             call(
-                f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
+                f"tfds build {checkout.ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
                 f"--data_dir {data}"
             )
         call(
@@ -129,7 +129,7 @@ def call(command: str) -> None:
     print(f"$ {command}", file=sys.stderr, flush=True)
     words = shlex.split(command)
     words[0] = sys.executable if words[0] == "python" else str(pathlib.Path(sys.executable).parent / words[0])
-    code = subprocess.run(words, cwd=ROOT, check=False, stdout=subprocess.DEVNULL).returncode
+    code = subprocess.run(words, cwd=checkout.ROOT, check=False, stdout=subprocess.DEVNULL).returncode
     if code not in (0, 3):  # 3: done with gaps, as where a pixel has no imagery
         raise SystemExit(f"the command above ended with exit code {code}")
 

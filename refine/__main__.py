@@ -319,11 +319,10 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _accuracy(args: argparse.Namespace) -> int:
-    from refine.accuracy import command
+    from refine.accuracy import accuracy_options, command
 
-    names = {field.name for field in dataclasses.fields(command.Options)}
-    options = command.Options(**{k: v for k, v in vars(args).items() if k in names})
-    command.refuse_unfit(options, judges_model=args.model is not None)
+    options = command_line.fields_of(args, accuracy_options.AccuracyOptions)
+    accuracy_options.check_options(options, judges_model=args.model is not None)
     if args.model is None:
         if of_model := [name for name in ("dataset", "data_dir", "labels", "split") if getattr(args, name) is not None]:
             raise errors.InputError(

@@ -263,3 +263,9 @@ def test_no_file_is_longer_than_400_lines() -> None:
 def test_every_module_has_a_docstring() -> None:
     files = _python_files("builder", "refine", "benchmarks")
     assert [_name(p) for p in files if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))] == []
+
+
+@pytest.mark.parametrize("path", _python_files("tests", "benchmarks"), ids=_name)
+def test_no_module_imports_a_test_module(path: pathlib.Path) -> None:
+    imported = {part for name in _imports(path) for part in name.split(".")}
+    assert not {part for part in imported if part.startswith("test_")}

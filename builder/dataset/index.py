@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from builder import atomic, errors, parquet_files
 from builder.chips import rounds
 from builder.dataset import assembly, examples
+from builder.frame import design as designs
 from builder.frame import points_table
 
 FILE = "index.parquet"
@@ -36,7 +37,7 @@ SCHEMA = pa.schema(
 # What each column means: as the feature of the same name, or as said here of columns that are no feature.
 DOCS: Mapping[str, str] = {
     **{name: examples.DOCS[name] for name in SCHEMA.names if name in examples.DOCS},
-    "split": "Split: train, validation, test or test_inconsistent.",
+    "split": f"Split: {', '.join(designs.SPLITS[:-1])} or {designs.SPLITS[-1]}.",
     "reason": "Why the point is no example of the dataset; null for an example.",
     "detail": "The reason in more words.",
     "label": "Name of the land cover class: of an example its label, of any other point what the maps say.",

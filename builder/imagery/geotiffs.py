@@ -51,7 +51,7 @@ class OpenFile:
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the folder source needs of a file: bounds in degrees, pixel size on the ground, the date tag."""
+    """Facts of a file for the folder source: bounds in degrees, pixel size on the ground, the date tag."""
 
     bounds: Bounds
     pixel_m: float
@@ -78,7 +78,7 @@ def header(path: str) -> Header:
 _LOCAL = threading.local()  # GDAL datasets must not be shared by threads
 
 
-def opened(path: str) -> OpenFile:
+def open_file(path: str) -> OpenFile:
     """The file, opened once per thread.
 
     Raises:

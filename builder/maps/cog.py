@@ -31,7 +31,7 @@ Block = tuple[int, int, np.ndarray]  # row, column of the north-west pixel, arra
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Pixels and values of a raster."""
+    """The pixels of a raster on the ground, and the values they may hold."""
 
     lattice: Lattice
     bands: int = 1
@@ -60,7 +60,7 @@ def from_blocks(
     Args:
       path: the .tif to write; an existing one is replaced.
       profile: grid and values.
-      blocks: parts of any size in any order, as they come; what no block covers holds `nodata` (0 if there is none).
+      blocks: parts of any size in any order; pixels that no block covers hold `nodata` (0 if there is none).
       band_names: one description per band, shown by GDAL and QGIS.
       categories: band number (from 1) to class names by value.
       palette: colours and names of band 1; needs a single band of uint8, since GDAL drops the colours of others.

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
 from builder.dataset import assembly, examples, shard_files
+from builder.frame import design as designs
 from builder.geometry import lonlat
 from builder.legend import legend
 from builder.release import version
@@ -34,7 +35,7 @@ CONTINENTS = {
     "Antarctica": (0, -83),
 }
 REGION_MARGIN = 0.08  # of the region's larger side
-SPLIT_COLOURS = {"train": "#1f77b4", "validation": "#9467bd", "test": "#d62728", "test_inconsistent": "#ff7f0e"}
+SPLIT_COLOURS = dict(zip(designs.SPLITS, ("#1f77b4", "#9467bd", "#d62728", "#ff7f0e"), strict=True))
 REFUSED_COLOUR = "#b0b0b0"
 
 
@@ -123,7 +124,7 @@ def _chosen(of: version.Version, classes: int) -> Mapping[int, list[bytes]]:
         for example, stored in examples.read(shard):
             if stored.rotation_deg == 0 and stored.label in best:
                 ranked = best[stored.label]
-                order = (shard.split != "train", assembly.order_of(stored.key))
+                order = (shard.split != designs.TRAIN, assembly.order_of(stored.key))
                 ranked.append((*order, examples.picture_of(example)))
                 ranked.sort()
                 del ranked[CHIPS_PER_CLASS:]

@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Iterator
 
 from builder import errors, input_files
-from builder.dataset import assembly, example_faults, shard_files
+from builder.dataset import example_faults, shard_files
+from builder.frame import design as designs
 from builder.release import forms
 from builder.release.forms import COUNT, DAY, NUMBER, OBJECT, POSITIVE, SHA256, TEXT, VERSION, Json, Optional
 
@@ -31,7 +32,7 @@ INFO = {
     "fileFormat": forms.one_of(*shard_files.FORMATS),
     "alternativeFileFormats": Optional([forms.one_of(*shard_files.FORMATS)]),
     "splits": [
-        {"name": forms.one_of(*assembly.SPLITS), "shardLengths": [forms.matching("a count in digits", r"\d{1,15}")]}
+        {"name": forms.one_of(*designs.SPLITS), "shardLengths": [forms.matching("a count in digits", r"\d{1,15}")]}
     ],
     **{name: Optional(TEXT) for name in ("description", "configDescription", "citation")},
     "releaseNotes": Optional({...: TEXT}),
@@ -101,7 +102,7 @@ class Version:
     @property
     def shard_lengths(self) -> dict[str, list[int]]:
         """Examples per split and shard, as TFDS believes them."""
-        splits = sorted(self.info["splits"], key=lambda split: assembly.SPLITS.index(split["name"]))
+        splits = sorted(self.info["splits"], key=lambda split: designs.SPLITS.index(split["name"]))
         return {split["name"]: [int(n) for n in split["shardLengths"]] for split in splits}
 
     @property

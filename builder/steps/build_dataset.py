@@ -21,6 +21,7 @@ from apache_beam.options import pipeline_options
 from builder import errors
 from builder.chips import imagery_toml, rounds, store
 from builder.dataset import assembly, example_faults, examples, inclusion, index, inspection, shard_files
+from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import reviews
 from builder.legend import legend
@@ -202,7 +203,7 @@ def _share_json(share: reviews.Share) -> dict[str, Any]:
 
 
 def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, agreement: Agreement) -> None:
-    for split in (split for split in assembly.SPLITS if split in found.counts):
+    for split in (split for split in designs.SPLITS if split in found.counts):
         counts = found.counts[split]
         print(f"{split}: {sum(counts)} examples in {len(counts)} {'shard' if len(counts) == 1 else 'shards'}")
     for between in found.between:

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from refine.accuracy import matrix_files, support
+from refine.accuracy import reference_sample, support
 from refine.export import exporting
 from refine.judging import noise
 from refine.samples import datasets, seasons
@@ -28,7 +28,7 @@ def sample_of_model(
     data_dir: pathlib.Path | None,
     split: str,
     labels: pathlib.Path | None = None,
-) -> matrix_files.SampleTable:
+) -> reference_sample.ReferenceSample:
     """What the model of a folder says of each example of `split`, with strata, inclusion probabilities and blocks.
 
     Args:
@@ -48,7 +48,7 @@ def sample_of_model(
     columns = dict.fromkeys([*design, *seasons.columns(opened), *noise.place_columns(opened)])
     test = opened.split(split, columns=list(columns))
     logits = train_model.logits_of_model(loaded, test, features_root=model.parent / "features")
-    return matrix_files.SampleTable(
+    return reference_sample.ReferenceSample(
         names=loaded.labels,
         strata=tuple(test.columns[STRATUM].astype(str)) if STRATUM in test.columns else None,
         mapped=logits.argmax(axis=1),

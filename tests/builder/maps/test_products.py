@@ -141,8 +141,8 @@ def test_products_travel_to_workers(five: pathlib.Path) -> None:
 
 def test_files_are_chosen_by_place(five: pathlib.Path) -> None:
     base = products.find(five).base
-    assert len(base.files_over(108.8, 34.2, 108.9, 34.4)) == 1
-    assert base.files_over(100.0, 34.2, 100.1, 34.4) == ()
+    assert len(base.files_over((108.8, 34.2, 108.9, 34.4))) == 1
+    assert base.files_over((100.0, 34.2, 100.1, 34.4)) == ()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import small_release
 from checkout import ROOT
 
-from refine.accuracy import command, support
+from refine.accuracy import accuracy_options, command, support
 from refine.judging import model_sample
 from refine.samples import datasets
 from refine.training import learning_set, train_model, training_settings
@@ -76,7 +76,7 @@ def test_a_model_is_told_by_block_and_as_pictures_of_another_dataset(home: pathl
     assert sample.notes == ()
     assert len(np.unique(np.asarray(sample.blocks))) == 14  # a tenth of a degree apart
     out = io.StringIO()
-    command.run(command.Options(draws=100), judged_sample=sample, as_json=True, out=out)
+    command.run(accuracy_options.AccuracyOptions(draws=100), judged_sample=sample, as_json=True, out=out)
     told = json.loads(out.getvalue())
     assert "overall accuracy by block" in told["bootstrap"]
     assert "labelled pictures" in told["statement"]
