@@ -23,7 +23,8 @@ SQUARE_DEG = 10  # side of the regions for which missing points are counted
 
 def text(release: Release) -> str:
     """The card."""
-    return templates.filled(TEMPLATE, _files() | _facts(release) | _tables(release), _conditions(release))
+    words = _files() | _facts(release) | _where_and_when(release) | _tables(release)
+    return templates.filled(TEMPLATE, words, _conditions(release))
 
 
 def _files() -> dict[str, str]:
@@ -38,9 +39,8 @@ def _files() -> dict[str, str]:
 
 
 def _facts(release: Release) -> dict[str, object]:
-    """What single words of the card say."""
+    """Single words of the card."""
     of, metadata = release.version, release.version.metadata
-    west, south, east, north = release.extent.bounds
     total = sum(of.examples.values())
     between = metadata["leakage"]["between_splits"]
     return {
@@ -53,12 +53,6 @@ def _facts(release: Release) -> dict[str, object]:
         "size_m": f"{metadata['chip']['size_m']:g}",
         "size_px": metadata["chip"]["size_px"],
         "classes": len(of.classes),
-        "first_day": release.extent.first,
-        "last_day": release.extent.last,
-        "west": _degrees(west, "EW"),
-        "east": _degrees(east, "EW"),
-        "south": _degrees(south, "NS"),
-        "north": _degrees(north, "NS"),
         "config_description": of.text("configDescription"),
         "rotated": _rotated(release),
         "alike_bits": between[0]["near_equal"]["at_most_bits"] if between else "",
@@ -71,6 +65,18 @@ def _facts(release: Release) -> dict[str, object]:
     }
 
 
+def _where_and_when(release: Release) -> dict[str, object]:
+    west, south, east, north = release.extent.bounds
+    return {
+        "first_day": release.extent.first,
+        "last_day": release.extent.last,
+        "west": _degrees(west, "EW"),
+        "east": _degrees(east, "EW"),
+        "south": _degrees(south, "NS"),
+        "north": _degrees(north, "NS"),
+    }
+
+
 def _conditions(release: Release) -> dict[str, bool]:
     """Which paragraphs the card has."""
     metadata = release.version.metadata
@@ -79,14 +85,9 @@ def _conditions(release: Release) -> dict[str, bool]:
         "has_distances": bool(metadata["leakage"]["between_splits"]),
         "is_reviewed": metadata["reviews"]["rows"] > 0,
         "has_shares": bool(metadata["confirmed_by_reviewers"]),
-        "is_given": _is_given(release),
+        "is_given": release.version.is_given,
         "has_citation": bool(release.version.text("citation")),
     }
-
-
-def _is_given(release: Release) -> bool:
-    """Whether the points were given with their labels, instead of drawn."""
-    return bool(release.version.metadata["design"].get("given"))
 
 
 def _rotated(release: Release) -> int:
@@ -106,7 +107,7 @@ def _list_of_notes(notes: Mapping[str, str]) -> str:
 def _tables(release: Release) -> dict[str, str]:
     metadata = release.version.metadata
     design: Mapping[str, Any] = metadata["design"]
-    if _is_given(release):
+    if release.version.is_given:
         design = {name: value for name, value in design.items() if name in OF_GIVEN_POINTS}
     return {
         "table_of_terms": _table_of_terms(release),

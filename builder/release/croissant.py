@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import string
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,13 +12,22 @@ import pyarrow as pa
 
 from builder import hashing
 from builder.dataset import index
-from builder.release import extent, licences, version
+from builder.release import card, extent, licences, version
 from builder.release.facts import Release
 
 FILE = "croissant.json"
 PARQUET = "application/x-parquet"  # the name that mlcroissant knows
 UNPUBLISHED = "urn:globeland:samples"  # where no --url says from where the release can be fetched
 
+_COLLECTION = string.Template(
+    "Points where global land cover maps agree; pictures from imagery that was acquired from $first to $last."
+)
+_COLLECTION_OF_GIVEN = string.Template(
+    "Points that were given with their labels; pictures from imagery that was acquired from $first to $last."
+)
+_ANNOTATION = "Consensus of the maps, and the majority of people who looked at the pictures."
+_ANNOTATION_OF_GIVEN = "Labels that came with the points, and the majority of people who looked at the pictures."
+_LIMITATIONS = f"Wetland and tundra are outside the legend. See {card.FILE} for biases of place and class."
 RECORDS = (
     "Every example and every refused point; an example has no reason. Where a feature of the shards is empty, 0 or NaN "
     "for lack of a value, the column is null."
@@ -35,6 +45,7 @@ def document(release: Release, url: str, date: datetime.date) -> dict[str, Any]:
     import mlcroissant as mlc
 
     of = release.version
+    collection = _COLLECTION_OF_GIVEN if of.is_given else _COLLECTION
     metadata = mlc.Metadata(
         name=of.name,
         description=of.text("description"),
@@ -44,9 +55,9 @@ def document(release: Release, url: str, date: datetime.date) -> dict[str, Any]:
         version=of.number,
         date_published=datetime.datetime.combine(date, datetime.time()),
         keywords=["land cover", "remote sensing", "very high resolution", "label noise", of.config],
-        data_collection="Points where global land cover maps agree; pictures from dated imagery of 2007 to 2013.",
-        data_annotation_protocol="Consensus of the maps, and the majority of people who looked at the pictures.",
-        data_limitations="Wetland and tundra are outside the legend. See README.md for biases of place and class.",
+        data_collection=collection.substitute(first=release.extent.first, last=release.extent.last),
+        data_annotation_protocol=_ANNOTATION_OF_GIVEN if of.is_given else _ANNOTATION,
+        data_limitations=_LIMITATIONS,
         distribution=list(_files(of, url)),
         record_sets=[_record_set()],
     )

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from builder.dataset import index
 from builder.release import card, croissant, licences
 from builder.release.facts import Release
+from builder.release.version import Version
 
 FILE = "collection.json"
 STAC_VERSION = "1.1.0"
@@ -41,16 +42,20 @@ def document(release: Release) -> dict[str, Any]:
             {"rel": "about", "href": f"./{card.FILE}", "type": "text/markdown"},
             {"rel": "alternate", "href": f"./{croissant.FILE}", "type": "application/ld+json"},
         ],
-        "assets": {
-            "index": {
-                "href": f"./{index.FILE}",
-                "type": "application/vnd.apache.parquet",
-                "title": "every example and every refused point, GeoParquet",
-                "roles": ["data"],
-            },
-            **{
-                path.name: {"href": f"./{path.name}", "type": "application/octet-stream", "roles": ["data"]}
-                for path in of.shard_files
-            },
-        },
+        "assets": _assets(of),
     }
+
+
+def _assets(of: Version) -> dict[str, Any]:
+    """The index and the shards."""
+    table = {
+        "href": f"./{index.FILE}",
+        "type": "application/vnd.apache.parquet",
+        "title": "every example and every refused point, GeoParquet",
+        "roles": ["data"],
+    }
+    shards = {
+        path.name: {"href": f"./{path.name}", "type": "application/octet-stream", "roles": ["data"]}
+        for path in of.shard_files
+    }
+    return {"index": table, **shards}

@@ -116,6 +116,11 @@ class Version:
         return [entry["name"] for entry in self.metadata["legend"]]
 
     @property
+    def is_given(self) -> bool:
+        """Whether the points were given with their labels, instead of drawn."""
+        return bool(self.metadata["design"].get("given"))
+
+    @property
     def expected(self) -> example_faults.Expected:
         """What every example promises; the check of it decodes the pictures."""
         chip = self.metadata["chip"]
@@ -181,10 +186,9 @@ def strangers(folder: pathlib.Path, *, allow_links: bool) -> Iterator[str]:
       allow_links: whether a symbolic link to a regular file is one, as caches of downloads keep them.
     """
     for parent, folders, names in os.walk(folder):
-        for name in sorted(folders + names):
-            path = pathlib.Path(parent, name)
-            is_plain = path.is_file() if allow_links and name in names else not path.is_symlink()
-            if not is_plain or not (path.is_dir() or path.is_file()):
+        for path in (pathlib.Path(parent, name) for name in sorted(folders + names)):
+            is_wrong_link = path.is_symlink() and not (allow_links and path.is_file())
+            if is_wrong_link or not (path.is_dir() or path.is_file()):
                 yield path.relative_to(folder).as_posix()
 
 
