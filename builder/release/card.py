@@ -18,6 +18,7 @@ FILE = "README.md"
 TEMPLATE = "card.md"
 OF_GIVEN_POINTS = ("chip_size_m", "region")  # what the design of given points says; the rest is of drawing
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_FENCE = "`" * 3  # ends the block of code that the citation is in
 SQUARE_DEG = 10  # side of the regions for which missing points are counted
 
 
@@ -53,7 +54,7 @@ def _facts(release: Release) -> dict[str, object]:
         "size_m": f"{metadata['chip']['size_m']:g}",
         "size_px": metadata["chip"]["size_px"],
         "classes": len(of.classes),
-        "config_description": of.text("configDescription"),
+        "config_description": markdown.prose(of.text("configDescription")),
         "rotated": _rotated(release),
         "alike_bits": between[0]["near_equal"]["at_most_bits"] if between else "",
         "reviewers": metadata["reviews"]["reviewers"],
@@ -61,7 +62,7 @@ def _facts(release: Release) -> dict[str, object]:
         "created_by": markdown.escaped(metadata["created_by"]),
         "digest": metadata["digest"],
         "list_of_notes": _list_of_notes(of.notes),
-        "citation": of.text("citation"),
+        "citation": of.text("citation").replace(_FENCE, ""),
     }
 
 

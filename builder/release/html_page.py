@@ -78,7 +78,7 @@ def body(text: str, base: str = "") -> Iterator[str]:
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[list[str]]:
-    """Runs of lines between empty ones; fenced code is one block, and so is a heading."""
+    """The blocks of a text: fenced code, a heading, or the lines between two empty ones."""
     block: list[str] = []
     is_code = False
     for line in lines:
@@ -125,13 +125,13 @@ def _span(found: re.Match[str], base: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Code; a colour shows itself."""
+    """A span of code; the code of a colour is preceded by a square of it."""
     swatch = f'<span class="swatch" style="background:{text}"></span>' if _COLOUR.fullmatch(text) else ""
     return f"<code>{swatch}{_escaped(text)}</code>"
 
 
 def _link(found: re.Match[str], base: str) -> str:
-    """A link or a picture; only its text where the address is neither of the web nor relative, as `javascript:` is."""
+    """A link or a picture. An address that is neither of the web nor relative, as `javascript:`, is shown as text."""
     if not _ADDRESS.match(found["src"] or found["href"]):
         return _escaped(found[0])
     if found["src"]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAP_FILE, SHEET_FILE = "map.png", "chips.png"
 CHIPS_PER_CLASS = 10
 TILE_PX, GAP_PX, MARGIN_PX = 96, 6, 150
-# Longitude and latitude (degrees) of where a continent's name stands, so that a world map without coasts can be read.
+# Longitude and latitude (degrees) of each continent's name, so that a world map without coasts can be read.
 CONTINENTS = {
     "North America": (-102, 46),
     "South America": (-60, -14),
@@ -40,7 +40,7 @@ REFUSED_COLOUR = "#b0b0b0"
 
 
 def write_map(path: pathlib.Path, index: pa.Table) -> None:
-    """A world map of all points, and beside it their region, by split; refused points in grey.
+    """Writes a world map of all points, and beside it one of their region, by split; refused points are grey.
 
     Args:
       path: PNG to write.
@@ -73,7 +73,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
 
 
 def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
-    """Draws the points; returns their longitudes without a jump inside the region."""
+    """Draws the points; returns their longitudes, counted so that none of the region's neighbours are a turn apart."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
     west, _ = lonlat.narrowest(lon)
     lon = west + (lon - west) % 360.0
@@ -118,7 +118,7 @@ def _title(name: str) -> str:
 
 
 def _chosen(of: version.Version, classes: int) -> Mapping[int, list[bytes]]:
-    """Up to `CHIPS_PER_CLASS` JPEGs per label: the lowest hashes, of train where it has the class."""
+    """Up to `CHIPS_PER_CLASS` JPEGs of each label: first those of train, then by the hash of the key."""
     best: dict[int, list[tuple[bool, int, bytes]]] = {label: [] for label in range(classes)}
     for shard in shard_files.shards(of.folder, of.formats[0]):
         for example, stored in examples.read(shard):

@@ -98,8 +98,12 @@ def release(
 
 def _check_url(url: str) -> None:
     """Refuses an address with a secret in it, since it is published."""
-    parts = urllib.parse.urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment):
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_plain = parts.scheme in ("http", "https") and not ("@" in parts.netloc or parts.query or parts.fragment)
+    except ValueError:
+        is_plain = False
+    if url and not is_plain:
         raise errors.InputError(
             "--url: expected the address of a folder, as https://example.org/samples, without user, password and "
             "query, since it is published with the release; received another. Leave them out."

@@ -1,4 +1,4 @@
-"""A release is whole, loads both ways, tells its terms, and cannot change under its version."""
+"""A release is whole, loads both ways, states its terms, and cannot change under its version."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_the_index_opens_in_geopandas_and_in_plain_pandas(published: pathlib.Pat
     assert set(plain.columns) == set(index.SCHEMA.names)
 
 
-def test_croissant_and_stac_are_valid_and_tell_where_and_when(published: pathlib.Path) -> None:
+def test_croissant_and_stac_are_valid_and_say_where_and_when(published: pathlib.Path) -> None:
     import mlcroissant
     import pystac
     from pystac.validation import validate_dict
