@@ -22,6 +22,7 @@ import rasterio
 
 from builder import hashing
 from builder.frame import frame, reviews
+from builder.frame.layers import Band
 from builder.geometry import ellipsoid, grid
 from builder.legend import legend
 from builder.maps import agreement
@@ -29,7 +30,6 @@ from builder.world import truth, world_settings
 
 CHIP_M = 90.0
 SAMPLES = 15  # points along a side of the chip
-PURITY_BAND, STATE_BAND = 3, 1  # of agreement_layers.tif
 METRES_PER_DEGREE = np.radians(1.0) * ellipsoid.AUTHALIC_RADIUS_M
 
 
@@ -49,7 +49,7 @@ def read(folder: pathlib.Path) -> Cells:
     drawn = frame.Frame.open(folder / "frame")
     window = grid.window_of_bbox(*drawn.design.region)
     with rasterio.open(drawn.layers_file) as layers:
-        state, purity = layers.read(STATE_BAND), layers.read(PURITY_BAND)
+        state, purity = layers.read(Band.STATE), layers.read(Band.PURITY)
     with rasterio.open(drawn.agreement_file) as consensus, rasterio.open(drawn.harmonized_file) as harmonized:
         consistent = np.where(state == agreement.State.CONSISTENT, consensus.read(1), 0)
         bands = dict(zip(harmonized.descriptions, harmonized.read(), strict=True))
@@ -117,7 +117,9 @@ def main() -> int:
     """Prints the two tables; 1 if the consensus does not beat every product in every class."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder written by `python -m builder demo`")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of equally many cells (%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the choice of equally many cells (default %(default)s)"
+    )
     args = parser.parse_args()
     cells = read(args.folder)
     rows = {c.name: shares_of_class(cells, c.code, args.seed) for c in legend.seven().classes}

@@ -5,8 +5,8 @@
 Writes generated chips of 299 pixels, about 50 KB of JPEG each, as two releases (array_record and tfrecord) into a
 scratch folder. All rates are measured in this run, on this machine, one after the other:
 
-ours, by row: what `train` feeds from array_record (`batches.RowFeed`): decoded, turned, shuffled, made ahead.
-ours, streamed: what it feeds from tfrecord (`batches.StreamFeed`).
+ours, by row: what `train` feeds from array_record (`feeds.RowFeed`): decoded, turned, shuffled, made ahead.
+ours, streamed: what it feeds from tfrecord (`feeds.StreamFeed`).
 tf.data: `tfds.load(shuffle_files=True)`, cast to float32, shuffled, batched, prefetched; not turned.
 
 The last table is `--strategy logits` from its history.csv: the first epoch computes features, later ones read them.
@@ -30,10 +30,16 @@ import keras
 import numpy as np
 import PIL.Image
 
-from refine.export import exporting
+from refine.artefacts import model_folder
 from refine.network import devices, losses, model, process
-from refine.samples import batches, datasets
-from refine.training import learning_set, resumable_fit, train_model, training_settings
+from refine.samples import datasets, feeds
+from refine.training import (
+    learning_set,
+    train_model,
+    training_history,
+    training_settings,
+    versions,
+)
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -73,7 +79,7 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
 
 
 def ours(train: datasets.Split, batch_size: int) -> Iterable[Any]:
-    feed = batches.feed_of(batches.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
+    feed = feeds.feed_of(feeds.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
     return feed.for_fit(0, 1)
 
 
@@ -129,8 +135,8 @@ def head_epochs(root: pathlib.Path, chips: list[bytes], batch_size: int) -> tupl
     settings = training_settings.TrainingSettings(
         strategy="logits", weights=str(weights), epochs=12, patience=12, batch_size=batch_size
     )
-    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder
-    seconds = [row["seconds"] for row in resumable_fit.read_history(folder / exporting.HISTORY)]
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder.path
+    seconds = [row["seconds"] for row in training_history.read(folder / model_folder.HISTORY)]
     return seconds[0], statistics.median(seconds[1:])
 
 
@@ -155,7 +161,7 @@ def main() -> None:
         rates |= step_rates(args.batch_size, args.steps)
         first, later = head_epochs(root, chips[: args.head_chips], args.batch_size)
     print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Keras on {keras.backend.backend()}; ", end="")
-    print(", ".join(f"{name} {version}" for name, version in exporting.versions().items()))
+    print(", ".join(f"{name} {version}" for name, version in versions.installed().items()))
     print(f"chips of {SIDE_PX} px, {statistics.mean(map(len, chips)) / 1000:.0f} KB of JPEG\n")
     print("| | chips/s | chips/s per core |\n|---|---|---|")
     for name, (wall, cpu) in rates.items():

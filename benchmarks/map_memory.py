@@ -1,11 +1,11 @@
-"""Does the memory of `python -m refine map` grow with the base map? Peak of the whole process, by the system's account.
+"""Does the memory of `python -m refine map` grow with the base map? Peak of the whole process, as the system counts.
 
     python -m refine demo DEMO [--weights FILE]
     python -m benchmarks.map_memory DEMO
 
-The demo's eastern GlobeLand30 tile is laid into tiles of 1, 2 and 4 times its pixels (the rest is forest outside the
-frame), and each is refined in the same small box: the same chips, ever larger maps to read and write. A run that is
-not counted comes first: it keeps the export that ONNX Runtime needs.
+The demo's eastern GlobeLand30 tile is laid into tiles of 1, 2 and 4 times LARGE_PX x LARGE_PX pixels; the rest is
+forest outside the frame. Each is refined in the same small box: the same chips, ever larger maps to read and write. A
+run that is not counted comes first: it writes the export that ONNX Runtime needs.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from refine.artefacts import comparison
 from refine.judging import compare, noise, noise_files
 from refine.network import losses, process
 from refine.samples import batches, datasets
-from refine.training import learning_set, training_settings
+from refine.training import learning_set, train_model, training_settings
 from tests.worlds import checkout
 
 SHARED = checkout.ROOT.parent / "shared" / "data"
@@ -53,7 +53,7 @@ class Bench:
         self, name: str, given: learning_set.LearningSet, settings: training_settings.TrainingSettings
     ) -> compare.JudgedModel:
         """The training `name`, done unless it is there, judged on the test split."""
-        loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
+        loaded = train_model.train_once(given, settings, self.out / name, features_root=self.features_root)
         return compare.judge_model(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from builder import command_line, errors
 from builder.command_line import path
+from builder.frame import design
 
 DESCRIPTION = """From land cover products to a sampling frame and its chips.
 
@@ -51,9 +52,9 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import importlib.metadata
+        from builder import code_version
 
-        print(f"globeland {importlib.metadata.version('globeland')}")
+        print(code_version.created_by())
         parser.exit()
 
 
@@ -65,89 +66,73 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     p.add_argument("folder", type=path, metavar="DIR", help="folder to write")
     p.add_argument(
-        "--size", choices=("tiny", "small"), default="small", help="tiny takes seconds, small under a minute"
+        "--size",
+        choices=("tiny", "small"),
+        default="small",
+        help="size of the world: tiny takes seconds, small under a minute (default %(default)s)",
     )
-    p.add_argument("--seed", type=int, default=0, help="another seed is another world (default %(default)s)")
-    p.add_argument("--overwrite", action="store_true", help="replace DIR if it exists")
+    p.add_argument(
+        "--seed", type=int, default=0, help="seed of the world: another seed is another world (default %(default)s)"
+    )
+    p.add_argument("--overwrite", action="store_true", help="replace the world in DIR, if nothing was added or changed")
     p.set_defaults(run=_demo)
 
 
 def _add_points(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    # What is not given is left out of the arguments: the defaults stand in the requests and in the sampling design.
     p = commands.add_parser(
         "points",
         help="harmonize products, find where they agree, and draw a sampling frame",
         epilog=BEAM_NOTE,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
     )
-    given = p.add_mutually_exclusive_group(required=True)
-    given.add_argument("--products", type=path, metavar="DIR", help="one folder per product, or a products.toml")
-    given.add_argument(
+    source = p.add_mutually_exclusive_group(required=True)
+    source.add_argument("--products", type=path, metavar="DIR", help="one folder per product, or a products.toml")
+    source.add_argument(
         "--from",
         type=path,
-        dest="given_points",
+        dest="points_file",
         metavar="FILE",
         help="take these points instead: CSV or GeoJSON with lon, lat, label",
     )
     p.add_argument("--out", type=path, required=True, metavar="FRAME", help="folder to write: the sampling frame")
     p.add_argument("--imagery", type=path, metavar="FILE", help="imagery.toml to put into the frame")
-    region = p.add_mutually_exclusive_group()
-    region.add_argument(
-        "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
-    )
-    region.add_argument(
-        "--aoi", type=path, metavar="FILE", help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS"
-    )
-    p.add_argument(
-        "--per-class",
-        type=int,
-        default=13_000,
-        metavar="N",
-        help="accepted train and validation chips wanted per class (%(default)s)",
-    )
-    p.add_argument(
-        "--test-per-stratum",
-        type=int,
-        default=100,
-        metavar="N",
-        help="accepted test chips wanted per class and stratum (%(default)s)",
-    )
-    p.add_argument("--min-agreement", type=int, metavar="K", help="products that must agree (default: all)")
-    p.add_argument(
-        "--split-block",
-        type=float,
-        default=1.0,
-        dest="split_block_deg",
-        metavar="D",
-        help="side of a block in degrees (%(default)s)",
-    )
-    p.add_argument(
-        "--validation-share", type=float, default=0.1, metavar="S", help="share of blocks for validation (%(default)s)"
-    )
-    p.add_argument(
-        "--buffer-m",
-        type=float,
-        default=1000.0,
-        metavar="M",
-        help="metres between chips of different splits (%(default)s)",
-    )
-    p.add_argument(
-        "--min-spacing-m",
-        type=float,
-        default=500.0,
-        metavar="M",
-        help="metres between chips of one class (%(default)s)",
-    )
-    p.add_argument(
-        "--reserve",
-        type=float,
-        default=3.0,
-        metavar="R",
-        help="rank R times the quota, since imagery refuses many (%(default)s)",
-    )
-    p.add_argument("--seed", type=int, default=0, help="another seed is another sample (%(default)s)")
-    p.add_argument("--dry-run", action="store_true", help="say what would be drawn, write nothing")
+    p.add_argument("--dry-run", action="store_true", help="print what would be drawn, write nothing")
     p.add_argument("--overwrite", action="store_true", help="replace FRAME; its chips, reviews and imagery.toml stay")
-    p.set_defaults(run=_points, passes_beam_options=True)
+    _add_number(p, "split_block_deg", "D", "side of a block in degrees")
+    p.set_defaults(run=_points, passes_beam_options=True, of_drawing=_add_options_of_drawing(p))
+
+
+def _add_options_of_drawing(p: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options that do not apply to given points."""
+    area = p.add_mutually_exclusive_group()
+    return [
+        area.add_argument(
+            "--bbox", type=command_line.bbox, metavar="W,S,E,N", help="region in degrees, EPSG:4326; W > E crosses 180"
+        ),
+        area.add_argument(
+            "--aoi", type=path, metavar="FILE", help="region as polygons (GeoJSON, GeoPackage, shapefile), any CRS"
+        ),
+        p.add_argument(
+            "--min-agreement", type=int, metavar="K", help="number of products that must agree (default all)"
+        ),
+        _add_number(p, "per_class", "N", "number of accepted train and validation chips per class"),
+        _add_number(p, "test_per_stratum", "N", "number of accepted test chips per class and stratum"),
+        _add_number(p, "validation_share", "S", "share of the blocks, 0..1, that goes to validation"),
+        _add_number(p, "buffer_m", "M", "distance in metres between chips of different splits"),
+        _add_number(p, "min_spacing_m", "M", "distance in metres between chips of one class"),
+        _add_number(p, "reserve", "R", "points to rank per wanted chip, since imagery refuses many"),
+        _add_number(p, "seed", "N", "seed of every random choice: another seed is another sample"),
+    ]
+
+
+def _add_number(p: argparse.ArgumentParser, name: str, metavar: str, text: str) -> argparse.Action:
+    """Adds the flag of one number of the sampling design."""
+    default = getattr(design.SamplingDesign, name)
+    return p.add_argument(
+        design.FLAGS[name], dest=name, type=type(default), metavar=metavar, help=f"{text} (default {default})"
+    )
 
 
 def _add_chips(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -218,51 +203,31 @@ def _demo(args: argparse.Namespace) -> int:
     return command_line.DONE
 
 
-_OF_DRAWING = (
-    "bbox",
-    "aoi",
-    "per_class",
-    "test_per_stratum",
-    "min_agreement",
-    "validation_share",
-    "buffer_m",
-    "min_spacing_m",
-    "reserve",
-    "seed",
-)
-
-
 def _points(args: argparse.Namespace) -> int:
     from builder.steps import make_frame
 
-    if args.given_points is not None:
-        defaults = {field.name: field.default for field in dataclasses.fields(make_frame.FrameRequest)}
-        ignored = [f"--{name.replace('_', '-')}" for name in _OF_DRAWING if getattr(args, name) != defaults[name]]
-        if ignored or args.beam_options:
+    if "points_file" in args:
+        given = [action.option_strings[0] for action in args.of_drawing if action.dest in args]
+        if unfit := [*given, *args.beam_options]:
             raise errors.InputError(
-                f"--from: the points are given, so {', '.join([*ignored, *args.beam_options])} do not apply. "
-                "Leave them out."
+                f"--from: the points are given, so {', '.join(unfit)} do not apply. Leave them out."
             )
-        make_frame.frame_of_given_points(
-            args.given_points,
-            args.out,
-            imagery=args.imagery,
-            split_block_deg=args.split_block_deg,
-            overwrite=args.overwrite,
-            dry_run=args.dry_run,
-        )
+        make_frame.frame_of_given_points(command_line.fields_of(args, make_frame.GivenRequest))
         return command_line.DONE
-    names = {field.name for field in dataclasses.fields(make_frame.FrameRequest)} - {"beam_options", "tile_cells"}
-    given = {name: value for name, value in vars(args).items() if name in names}
-    make_frame.make_frame(make_frame.FrameRequest(**given, beam_options=tuple(args.beam_options)))
+    options = tuple(args.beam_options)
+    request = command_line.fields_of(args, make_frame.FrameRequest, beam_options=options)
+    size_m = design.SamplingDesign.chip_size_m if request.imagery is None else make_frame.chip_size_m(request.imagery)
+    # Which products there are, and how many must agree, is filled in when they are found.
+    numbers = command_line.fields_of(args, design.SamplingDesign, products=(), min_agreement=0, chip_size_m=size_m)
+    make_frame.make_frame(dataclasses.replace(request, design=numbers))
     return command_line.DONE
 
 
 def _chips(args: argparse.Namespace) -> int:
     from builder.frame import frame
-    from builder.pipeline import chip_rounds
+    from builder.steps import acquire_chips
 
-    selection = chip_rounds.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
+    selection = acquire_chips.acquire(frame.Frame.open(args.frame, needs_imagery=True), beam_options=args.beam_options)
     has_gaps = any(tally.missing for tally in selection.counts.values())
     return command_line.DONE_WITH_GAPS if has_gaps else command_line.DONE
 

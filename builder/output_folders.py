@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from builder import atomic, checksums, errors
+from builder import atomic, checksums, errors, hashing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,20 +20,28 @@ class FolderKind:
       mark: a file that every such folder holds, and that other folders do not.
       files: patterns of paths below the folder that the project writes there, as `fnmatch` takes them; "*" also
         matches "/", so "chips/*" are all files below chips. Files that the folder's SHA256SUMS lists need no pattern.
+      keeps_edits: whether a file that SHA256SUMS lists counts as a stranger once its content was changed.
     """
 
     what: str
     mark: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    keeps_edits: bool = False
 
     def strangers(self, folder: pathlib.Path) -> Iterator[str]:
-        """Paths below `folder` that the project did not write, in order."""
-        known = {checksums.FILE, *(checksums.read(folder) or ())}
+        """Paths below `folder` that the command did not write, in order."""
+        listed = dict(checksums.read(folder) or {})
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             is_file = path.is_symlink() or not path.is_dir()  # a link to a folder would be deleted too
-            if is_file and name not in known and not any(fnmatch.fnmatchcase(name, one) for one in self.files):
+            if not is_file or name == checksums.FILE or any(fnmatch.fnmatchcase(name, one) for one in self.files):
+                continue
+            if name not in listed or (self.keeps_edits and _was_changed(path, listed[name])):
                 yield name
+
+
+def _was_changed(path: pathlib.Path, listed: str) -> bool:
+    return not path.is_file() or hashing.sha256_of_file(path) != listed
 
 
 def check(out: pathlib.Path, kind: FolderKind, *, option: str = "--out", overwrite: bool) -> None:
@@ -57,8 +65,8 @@ def check(out: pathlib.Path, kind: FolderKind, *, option: str = "--out", overwri
     if strangers := list(kind.strangers(out)):
         others = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
         raise errors.InputError(
-            f"{option} {out}: --overwrite would delete {strangers[0]}{others}, which this project did not write. Move "
-            f"it elsewhere, or name another {option}."
+            f"{option} {out}: --overwrite would delete {strangers[0]}{others}, which the command that made this folder "
+            f"did not write. Move what you need elsewhere, or name another {option}."
         )
 
 

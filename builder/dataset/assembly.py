@@ -19,7 +19,6 @@ from builder.frame import points_table, reviews
 
 EPOCH = datetime.date(1970, 1, 1)
 EXAMPLES_PER_SHARD = 1_500  # about 64 MB of JPEGs: a shard is what the writer holds in memory
-TEST_SPLITS = (designs.TEST, designs.TEST_INCONSISTENT)
 NOT_REVIEWED, OVER_QUOTA = "not reviewed", "over the quota"
 
 # What an example takes from its point; the rest comes from its chip.
@@ -151,7 +150,7 @@ def _joined(of_points: pa.Table, kept: pa.Table) -> pa.Table:
 
 def _decide(row: Mapping[str, str | None], verdicts: Mapping[str, str], contents: Contents) -> Decision:
     """A point of test takes its reviewed label if it has one; train and validation do if they hold only such points."""
-    in_test, verdict = row["split"] in TEST_SPLITS, verdicts.get(row["key"] or "")
+    in_test, verdict = row["split"] in designs.TEST_SPLITS, verdicts.get(row["key"] or "")
     is_rotated = row["parent"] is not None
     if contents.reviewed_only and not in_test and (is_rotated or verdict is None):
         return Decision(None, left_out=NOT_REVIEWED)

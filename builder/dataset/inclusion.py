@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from builder.frame import strata
+
 
 def of_attempted(points: pa.Table, attempted: Collection[str]) -> pa.Array:
     """float64 per point: the probability with which its cell was attempted; null where the frame gives none.
@@ -15,7 +17,7 @@ def of_attempted(points: pa.Table, attempted: Collection[str]) -> pa.Array:
     The frame ranks more test points than are wanted, because imagery refuses some. A stratum is attempted in rank order
     until its quota is full, so what was attempted is itself a sequential Poisson sample, of the size that was needed:
     a cell is in it if its rank value is below that of the first point that was not attempted, tau. Its probability is
-    min(1, tau cos(latitude)). Where all ranked points were attempted, the frame's own probability holds.
+    that of `strata.inclusion_probability`. Where all ranked points were attempted, the frame's own probability holds.
 
     Args:
       points: `points.parquet`: key, lat, stratum, rank_value, inclusion_probability.
@@ -26,12 +28,13 @@ def of_attempted(points: pa.Table, attempted: Collection[str]) -> pa.Array:
     drawn = np.array(points["inclusion_probability"].to_pylist(), np.float64)  # None becomes nan
     value, lat = (points[name].to_numpy() for name in ("rank_value", "lat"))
     was_attempted = pc.is_in(points["key"], pa.array(list(attempted), pa.string())).to_numpy()
-    strata = pc.fill_null(points["stratum"], "").to_numpy().astype(str)
+    names = pc.fill_null(points["stratum"], "").to_numpy().astype(str)
     in_sample = ~np.isnan(drawn)
-    for stratum in np.unique(strata[in_sample]):
-        members = in_sample & (strata == stratum)
+    for stratum in np.unique(names[in_sample]):
+        members = in_sample & (names == stratum)
         waiting = members & ~was_attempted
         if waiting.any():
             tau = value[waiting].min()
-            drawn[members] = np.minimum(drawn[members], np.minimum(1.0, tau * np.cos(np.radians(lat[members]))))
+            attempted_now = strata.inclusion_probability(tau, np.cos(np.radians(lat[members])))
+            drawn[members] = np.minimum(drawn[members], attempted_now)
     return pa.array(drawn, pa.float64(), mask=~in_sample)

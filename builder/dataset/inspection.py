@@ -17,7 +17,7 @@ LEAKAGE_FILE = "leakage.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Fault:
+class ExampleFault:
     """What is wrong with one example, as a sentence without its full stop, and where the example is stored."""
 
     shard: str  # name of the file
@@ -46,7 +46,7 @@ class Inspection:
     features: Mapping[str, digest.Digest]
     counts: Mapping[str, list[int]]
     stored: Mapping[str, list[examples.Stored]]
-    faults: tuple[Fault, ...]
+    faults: tuple[ExampleFault, ...]
     between: list[leakage.Between]
 
     def check_examples(self) -> None:
@@ -109,18 +109,18 @@ class _Shard:
     total: digest.Digest
     features: Mapping[str, digest.Digest]
     stored: list[examples.Stored]
-    faults: list[Fault]
+    faults: list[ExampleFault]
 
 
 def _read(shard: shard_files.Shard, expected: example_faults.Expected) -> _Shard:
     total, features = digest.Digest(), dict[str, digest.Digest]()
-    read, faults = list[examples.Stored](), list[Fault]()
+    read, faults = list[examples.Stored](), list[ExampleFault]()
     for example, stored in examples.read(shard):
         of_example, of_features = digest.with_features(shard.split, example)
         total, features = total + of_example, _summed((features, of_features))
         read.append(stored)
         found = example_faults.of_example(stored, examples.picture_of(example), expected)
-        faults += [Fault(shard.path.name, shard.split, stored.key, what) for what in found]
+        faults += [ExampleFault(shard.path.name, shard.split, stored.key, what) for what in found]
     return _Shard(total, features, read, faults)
 
 

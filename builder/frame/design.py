@@ -17,7 +17,19 @@ TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
 TEST_INCONSISTENT = "test_inconsistent"
-SPLITS = (TRAIN, VALIDATION, TEST, TEST_INCONSISTENT)
+TEST_SPLITS = (TEST, TEST_INCONSISTENT)
+SPLITS = (TRAIN, VALIDATION, *TEST_SPLITS)
+# The numbers that a person chooses, and the flags of `python -m builder points` that take them.
+FLAGS = {
+    "per_class": "--per-class",
+    "test_per_stratum": "--test-per-stratum",
+    "validation_share": "--validation-share",
+    "split_block_deg": "--split-block",
+    "buffer_m": "--buffer-m",
+    "min_spacing_m": "--min-spacing-m",
+    "reserve": "--reserve",
+    "seed": "--seed",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,12 +75,12 @@ class SamplingDesign:
     given: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
-        _check_whole("--per-class", self.per_class, 1)
-        _check_whole("--test-per-stratum", self.test_per_stratum, 1)
-        _check_range("--validation-share", self.validation_share, 0.0, 0.999, "a share of the blocks")
-        _check_range("--reserve", self.reserve, 1.0, 1000.0, "ranked points per wanted chip")
-        _check_range("--min-spacing-m", self.min_spacing_m, 0.0, 1e6, "metres")
-        _check_range("--buffer-m", self.buffer_m, 0.0, 1e6, "metres")
+        _check_whole(FLAGS["per_class"], self.per_class, 1)
+        _check_whole(FLAGS["test_per_stratum"], self.test_per_stratum, 1)
+        _check_range(FLAGS["validation_share"], self.validation_share, 0.0, 0.999, "a share of the blocks")
+        _check_range(FLAGS["reserve"], self.reserve, 1.0, 1000.0, "ranked points per wanted chip")
+        _check_range(FLAGS["min_spacing_m"], self.min_spacing_m, 0.0, 1e6, "metres")
+        _check_range(FLAGS["buffer_m"], self.buffer_m, 0.0, 1e6, "metres")
         _check_range("the chip size", self.chip_size_m, 1.0, 1e5, "metres")
         self._check_buffer()
         self._check_block()
@@ -76,8 +88,8 @@ class SamplingDesign:
     def _check_buffer(self) -> None:
         if self.buffer_m < self.chip_diagonal_m:
             raise errors.InputError(
-                f"--buffer-m: expected at least {self.chip_diagonal_m:.1f} m, the diagonal of a rotated chip of "
-                f"{self.chip_size_m:g} m, so that no two splits see the same ground; received {self.buffer_m:g}."
+                f"{FLAGS['buffer_m']}: expected at least {self.chip_diagonal_m:.1f} m, the diagonal of a rotated chip "
+                f"of {self.chip_size_m:g} m, so that no two splits see the same ground; received {self.buffer_m:g}."
             )
 
     def _check_block(self) -> None:
@@ -85,8 +97,8 @@ class SamplingDesign:
         fits = 0.5 <= cells <= 90 * grid.CELLS_PER_DEGREE  # not so for NaN
         if not fits or abs(cells - self.block_cells) > 1e-6:
             raise errors.InputError(
-                "--split-block: expected whole cells of 1/360 degree, for example 0.05, 0.1, 0.25 or 1, at most 90; "
-                f"received {self.split_block_deg:g} degrees, which is {cells:g} cells."
+                f"{FLAGS['split_block_deg']}: expected whole cells of 1/360 degree, for example 0.05, 0.1, 0.25 or 1, "
+                f"at most 90; received {self.split_block_deg:g} degrees, which is {cells:g} cells."
             )
 
     @property
@@ -115,6 +127,13 @@ class SamplingDesign:
     def ranked(self, split: str) -> int:
         """Points to rank per class in `split`: the quota and its reserves."""
         return math.ceil(round(self.reserve * self.quota(split), 9))
+
+    @property
+    def flags(self) -> list[str]:
+        """The numbers that a person chooses, as arguments of `python -m builder points`."""
+        values = {flag: getattr(self, name) for name, flag in FLAGS.items()}
+        words = {flag: f"{value:g}" if isinstance(value, float) else str(value) for flag, value in values.items()}
+        return [part for pair in words.items() for part in pair]
 
     def to_json(self) -> dict[str, Any]:
         """The design as JSON values."""

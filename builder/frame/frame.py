@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from builder import errors
+from builder import atomic, checksums, errors, hashing, output_folders
 from builder.frame import design as designs
 from builder.frame import points_table
 from builder.legend import legend
@@ -22,7 +22,13 @@ IMAGERY = "imagery.toml"
 CHIPS = "chips"
 REVIEWS = "reviews.parquet"
 RASTERS = (AGREEMENT, LAYERS, HARMONIZED)
+SEALED = (POINTS, *RASTERS)  # what `points` makes, and no other command or person changes
 KEPT = (IMAGERY, CHIPS, REVIEWS)  # what `--overwrite` keeps: people and the network made them
+FOLDER = output_folders.FolderKind(
+    "a sampling frame",
+    mark=POINTS,
+    files=(*SEALED, *(f"{name}.aux.xml" for name in RASTERS), IMAGERY, REVIEWS, CHIPS, f"{CHIPS}/*"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,17 +39,23 @@ class Frame:
 
     @classmethod
     def open(cls, path: pathlib.Path | str, *, needs_imagery: bool = False) -> Frame:
-        """The frame in `path`, checked.
+        """The frame in `path`, checked; its points and rasters are those that were sealed.
+
+        A frame that a killed `points --overwrite` had moved aside is put back first.
 
         Raises:
-          errors.InputError: if the folder, its points or its rasters are missing or not ours, or `needs_imagery` and
+          errors.InputError: if the folder, its points or its rasters are missing or changed, or `needs_imagery` and
             there is no imagery.toml; the text says what to put where. A frame of given points needs no rasters.
         """
         frame = cls(pathlib.Path(path))
+        if not frame.path.exists():
+            atomic.recover(frame.path.resolve())
         if not frame.path.is_dir():
             raise errors.InputError(
                 f"{frame.path}: expected the folder of a sampling frame; found none. {_how_to(frame.path)}"
             )
+        if frame.points_file.is_file():
+            _check_sums(frame.path)
         needed = [POINTS] if not frame.points_file.is_file() or frame.design.is_given else [POINTS, *RASTERS]
         needed += [IMAGERY] if needs_imagery else []
         missing = [name for name in needed if not (frame.path / name).is_file()]
@@ -64,7 +76,7 @@ class Frame:
 
     @property
     def layers_file(self) -> pathlib.Path:
-        """COG, uint8 bands: state, votes, purity (%), agreeing, base, core, valid."""
+        """COG, uint8, the bands of `layers.Band`."""
         return self.path / LAYERS
 
     @property
@@ -74,7 +86,7 @@ class Frame:
 
     @property
     def points_file(self) -> pathlib.Path:
-        """GeoParquet of `table.SCHEMA`."""
+        """GeoParquet of `points_table.SCHEMA`."""
         return self.path / POINTS
 
     @property
@@ -97,7 +109,7 @@ class Frame:
         return points_table.read(self.points_file, legend.seven())
 
     def points(self) -> pa.Table:
-        """Every ranked point, as `table.SCHEMA`."""
+        """Every ranked point, as `points_table.SCHEMA`."""
         return self._table
 
     @functools.cached_property
@@ -114,6 +126,32 @@ class Frame:
                 f"{self.points_file}: expected the sampling design in its metadata. {points_table.CURE}"
             )
         return designs.from_json(design)
+
+
+def seal(folder: pathlib.Path) -> None:
+    """Writes the SHA256SUMS of the frame in `folder`, over its points and its rasters; `Frame.open` checks them."""
+    checksums.write(folder, [folder / name for name in SEALED if (folder / name).is_file()])
+
+
+def _check_sums(folder: pathlib.Path) -> None:
+    """Refuses a frame whose list of sums is missing or damaged, or whose points or rasters have another sum."""
+    cure = f"Write the frame anew with `python -m builder points`, --out {folder} and --overwrite; its chips stay."
+    listed = checksums.read(folder)
+    if listed is None:
+        raise errors.InputError(
+            f"{folder / checksums.FILE}: expected the SHA-256 of the frame's files; it is missing or damaged. {cure}"
+        )
+    for file in (folder / name for name in SEALED if (folder / name).is_file()):
+        status = file.stat()
+        if listed.get(file.name) != _sum_of(file, status.st_ino, status.st_size, status.st_mtime_ns):
+            raise errors.InputError(
+                f"{file}: expected the file that `points` wrote; its SHA-256 is not the one in {checksums.FILE}. {cure}"
+            )
+
+
+@functools.lru_cache(maxsize=64)  # once for each state of a file: rasters of a continent take seconds to read
+def _sum_of(file: pathlib.Path, *_state: int) -> str:
+    return hashing.sha256_of_file(file)
 
 
 def _how_to(path: pathlib.Path) -> str:

@@ -6,9 +6,10 @@ import contextlib
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 
-from builder import atomic, errors
+from builder import atomic, errors, output_folders
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import moved_paths
@@ -19,29 +20,19 @@ def check(out: pathlib.Path, design: designs.SamplingDesign, *, overwrite: bool)
 
     Raises:
       errors.InputError: if nothing can be written there, or there is a frame (of this or another design) and no
-        `--overwrite`, or something that is no frame, which `--overwrite` does not replace.
+        `--overwrite`, or files that are no frame's, which `--overwrite` does not delete.
     """
-    parent = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise errors.InputError(
-            f"--out {out}: expected a folder that can be written; {parent} cannot. Name another --out."
-        )
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if not (out / frames.POINTS).is_file():
-        raise errors.InputError(
-            f"--out {out}: expected a new or empty folder, or a frame to replace; it holds other files. "
-            "Name another --out."
-        )
-    if not overwrite:
+    try:
+        output_folders.check(out, frames.FOLDER, overwrite=overwrite)
+    except errors.RefusedOverwrite as refused:
         raise errors.InputError(
             f"--out {out}: holds a frame already, {_difference(out, design)}. Name another --out, or give --overwrite "
             f"to replace it ({', '.join(frames.KEPT)} are kept)."
-        )
+        ) from refused
 
 
 def _difference(out: pathlib.Path, design: designs.SamplingDesign) -> str:
-    """What tells the frame in `out` from one of `design`, as far as that is known before the products are read."""
+    """How the frame in `out` differs from one of `design`, as far as that is known before the products are read."""
     try:
         there, here = frames.Frame(out).design.to_json(), design.to_json()
     except errors.InputError:
@@ -56,12 +47,21 @@ def _difference(out: pathlib.Path, design: designs.SamplingDesign) -> str:
 
 
 @contextlib.contextmanager
-def written(out: pathlib.Path, *, overwrite: bool, imagery: pathlib.Path | None) -> Iterator[pathlib.Path]:
-    """A temporary folder that becomes the frame `out` when the block ends well.
+def written(
+    out: pathlib.Path, *, imagery: pathlib.Path | None, overwrite: bool, dry_run: bool = False
+) -> Iterator[pathlib.Path]:
+    """A temporary folder that becomes the frame `out` when the block ends well; after a dry run it is removed.
 
     `imagery` is copied in, its relative paths rewritten. Of a frame that is replaced, the chips, the reviews and
     (without `imagery`) imagery.toml are kept.
+
+    Raises:
+      errors.RefusedOverwrite: if there is a frame in `out`, before or after the block, and `overwrite` is false.
     """
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="globeland-") as scratch:
+            yield pathlib.Path(scratch)
+        return
     with atomic.folder(out, overwrite=overwrite) as folder:
         if imagery is not None:
             text = moved_paths.moved(imagery.read_text(encoding="utf-8"), imagery.parent, out)
@@ -74,8 +74,10 @@ def written(out: pathlib.Path, *, overwrite: bool, imagery: pathlib.Path | None)
 
 def _keep(old: pathlib.Path, new: pathlib.Path) -> None:
     """`old` under the name `new` as well; by links, since chips are many and the old frame stays whole till the end."""
-    if old.is_dir():
-        shutil.copytree(old, new, copy_function=_link)
+    if old.is_symlink():
+        new.symlink_to(old.readlink())  # both folders lie side by side, so a relative link leads to the same place
+    elif old.is_dir():
+        shutil.copytree(old, new, copy_function=_link, symlinks=True)
     else:
         _link(str(old), str(new))
 

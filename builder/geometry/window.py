@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import rasterio.windows
+if TYPE_CHECKING:
+    import rasterio.windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Window:
     @property
     def in_raster(self) -> rasterio.windows.Window:
         """The same window as rasterio reads and writes it."""
+        import rasterio.windows
+
         rows, columns = self.shape
         return rasterio.windows.Window(self.col0, self.row0, columns, rows)
 

@@ -1,28 +1,172 @@
-"""How pipelines are run: Beam options as people type them, one pinned runner, errors in the words of the worker."""
+"""How pipelines are run: one pinned runner, options as people type them, one way in and one way out.
+
+Every pipeline is one line of stages: a Create, `Each` (one function of one element), and perhaps a `Sum`. There is no
+tagged output and no second leaf, which some runners compute wrongly without a word.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import difflib
 import io
 import logging
+import os
+import pathlib
+import pickle
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, TextIO, cast
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TextIO, TypeVar, cast
 
 import apache_beam as beam
+from apache_beam import metrics
 from apache_beam.options import pipeline_options
 from apache_beam.runners import runner
+from typing_extensions import override
 
-from builder import errors
+from builder import atomic, errors, progress
 
 # Beam's own default, DirectRunner, first tries to download another engine, so what runs would depend on the network.
 DEFAULT_RUNNER = "FnApiRunner"
-_OWN_ERRORS = re.compile(r"builder\.errors\.(?:InputError|RefusedOverwrite): ")
+LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "PrismRunner")
+WATCH_EVERY_S = 0.5
+_OWN_ERRORS = re.compile(r"builder\.errors\.(?:InputError|RefusedOverwrite|NoCrs): ")
+_OS_ERROR = re.compile(r"\b(?:OSError|\w+Error): \[Errno (?P<number>\d+)\] (?P<text>[^\n]*)")
 _INTERRUPTED = re.compile(r"^(?:RuntimeError: )?KeyboardInterrupt\b", re.MULTILINE)  # Ctrl-C inside a worker's code
 _STAGE = re.compile(r"\s*\[while running '[^\n]*'\]")
+Value = TypeVar("Value")
+
+
+class Each(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """element -> `work(element, *values)`, one element at a time on whichever worker is free.
+
+    Beam counts the elements that come in and go out, as "in" and "out" under the stage's name.
+
+    Args:
+      stage: name of the stage.
+      work: a function of a module, which workers import.
+      values: plain values that every worker receives.
+    """
+
+    def __init__(self, stage: str, work: Callable[..., Any], *values: Any) -> None:
+        super().__init__()
+        self._stage, self._work, self._values = stage, work, values
+
+    @override
+    def expand(self, elements: beam.PCollection) -> beam.PCollection:
+        spread = elements | "SpreadOverWorkers" >> beam.Reshuffle()
+        return spread | self._stage >> beam.Map(_count_and_do, self._stage, self._work, self._values)
+
+
+def _count_and_do(element: Any, stage: str, work: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+    metrics.Metrics.counter(stage, "in").inc()
+    result = work(element, *values)
+    metrics.Metrics.counter(stage, "out").inc()
+    return result
+
+
+class Sum(beam.CombineFn, Generic[Value]):  # type: ignore[misc]
+    """Adds values as they come: what is held is one value, however many there are.
+
+    Args:
+      zero: the sum of nothing. Values are added with +, in any order.
+    """
+
+    def __init__(self, zero: Value) -> None:
+        self._zero = zero
+
+    @override
+    def create_accumulator(self) -> Value:
+        return self._zero
+
+    @override
+    def add_input(self, accumulator: Value, element: Value) -> Value:
+        return cast(Any, accumulator) + element  # type: ignore[no-any-return]
+
+    @override
+    def merge_accumulators(self, accumulators: Iterable[Value]) -> Value:
+        return sum(cast(Iterable[Any], accumulators), cast(Any, self._zero))  # type: ignore[no-any-return]
+
+    @override
+    def extract_output(self, accumulator: Value) -> Value:
+        return accumulator
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected(Generic[Value]):
+    """The one value of a collection, kept in `file` by the worker that has it; there is one once the pipeline ran."""
+
+    file: pathlib.Path
+
+    def value(self) -> Value:
+        """The value.
+
+        Raises:
+          errors.InputError: if the workers wrote it where this process does not see it.
+        """
+        if not self.file.is_file():
+            raise errors.InputError(
+                f"{self.file}: expected the result of the workers; there is none. The workers must write to the same "
+                "folder as this process: put the output on a disk that all of them share."
+            )
+        value: Value = pickle.loads(self.file.read_bytes())
+        return value
+
+
+def collected(values: beam.PCollection, folder: pathlib.Path) -> Collected[Any]:
+    """The result of a pipeline, to be read when it has run: the one value that `values` holds.
+
+    Args:
+      values: the last collection of the pipeline, with one value.
+      folder: an empty folder of this run, which workers and caller see under the same path.
+    """
+    result = Collected[Any](folder / "result.pickle")
+    _ = values | "KeepResult" >> beam.Map(_keep, result.file)
+    return result
+
+
+def _keep(value: Any, file: pathlib.Path) -> None:
+    with atomic.file(file) as temporary:
+        temporary.write_bytes(pickle.dumps(value))
+
+
+@contextlib.contextmanager
+def watched(what: str, total: int, count: Callable[[], int], *, unit: str) -> Iterator[None]:
+    """Shows the progress of the work in the block, which any process may do.
+
+    Args:
+      what: the work in words.
+      total: units in all.
+      count: how many units are done; called now and then, and once at the end.
+      unit: noun of the units.
+    """
+    done = threading.Event()
+
+    def watch(shown: progress.Progress) -> None:
+        while not done.wait(WATCH_EVERY_S):
+            shown.reach(count())
+
+    with progress.Progress(what, total, unit=unit) as shown:
+        watcher = threading.Thread(target=watch, args=(shown,), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+            shown.reach(count())
+
+
+def check_options(args: Sequence[str] = ()) -> None:
+    """Looks at Beam options before any work is done.
+
+    Raises:
+      errors.InputError: if Beam does not know an argument, its value or the runner; names near ones.
+    """
+    runner_options(args)
 
 
 def runner_options(args: Sequence[str] = ()) -> pipeline_options.PipelineOptions:
@@ -34,15 +178,16 @@ def runner_options(args: Sequence[str] = ()) -> pipeline_options.PipelineOptions
     Raises:
       errors.InputError: if Beam does not know an argument, its value or the runner; names near ones.
     """
-    parser, unknown = _parse(args)
+    named, _ = _parser_of(pipeline_options.StandardOptions).parse_known_args(list(args))
+    if named.runner not in (None, "DirectRunner"):
+        _check_runner(named.runner)  # first, since it loads the options of the runner
+    parser = _parser_of(*_kinds_of_options())
+    _, unknown = parser.parse_known_args(list(args))
     if unknown:
         raise errors.InputError(_unknown_argument(unknown[0], parser))
     options = pipeline_options.PipelineOptions(list(args))
-    standard = options.view_as(pipeline_options.StandardOptions)
-    if standard.runner in (None, "DirectRunner"):
-        standard.runner = DEFAULT_RUNNER
-    else:
-        _check_runner(standard.runner)
+    if named.runner in (None, "DirectRunner"):
+        options.view_as(pipeline_options.StandardOptions).runner = DEFAULT_RUNNER
     direct = options.view_as(pipeline_options.DirectOptions)
     if direct.direct_num_workers < 0:
         raise errors.InputError(
@@ -61,12 +206,80 @@ def _check_runner(name: str) -> None:
         raise errors.InputError(f"--runner {name}: {text}. Leave --runner out to run on this machine.") from error
 
 
+def flags_of(options: pipeline_options.PipelineOptions | None) -> list[str]:
+    """Command line flags that say what `options` says: `tfds build` gives options, our pipelines take flags."""
+    if options is None:
+        return []
+    # What Beam does not know is kept: our pipelines refuse it, and Beam would ignore it.
+    given = options.get_all_options(drop_default=True, retain_unknown_options=True)
+    actions = _parser_of(*_kinds_of_options())._actions
+    values = (
+        (name, single) for name, value in given.items() for single in (value if isinstance(value, list) else [value])
+    )
+    return [_flag(name, value, actions) for name, value in values]
+
+
+def _flag(name: str, value: Any, actions: Sequence[argparse.Action]) -> str:
+    """The flag that gives the option `name` its `value`; a flag may fill an option of another name."""
+    fitting = [
+        action
+        for action in actions
+        if action.dest == name and (action.const is value if isinstance(value, bool) else action.nargs != 0)
+    ]
+    flags = [flag for action in fitting for flag in action.option_strings]
+    flag = flags[0] if flags and f"--{name}" not in flags else f"--{name}"
+    return flag if isinstance(value, bool) and (flags or value) else f"{flag}={value}"
+
+
+def distributed_runner(options: pipeline_options.PipelineOptions | None) -> str | None:
+    """The runner that `options` names, if it runs on other machines; None otherwise.
+
+    Locally, TFDS's serial loop writes shards faster than any local runner.
+    """
+    named = options.view_as(pipeline_options.StandardOptions).runner if options is not None else None
+    return None if named is None or named.rpartition(".")[2] in LOCAL_RUNNERS else named
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises where argparse would leave the program."""
+
+    @override
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise errors.InputError(f"Beam options: {message}.")
+
+
+def _kinds_of_options() -> list[type[pipeline_options.PipelineOptions]]:
+    kinds = pipeline_options.PipelineOptions.__subclasses__()
+    return [
+        kind for kind in kinds if kind.__module__.startswith("apache_beam.") and hasattr(kind, "_add_argparse_args")
+    ]
+
+
+def _parser_of(*kinds: type[pipeline_options.PipelineOptions]) -> argparse.ArgumentParser:
+    """A parser of the flags of Beam's groups of options."""
+    parser = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for kind in kinds:
+        kind._add_argparse_args(parser)
+    return parser
+
+
+def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
+    name = argument.split("=", maxsplit=1)[0]
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    near = difflib.get_close_matches(name, known, n=2)
+    hint = (
+        f"Did you mean {' or '.join(near)}?" if near else "See --help for ours, and Beam's documentation for its own."
+    )
+    return f"unrecognized argument {argument!r}: neither ours nor one of Beam's. {hint}"
+
+
 @contextlib.contextmanager
 def run(args: Sequence[str] = ()) -> Iterator[beam.Pipeline]:
     """A pipeline that runs when the block ends; blocks until it is done.
 
     Raises:
       errors.InputError: as a worker raised it, with its own text, whatever the runner wrapped it in.
+      OSError: as a worker raised it, with its number.
     """
     options = runner_options(args)
     with _quiet_workers():
@@ -74,12 +287,21 @@ def run(args: Sequence[str] = ()) -> Iterator[beam.Pipeline]:
             with beam.Pipeline(options=options) as pipeline:
                 yield pipeline
         except Exception as error:
-            if _INTERRUPTED.search(str(error)):
-                raise KeyboardInterrupt from None
-            text = input_error_text(error)
-            if text is None or text == str(error):
-                raise
-            raise errors.InputError(text) from None
+            if (own := _own_error(error)) is not None:
+                raise own from None
+            raise
+
+
+def _own_error(error: Exception) -> BaseException | None:
+    """The error that a worker raised and the runner wrapped; None if it is not one that we know how to say."""
+    if _INTERRUPTED.search(str(error)):
+        return KeyboardInterrupt()
+    text = input_error_text(error)
+    if text is not None:
+        return None if text == str(error) else errors.InputError(text)
+    if isinstance(error, OSError) or (found := _OS_ERROR.search(str(error))) is None:
+        return None
+    return OSError(int(found["number"]), found["text"].strip() or os.strerror(int(found["number"])))
 
 
 def input_error_text(error: BaseException) -> str | None:
@@ -117,30 +339,6 @@ class _WithoutWorkerTracebacks:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        """Writes the text unless it is such a traceback."""
         is_repeated = text.startswith("Traceback (most recent call last)") and "sdk_worker.py" in text
         return len(text) if is_repeated else self._stream.write(text)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises where argparse would leave the program."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        raise errors.InputError(f"Beam options: {message}.")
-
-
-def _parse(args: Sequence[str]) -> tuple[argparse.ArgumentParser, list[str]]:
-    parser = _Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
-    for group in pipeline_options.PipelineOptions.__subclasses__():
-        if group.__module__.startswith("apache_beam.") and hasattr(group, "_add_argparse_args"):
-            group._add_argparse_args(parser)
-    return parser, parser.parse_known_args(list(args))[1]
-
-
-def _unknown_argument(argument: str, parser: argparse.ArgumentParser) -> str:
-    name = argument.split("=", maxsplit=1)[0]
-    known = [flag for action in parser._actions for flag in action.option_strings]
-    near = difflib.get_close_matches(name, known, n=2)
-    hint = (
-        f"Did you mean {' or '.join(near)}?" if near else "See --help for ours, and Beam's documentation for its own."
-    )
-    return f"unrecognized argument {argument!r}: neither ours nor one of Beam's. {hint}"

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from builder.frame import design as designs
-from builder.frame import points_table
+from builder.frame import layers, points_table, strata
 from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.points import sampling, spacing
 
 # Applies a function to the layers of every tile and adds up the draws, in any order and by any number of workers.
-OverTiles = Callable[[Callable[[sampling.Layers], sampling.Draw]], sampling.Draw]
+OverTiles = Callable[[Callable[[layers.Tile], sampling.Draw]], sampling.Draw]
 
 CANDIDATES_PER_POINT = 2  # looked at in one pass for each point wanted: most of them pass the spacing
 LEAST_CANDIDATES = 1024
@@ -45,10 +45,10 @@ def draw(over_tiles: OverTiles, design: designs.SamplingDesign) -> Drawn:
     """Every ranked point of the region: equal for any cutting into tiles and any order of them."""
     tests = over_tiles(functools.partial(sampling.test_tile, design=design)).groups
     records = {group: lowest.records[: design.ranked(group[0])] for group, lowest in tests.items()}
-    strata = {group: _stratum(lowest, design.ranked(group[0])) for group, lowest in tests.items()}
+    test_strata = {group: _stratum(lowest, design.ranked(group[0])) for group, lowest in tests.items()}
     ranked = np.concatenate([r["cell"] for r in records.values()]) if records else np.empty(0, np.int64)
     taught, census = _train_and_validation(over_tiles, design, spacing.Discs(ranked, design.buffer_m))
-    return Drawn(records | taught, strata, census)
+    return Drawn(records | taught, test_strata, census)
 
 
 def _stratum(lowest: sampling.Lowest, ranked: int) -> Stratum:
@@ -106,12 +106,17 @@ def table_of_drawn(drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
     return pa.concat_tables(tables) if tables else points_table.SCHEMA.empty_table()
 
 
+def state_of(split: str) -> str:
+    """The state of the cells from which the points of `split` are drawn, as `points_table` keeps it."""
+    return points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT
+
+
 def _rows(group: sampling.Group, drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
     split, name = group
     records = drawn.records[group]
     cells, count = records["cell"], len(records)
     lon, lat = grid.cell_centre(cells)
-    state = points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT
+    state = state_of(split)
     tau = drawn.strata[group].tau if group in drawn.strata else None
     names = {c.code: c.name for c in legends.seven().classes}
     columns = {
@@ -127,7 +132,7 @@ def _rows(group: sampling.Group, drawn: Drawn, design: designs.SamplingDesign) -
         "valid": records["valid"],
         "purity": (records["purity"] / 100.0).astype(np.float32),
         "split": [split] * count,
-        "stratum": [f"{name}/{state}"] * count,
+        "stratum": [strata.name(name, state)] * count,
         "block": points_table.block_names(cells, design.block_cells),
         "rank": np.arange(count, dtype=np.int32),
         "rank_value": records["xi"],

@@ -18,7 +18,7 @@ from builder.frame import points_table
 from builder.geometry import grid
 from builder.legend import legend as legends
 
-SPLITS = (designs.TRAIN, designs.VALIDATION, designs.TEST)
+SPLITS = tuple(split for split in designs.SPLITS if split != designs.TEST_INCONSISTENT)  # its points have no label
 COLUMNS = ("lon", "lat", "label")
 GEOJSON_SUFFIXES = (".geojson", ".json")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from builder import hashing
 from builder.frame import design as designs
-from builder.frame import points_table
+from builder.frame import layers, points_table, strata
 from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.maps import agreement
@@ -27,21 +27,6 @@ REGIONS_SHOWN = 100  # a region count up to which the finer size is still readab
 BLOCK_KEY_COLUMNS = 1 << 20
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value", "Lowest", np.ndarray)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Layers:
-    """The frame's rasters on one window of the grid: uint8[y, x] each, `harmonized` uint8[product, y, x]."""
-
-    window: grid.CellWindow
-    consensus: np.ndarray
-    state: np.ndarray
-    votes: np.ndarray
-    purity: np.ndarray
-    base: np.ndarray
-    core: np.ndarray
-    valid: np.ndarray
-    harmonized: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,17 +111,17 @@ def rank_values(cells: np.ndarray, seed: int, purpose: str) -> np.ndarray:
 
 
 def inclusion_probabilities(cells: np.ndarray, tau: float) -> np.ndarray:
-    """float64: chance of each cell to be ranked, min(1, tau cos(latitude)); tau is infinite in an exhausted stratum.
+    """float64: chance of each cell to be ranked, see `strata.inclusion_probability`.
 
     Given the other cells, a cell is ranked if its own u is below tau cos(latitude), tau being the (k+1)th rank value:
     so weights of one over this chance estimate totals without bias, for any k. Its mean over samples exceeds the
     frequency of being ranked by (k+1)/k.
     Source: Duffield, Lund & Thorup 2007, "Priority sampling for estimation of arbitrary subset sums", JACM 54.
     """
-    return np.minimum(1.0, tau * cos_latitude(cells))
+    return strata.inclusion_probability(tau, cos_latitude(cells))
 
 
-def test_tile(layers: Layers, design: designs.SamplingDesign) -> Draw:
+def test_tile(tile: layers.Tile, design: designs.SamplingDesign) -> Draw:
     """The test strata of one tile: the lowest ranks and one more, whose rank value is tau.
 
     A stratum is a class and a state. Of a consistent cell the class is the consensus, which is the base class wherever
@@ -145,29 +130,29 @@ def test_tile(layers: Layers, design: designs.SamplingDesign) -> Draw:
     size = design.ranked(designs.TEST) + 1
     groups: dict[Group, Lowest] = {}
     for split, state, classes in (
-        (designs.TEST, agreement.State.CONSISTENT, layers.consensus),
-        (designs.TEST_INCONSISTENT, agreement.State.INCONSISTENT, layers.base),
+        (designs.TEST, agreement.State.CONSISTENT, tile.consensus),
+        (designs.TEST_INCONSISTENT, agreement.State.INCONSISTENT, tile.base),
     ):
-        held = np.where(layers.state == state, classes, 0)
+        held = np.where(tile.state == state, classes, 0)
         for c in legends.seven().classes:
             y, x = np.nonzero(held == c.code)
             if len(y):
-                groups[split, c.name] = lowest(layers, y, x, size=size, seed=design.seed, purpose="test")
+                groups[split, c.name] = lowest(tile, y, x, size=size, seed=design.seed, purpose="test")
     return Draw(groups)
 
 
-def lowest(layers: Layers, y: np.ndarray, x: np.ndarray, *, size: int, seed: int, purpose: str) -> Lowest:
+def lowest(tile: layers.Tile, y: np.ndarray, x: np.ndarray, *, size: int, seed: int, purpose: str) -> Lowest:
     """The `size` lowest ranked of the cells at rows `y` and columns `x` of the tile."""
-    cells = layers.window.cells()[y, x]
+    cells = tile.window.cells()[y, x]
     xi = rank_values(cells, seed, purpose)
     order = np.lexsort([cells, xi]) if len(xi) <= size else _lowest_order(xi, cells, size)
     area = _row_areas_cm2()[cells // grid.COLUMNS].sum()
-    records = np.empty(len(order), record_type(len(layers.harmonized)))
+    records = np.empty(len(order), record_type(len(tile.harmonized)))
     records["cell"], records["xi"] = cells[order], xi[order]
     y, x = y[order], x[order]
     for name in ("consensus", "votes", "purity", "base", "valid"):
-        records[name] = getattr(layers, name)[y, x]
-    records["harmonized"] = layers.harmonized[:, y, x].T
+        records[name] = getattr(tile, name)[y, x]
+    records["harmonized"] = tile.harmonized[:, y, x].T
     return Lowest(size, len(cells), int(area), records)
 
 
@@ -203,26 +188,26 @@ class Round:
     region_cells: int
 
 
-def training_tile(layers: Layers, design: designs.SamplingDesign, passed: Round) -> Draw:
+def training_tile(tile: layers.Tile, design: designs.SamplingDesign, passed: Round) -> Draw:
     """The candidates for train and validation of one tile, and their census."""
-    known = np.isin(layers.consensus, legends.seven().codes)
-    y, x = np.nonzero((layers.state == agreement.State.CONSISTENT) & known)
+    known = np.isin(tile.consensus, legends.seven().codes)
+    y, x = np.nonzero((tile.state == agreement.State.CONSISTENT) & known)
     if not len(y):
         return Draw()
-    order = np.argsort(layers.window.cells()[y, x], kind="stable")  # the antimeridian breaks the order of a window
+    order = np.argsort(tile.window.cells()[y, x], kind="stable")  # the antimeridian breaks the order of a window
     y, x = y[order], x[order]
-    cells, classes = layers.window.cells()[y, x], layers.consensus[y, x]
+    cells, classes = tile.window.cells()[y, x], tile.consensus[y, x]
     validation = in_validation(cells, design)
-    is_core = layers.core[y, x] == classes
+    is_core = tile.core[y, x] == classes
     is_open = is_core.copy()
-    is_open[is_core] = ~closed(cells[is_core], validation[is_core], layers.window, design, passed.tests)
+    is_open[is_core] = ~closed(cells[is_core], validation[is_core], tile.window, design, passed.tests)
     groups: dict[Group, Lowest] = {}
     for group, size in passed.sizes.items():
         in_split = validation == (group[0] == designs.VALIDATION)
         chosen = np.flatnonzero(is_open & in_split & (classes == _code(group[1])))
         chosen = _undecided(chosen, cells, group, design, passed)
         if len(chosen):
-            groups[group] = lowest(layers, y[chosen], x[chosen], size=size, seed=design.seed, purpose="train")
+            groups[group] = lowest(tile, y[chosen], x[chosen], size=size, seed=design.seed, purpose="train")
     if not passed.region_cells:
         return Draw(groups)
     return Draw(groups, _census(cells, classes, validation, (is_core, is_open), passed.region_cells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from builder.frame import design as designs
 from builder.frame import frame as frames
-from builder.frame import points_table
+from builder.frame import strata
 from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.points import drawing, sampling
@@ -26,22 +27,40 @@ CURES = {
 Record = dict[str, Any]
 
 
-def strata(drawn: drawing.Drawn) -> dict[str, Record]:
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """What was drawn of what was asked for.
+
+    Attributes:
+      strata: see `of_strata`.
+      shortfalls: see `find`.
+      empty_splits: see `empty_splits`.
+      lines: for people: the counts of every class, and every shortfall.
+    """
+
+    strata: dict[str, Record]
+    shortfalls: list[Record]
+    empty_splits: list[str]
+    lines: list[str]
+
+
+def account(drawn: drawing.Drawn, design: designs.SamplingDesign) -> Account:
+    """The account of what was drawn, for the metadata and for people."""
+    found = find(drawn, design)
+    text = [*counts_table(drawn, design), *lines(found)]
+    return Account(of_strata(drawn), found, empty_splits(drawn, design), text)
+
+
+def of_strata(drawn: drawing.Drawn) -> dict[str, Record]:
     """Cells, area and tau of each test stratum, as the metadata keep them; tau is null where all cells are ranked."""
     return {
-        stratum_name(group): {
+        strata.name(name, drawing.state_of(split)): {
             "cells": stratum.cells,
             "area_km2": stratum.area_km2,
             "tau": stratum.tau if math.isfinite(stratum.tau) else None,
         }
-        for group, stratum in sorted(drawn.strata.items())
+        for (split, name), stratum in sorted(drawn.strata.items())
     }
-
-
-def stratum_name(group: sampling.Group) -> str:
-    """The name of the stratum of a group of points: class and state."""
-    split, name = group
-    return f"{name}/{points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT}"
 
 
 def find(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:

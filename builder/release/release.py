@@ -150,7 +150,6 @@ def _published(target: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Pat
     around = (config, config.parent, *target.parents)
     new = [path for path in around if not path.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
-    atomic.remove_litter(target.parent)
     try:
         with atomic.folder(target, overwrite=overwrite, option=OPTION) as folder:
             yield folder

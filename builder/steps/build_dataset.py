@@ -6,29 +6,23 @@ import collections
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import json
 import logging
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.options import pipeline_options
 
-from builder import errors
+from builder import code_version, errors
 from builder.chips import imagery_toml, rounds, store
-from builder.dataset import assembly, example_faults, examples, inclusion, index, inspection, shard_files
+from builder.dataset import assembly, example_faults, examples, inclusion, index, inspection, tfds_quirks
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import reviews
 from builder.legend import legend
-from builder.pipeline import chip_rounds
-
-LOCAL_RUNNERS = ("DirectRunner", "SwitchingDirectRunner", "BundleBasedDirectRunner", "FnApiRunner", "PrismRunner")
-INCOMPLETE_PREFIX = "incomplete."  # TFDS's name for a folder under construction
+from builder.steps import acquire_chips
 
 Agreement = Mapping[str, Mapping[str, reviews.Share]]  # part of the dataset -> class -> share
 
@@ -61,8 +55,7 @@ class Build:
         Raises:
           errors.InputError: if splits share a key, a picture or ground, or a shard does not hold what was planned.
         """
-        for leftover in folder.glob("*.shard_infos.json"):  # TFDS forgets them where it writes shards on Beam
-            leftover.unlink()
+        tfds_quirks.remove_shard_notes(folder)
         size = self.imagery.chip
         expected = example_faults.Expected(size.size_m, size.size_px, decodes=False)  # decoding is left to `release`
         found = inspection.inspect(folder, file_format, expected=expected)
@@ -89,7 +82,7 @@ class Build:
         """Plain JSON: how the dataset was made. No paths and no times, so that equal datasets have equal metadata."""
         of_frame = self.frame.metadata
         return {
-            "created_by": created_by(),
+            "created_by": code_version.created_by(),
             "chip": dataclasses.asdict(self.imagery.chip),
             "imagery_rules": json.loads(json.dumps(dataclasses.asdict(self.imagery.rules), default=str)),
             "imagery_digest": self.imagery.digest,
@@ -125,7 +118,7 @@ def prepare(frame_folder: pathlib.Path, rules: assembly.Contents, beam_options: 
     points = frame.points()
     _check_reviews(frame, verdicts, rules)
     imagery = imagery_toml.read(frame.imagery_file)
-    selection = chip_rounds.acquire(frame, beam_options=beam_options)
+    selection = acquire_chips.acquire(frame, beam_options=beam_options)
     attempted = {*selection.kept["key"].to_pylist(), *selection.refused["key"].to_pylist()}
     column = points.column_names.index("inclusion_probability")
     points = points.set_column(column, "inclusion_probability", inclusion.of_attempted(points, attempted))
@@ -159,7 +152,7 @@ def _check_not_empty(
             f"({', '.join(f'{reason}: {count}' for reason, count in reasons)}). "
             f"Widen the rules in {frame.imagery_file}, or name other imagery."
         )
-    if rules.reviewed_only and set(built.splits) <= set(assembly.TEST_SPLITS):
+    if rules.reviewed_only and set(built.splits) <= set(designs.TEST_SPLITS):
         raise errors.InputError(
             f"expected reviewed chips of train or validation in {frame.reviews_file}; found none that people agree on: "
             "review chips of train too, or build --config rough."
@@ -171,7 +164,7 @@ def _agreement(points: pa.Table, verdicts: Mapping[str, str]) -> dict[str, dict[
     of_part: dict[str, list[tuple[str, str]]] = {"test": [], "train_and_validation": []}
     for key, label, split in zip(*(points[name].to_pylist() for name in ("key", "label", "split")), strict=True):
         if label is not None and key in verdicts:
-            of_part["test" if split in assembly.TEST_SPLITS else "train_and_validation"].append((key, label))
+            of_part["test" if split in designs.TEST_SPLITS else "train_and_validation"].append((key, label))
     return {part: reviews.confirmed(labels, verdicts) for part, labels in of_part.items() if labels}
 
 
@@ -220,58 +213,3 @@ def _print_summary(metadata: Mapping[str, Any], found: inspection.Inspection, ag
                 f"{share.share:.1%} (95 % interval {low:.1%} to {high:.1%})"
             )
     print(f"semantic digest: {metadata['digest']}")
-
-
-def check_format(file_format: str) -> None:
-    """Raises InputError for a file format that the build cannot read back and check."""
-    if file_format not in shard_files.FORMATS:
-        raise errors.InputError(
-            f"--file_format: expected {' or '.join(shard_files.FORMATS)}; received {file_format}. The first is for "
-            "tfds.load, the second for tfds.data_source; `python -m builder release` makes a folder with both."
-        )
-
-
-def flags_of(options: pipeline_options.PipelineOptions | None) -> list[str]:
-    """Command line flags that say what `options` says; TFDS gives options, our pipelines take flags."""
-    given = {}
-    if options is not None:  # with what Beam does not know, which our pipelines refuse and Beam would ignore
-        given = options.get_all_options(drop_default=True, retain_unknown_options=True)
-    flags = []
-    for name, value in given.items():
-        for single in value if isinstance(value, list) else [value]:
-            flags.append(f"--{name}" if single is True else f"--{name}={single}")
-    return flags
-
-
-def distributed_runner(options: pipeline_options.PipelineOptions | None) -> str | None:
-    """The runner that `options` names, if it runs on other machines; None otherwise.
-
-    Locally, TFDS's serial loop writes shards faster than any local runner.
-    """
-    named = options.view_as(pipeline_options.StandardOptions).runner if options is not None else None
-    return None if named is None or named.rpartition(".")[2] in LOCAL_RUNNERS else named
-
-
-def created_by() -> str:
-    """Name and version of this code."""
-    try:
-        return f"globeland {importlib.metadata.version('globeland')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "globeland, not installed"
-
-
-def remove_litter(incomplete: pathlib.Path) -> None:
-    """Removes what killed builds of the same version left beside the folder that is under construction."""
-    version = incomplete.name.partition("_")[2]
-    for path in incomplete.parent.glob(f"{INCOMPLETE_PREFIX}*_{version}"):
-        if path != incomplete:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def remove_empty_folders(version_folder: pathlib.Path) -> None:
-    """Removes the folders of a config and of the dataset if a failed build leaves nothing in them."""
-    config_folder, dataset_folder = version_folder.parent, version_folder.parent.parent
-    if config_folder.is_dir() and not any(config_folder.iterdir()):
-        config_folder.rmdir()
-    if dataset_folder.is_dir() and [path.name for path in dataset_folder.iterdir()] == [".config"]:
-        shutil.rmtree(dataset_folder)

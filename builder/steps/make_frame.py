@@ -1,72 +1,76 @@
-"""From products to a sampling frame: agreement, points and settings in one folder, written whole or not at all."""
+"""From products, or from given points, to a sampling frame: one folder, written whole or not at all."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from builder import errors
+from builder import code_version, errors
 from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
-from builder.frame import frame_folder, points_table
+from builder.frame import frame_folder, layers, points_table
 from builder.geometry.lonlat import Bounds
 from builder.legend import legend as legends
 from builder.maps import agreement, products
-from builder.pipeline import agreement_maps as maps_of_frames
-from builder.pipeline import point_draws, running
+from builder.pipeline import agreement_maps, point_draws, running
 from builder.points import drawing, given, region, shortfalls
-
-_DEFAULT = designs.SamplingDesign()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrameRequest:
-    """What `python -m builder points` was asked for; numbers as in `design.SamplingDesign`.
+    """The input of `make_frame`, as `python -m builder points --products` reads it.
 
     Attributes:
       products: folder of the products, as `products.find` takes it.
       out: folder of the frame to write.
+      design: the numbers of the sampling design. What the products, the region and imagery.toml say is filled in.
       imagery: imagery.toml to copy into the frame; its chip size counts.
       bbox: (west, south, east, north) in degrees; west > east crosses 180.
       aoi: vector file of the area of interest. Without bbox and aoi: all that the base product covers.
       min_agreement: products that must hold one class; None asks for all.
       overwrite: replace a frame in `out`; its chips, reviews and imagery.toml are kept.
-      dry_run: draw and tell, but write nothing into `out`.
+      dry_run: draw and print, but write nothing into `out`.
       tile_cells: side of the tiles; memory depends on it, the result does not.
-      beam_options: as `options.runner_options` takes them.
+      beam_options: as `running.runner_options` takes them.
     """
 
     products: pathlib.Path
     out: pathlib.Path
+    design: designs.SamplingDesign = dataclasses.field(default_factory=designs.SamplingDesign)
     imagery: pathlib.Path | None = None
     bbox: Bounds | None = None
     aoi: pathlib.Path | None = None
     min_agreement: int | None = None
-    per_class: int = _DEFAULT.per_class
-    test_per_stratum: int = _DEFAULT.test_per_stratum
-    validation_share: float = _DEFAULT.validation_share
-    reserve: float = _DEFAULT.reserve
-    min_spacing_m: float = _DEFAULT.min_spacing_m
-    buffer_m: float = _DEFAULT.buffer_m
-    split_block_deg: float = _DEFAULT.split_block_deg
-    seed: int = _DEFAULT.seed
     overwrite: bool = False
     dry_run: bool = False
     tile_cells: int = 360
     beam_options: tuple[str, ...] = ()
 
-    def design(self) -> designs.SamplingDesign:
-        """The numbers of the design, checked; products and region are still to be found."""
-        names = {f.name for f in dataclasses.fields(designs.SamplingDesign)} - {"products", "min_agreement"}
-        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name in names}
-        return designs.SamplingDesign(**numbers, chip_size_m=_chip_size_m(self.imagery))
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GivenRequest:
+    """The input of `frame_of_given_points`, as `python -m builder points --from` reads it.
+
+    Attributes:
+      points_file: CSV or GeoJSON of points, as `given.read` takes it.
+      out: folder of the frame to write.
+      imagery: imagery.toml to copy into the frame; its chip size counts.
+      split_block_deg: side of a block in degrees, in which points are requested together.
+      overwrite: replace a frame in `out`; its chips, reviews and imagery.toml are kept.
+      dry_run: read and print, but write nothing into `out`.
+    """
+
+    points_file: pathlib.Path
+    out: pathlib.Path
+    imagery: pathlib.Path | None = None
+    split_block_deg: float = designs.SamplingDesign.split_block_deg
+    overwrite: bool = False
+    dry_run: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,56 +95,56 @@ def make_frame(request: FrameRequest) -> FrameSummary:
       errors.InputError: if a number, a product, the region or the output is not as it must be, or no cell has data;
         nothing is left half-written.
     """
-    design = request.design()
-    running.runner_options(request.beam_options)  # before hours of work
+    out, imagery, tile_cells, beam_options = request.out, request.imagery, request.tile_cells, request.beam_options
+    running.check_options(beam_options)  # before hours of work
+    design = request.design
+    if imagery is not None:
+        design = dataclasses.replace(design, chip_size_m=chip_size_m(imagery))
     if not request.dry_run:
-        frame_folder.check(request.out, design, overwrite=request.overwrite)
+        frame_folder.check(out, design, overwrite=request.overwrite)
     found = products.find(request.products)
     area = region.of(found.base, bbox=request.bbox, aoi=request.aoi)
-    design = dataclasses.replace(
+    votes = agreement.required_votes(len(found.products), request.min_agreement)
+    design = _of_products(design, found, area, votes)
+    with frame_folder.written(out, imagery=imagery, overwrite=request.overwrite, dry_run=request.dry_run) as folder:
+        compared = agreement_maps.write_agreement(
+            found, area.window, folder,
+            min_agreement=votes, tile_cells=tile_cells, beam_options=beam_options, aoi=area.aoi,
+        )  # fmt: skip
+        _refuse_all_nodata(compared, request.products)
+        rasters = layers.Rasters(folder, area.window)
+        drawn = drawing.draw(point_draws.FrameTiles(rasters, tile_cells, beam_options), design)
+        points = drawing.table_of_drawn(drawn, design)
+        account = shortfalls.account(drawn, design)
+        metadata = _metadata(design) | {
+            "products": found.records(),
+            "strata": account.strata,
+            "shortfalls": account.shortfalls,
+        }
+        points_table.write(folder / frames.POINTS, points, metadata)
+        frames.seal(folder)
+        notices = (*account.empty_splits, *_imagery_notice(out, imagery))
+    outcome = f"{out}: {points.num_rows:,} ranked points."
+    if request.dry_run:
+        outcome = f"dry run: {points.num_rows:,} points would be ranked; nothing was written into {out}."
+    text = "\n".join([compared.table(legends.seven()), "", *account.lines, "", *notices, outcome])
+    print(text)
+    frame = None if request.dry_run else frames.Frame.open(out)
+    return FrameSummary(frame, points, metadata, compared, notices, text)
+
+
+def _of_products(
+    design: designs.SamplingDesign, found: products.ProductSet, area: region.Region, votes: int
+) -> designs.SamplingDesign:
+    """The design with what is known once the products and the region are found."""
+    return dataclasses.replace(
         design,
         products=found.names,
         base=found.base.name,
-        min_agreement=agreement.required_votes(len(found.products), request.min_agreement),
+        min_agreement=votes,
         region=area.window.bounds,
         aoi_sha256=area.aoi_sha256,
     )
-    if request.dry_run:
-        with tempfile.TemporaryDirectory(prefix="globeland-") as scratch:
-            summary = _draw_into(pathlib.Path(scratch), request, found, area, design)
-    else:
-        with frame_folder.written(request.out, overwrite=request.overwrite, imagery=request.imagery) as folder:
-            summary = _draw_into(folder, request, found, area, design)
-        summary = dataclasses.replace(summary, frame=frames.Frame.open(request.out))
-    print(summary.text)
-    return summary
-
-
-def _draw_into(
-    folder: pathlib.Path,
-    request: FrameRequest,
-    found: products.ProductSet,
-    area: region.Region,
-    design: designs.SamplingDesign,
-) -> FrameSummary:
-    compared = maps_of_frames.write_agreement(
-        found, area.window, folder,
-        min_agreement=request.min_agreement, tile_cells=request.tile_cells,
-        beam_options=request.beam_options, aoi=area.aoi,
-    )  # fmt: skip
-    _refuse_all_nodata(compared, request.products)
-    drawn = drawing.draw(point_draws.FrameTiles(folder, area.window, request.tile_cells, request.beam_options), design)
-    points = drawing.table_of_drawn(drawn, design)
-    metadata = _metadata(design) | {
-        "products": found.records(),
-        "strata": shortfalls.strata(drawn),
-        "shortfalls": shortfalls.find(drawn, design),
-    }
-    points_table.write(folder / frames.POINTS, points, metadata)
-    notices = (*shortfalls.empty_splits(drawn, design), *_imagery_notice(request.out, request.imagery))
-    lines = [compared.table(legends.seven()), "", *shortfalls.counts_table(drawn, design)]
-    lines += [*shortfalls.lines(metadata["shortfalls"]), "", *notices, _outcome(points, request)]
-    return FrameSummary(None, points, metadata, compared, notices, "\n".join(lines))
 
 
 def _refuse_all_nodata(compared: agreement.AgreementSummary, folder: pathlib.Path) -> None:
@@ -151,55 +155,48 @@ def _refuse_all_nodata(compared: agreement.AgreementSummary, folder: pathlib.Pat
         )
 
 
-def _outcome(points: pa.Table, request: FrameRequest) -> str:
-    if request.dry_run:
-        return f"dry run: {points.num_rows:,} points would be ranked; nothing was written into {request.out}."
-    return f"{request.out}: {points.num_rows:,} ranked points."
-
-
 def _imagery_notice(out: pathlib.Path, imagery: pathlib.Path | None) -> tuple[str, ...]:
     if imagery is not None or (out / frames.IMAGERY).is_file():
         return ()
     return (f"no --imagery was given: put {frames.IMAGERY} into {out} before you acquire chips.",)
 
 
-def frame_of_given_points(
-    points_file: pathlib.Path,
-    out: pathlib.Path,
-    *,
-    imagery: pathlib.Path | None = None,
-    split_block_deg: float = _DEFAULT.split_block_deg,
-    overwrite: bool = False,
-    dry_run: bool = False,
-) -> FrameSummary:
-    """Writes a frame of the points in a CSV or GeoJSON (`given.read`) and prints a summary; it has no rasters.
+def frame_of_given_points(request: GivenRequest) -> FrameSummary:
+    """Writes a frame of the points in a CSV or GeoJSON and prints a summary; it has no rasters.
 
     Raises:
       errors.InputError: naming file and line, for anything wrong with the points; or if `out` exists.
     """
-    points = given.read(points_file, legends.seven())
-    design = given.design_of(points, chip_size_m=_chip_size_m(imagery), split_block_deg=split_block_deg)
+    out, imagery, dry_run = request.out, request.imagery, request.dry_run
+    points = given.read(request.points_file, legends.seven())
+    size_m = designs.SamplingDesign.chip_size_m if imagery is None else chip_size_m(imagery)
+    design = given.design_of(points, chip_size_m=size_m, split_block_deg=request.split_block_deg)
     rows = given.table_of_given(points, design)
-    metadata = _metadata(design) | {"products": [], "strata": {}, "shortfalls": [], "given_file": points_file.name}
+    nothing: dict[str, Any] = {"products": [], "strata": {}, "shortfalls": []}
+    metadata = _metadata(design) | nothing | {"given_file": request.points_file.name}
     notices = _imagery_notice(out, imagery)
+    if not dry_run:
+        frame_folder.check(out, design, overwrite=request.overwrite)
+    with frame_folder.written(out, imagery=imagery, overwrite=request.overwrite, dry_run=dry_run) as folder:
+        points_table.write(folder / frames.POINTS, rows, metadata)
+        frames.seal(folder)
     counts = rows.group_by(["split", "label"], use_threads=False).aggregate([("key", "count")])
     lines = [f"{r['split']:<12}{r['label']:<14}{r['key_count']:>8,}" for r in counts.to_pylist()]
-    frame = None
-    if not dry_run:
-        frame_folder.check(out, design, overwrite=overwrite)
-        with frame_folder.written(out, overwrite=overwrite, imagery=imagery) as folder:
-            points_table.write(folder / frames.POINTS, rows, metadata)
-        frame = frames.Frame.open(out)
-    outcome = f"{rows.num_rows:,} given points" + ("; dry run: nothing was written." if dry_run else ".")
-    summary = FrameSummary(frame, rows, metadata, None, notices, "\n".join([*lines, *notices, f"{out}: {outcome}"]))
-    print(summary.text)
-    return summary
+    outcome = f"{out}: {rows.num_rows:,} given points" + ("; dry run: nothing was written." if dry_run else ".")
+    text = "\n".join([*lines, *notices, outcome])
+    print(text)
+    frame = None if dry_run else frames.Frame.open(out)
+    return FrameSummary(frame, rows, metadata, None, notices, text)
 
 
 def _metadata(design: designs.SamplingDesign) -> dict[str, Any]:
-    version = importlib.metadata.version("globeland")
-    return {"design": design.to_json(), "design_sha256": design.digest, "created_by": f"globeland {version}"}
+    return {"design": design.to_json(), "design_sha256": design.digest, "created_by": code_version.created_by()}
 
 
-def _chip_size_m(imagery: pathlib.Path | None) -> float:
-    return _DEFAULT.chip_size_m if imagery is None else imagery_toml.read(imagery).chip.size_m
+def chip_size_m(imagery: pathlib.Path) -> float:
+    """Side of the chips that an imagery.toml asks for, in metres.
+
+    Raises:
+      errors.InputError: if the file is missing or wrong.
+    """
+    return imagery_toml.read(imagery).chip.size_m

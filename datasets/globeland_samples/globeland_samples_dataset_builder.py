@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from builder.dataset import assembly, examples
+from builder.dataset import assembly, examples, tfds_quirks
 from builder.dataset.examples import Kind
 from builder.frame import frame
 from builder.legend import legend
+from builder.pipeline import running
 from builder.steps import build_dataset
 
 ROUGH = assembly.Contents()
@@ -73,18 +74,18 @@ class Builder(tfds.core.ShardBasedBuilder):
         try:
             super().download_and_prepare(**kwargs)
         finally:
-            build_dataset.remove_empty_folders(pathlib.Path(self.data_path))
+            tfds_quirks.remove_empty_folders(pathlib.Path(self.data_path))
 
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> None:
         incomplete = pathlib.Path(self.data_dir)
-        build_dataset.remove_litter(incomplete)
-        build_dataset.check_format(self.info.file_format.value)
+        tfds_quirks.remove_litter(incomplete)
+        tfds_quirks.check_format(self.info.file_format.value)
         beam_options = download_config.beam_options
-        flags = build_dataset.flags_of(beam_options)
+        flags = running.flags_of(beam_options)
         self._build = build_dataset.prepare(pathlib.Path(dl_manager.manual_dir), self.builder_config.rules, flags)
-        runner = build_dataset.distributed_runner(beam_options)
+        runner = running.distributed_runner(beam_options)
         super()._download_and_prepare(dl_manager, dataclasses.replace(download_config, beam_runner=runner))
         self.info.metadata.update(self._build.finish(incomplete, self.info.file_format.value))
 

@@ -16,8 +16,8 @@ from builder import errors, hashing, progress
 from refine.artefacts import noise_summary
 from refine.judging import noise_rates
 from refine.network import calibration, devices
-from refine.samples import datasets, held_out
-from refine.training import features, initial_network, resumable_fit, train_model, training_settings
+from refine.samples import datasets, places
+from refine.training import features, initial_network, resumable_fit, strategies, training_settings
 
 FOLDS = 5
 EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twice
@@ -58,7 +58,7 @@ def find(
     """The doubtful labels of `split`.
 
     Args:
-      split: with the columns lon_e7 and lat_e7 where the dataset has them (see `place_columns`).
+      split: the examples whose labels are looked at.
       settings: weights of the base, input size, batch size, learning rate, precision, devices and seed; nothing else
         matters here.
       features_root: where features are kept.
@@ -70,11 +70,11 @@ def find(
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
-    devices.chosen(settings.devices)  # an error about too few comes before the features are computed
+    devices.check_devices(settings.devices)  # an error about too few comes before the features are computed
     with resumable_fit.memory_errors(settings.batch_size):
-        alone = initial_network.started(split, settings, root=features_root)
+        alone = initial_network.start_network(split, settings, root=features_root)
     with devices.scope(settings.devices), resumable_fit.memory_errors(settings.batch_size):
-        network = initial_network.shared(alone, split, settings)
+        network = initial_network.copy_to_devices(alone, split, settings)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
         shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
     return findings_of(split, shares, blocks, seed=settings.seed)
@@ -100,11 +100,6 @@ def findings_of(split: datasets.Split, shares: np.ndarray, blocks: np.ndarray, *
     return Findings(split, shares, scores, doubtful, rates, blocks)
 
 
-def place_columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features that say where an example lies, if the dataset has them."""
-    return held_out.PLACE if set(held_out.PLACE) <= set(dataset.scalars) else ()
-
-
 def blocks_of(split: datasets.Split, *, folds: int, block_deg: float | None = None) -> np.ndarray:
     """str[n]: the spatial block of each example; its own key where the dataset does not say where it lies.
 
@@ -120,39 +115,24 @@ def blocks_of(split: datasets.Split, *, folds: int, block_deg: float | None = No
             f"--block: expected the side of a block in degrees, {SMALLEST_BLOCK_DEG} to {LARGEST_BLOCK_DEG}; "
             f"received {block_deg}. Give another."
         )
-    if not _has_places(split):
+    if not places.are_known(split):
         if block_deg is not None:
             raise errors.InputError(
                 f"--block: {split.dataset.full_name} does not say where its examples lie, so each is a block of its "
                 "own. Leave --block out."
             )
         return split.keys
-    side = block_deg or _widest_side(split, folds * BLOCKS_PER_FOLD)
-    blocks = held_out.squares(split, side)
-    if (count := len(np.unique(blocks))) < folds:
+    blocks = (
+        places.blocks_of(split, block_deg)
+        if block_deg
+        else places.largest_blocks(split, lambda count: count >= folds * BLOCKS_PER_FOLD)
+    )
+    if blocks.count < folds:
         raise errors.InputError(
-            f"{count} blocks of {side} degrees hold the examples; {folds} folds need at least as many. Give fewer "
-            "--folds or a smaller --block."
+            f"{blocks.count} blocks of {blocks.side_deg} degrees hold the examples; {folds} folds need at least as "
+            "many. Give fewer --folds or a smaller --block."
         )
-    return blocks
-
-
-def blocks_for_bootstrap(split: datasets.Split) -> np.ndarray | None:
-    """str[n] as `blocks_of` makes them for the usual folds; None where examples have no places or share one block."""
-    if not _has_places(split):
-        return None
-    blocks = held_out.squares(split, _widest_side(split, FOLDS * BLOCKS_PER_FOLD))
-    return blocks if len(np.unique(blocks)) > 1 else None
-
-
-def _has_places(split: datasets.Split) -> bool:
-    return set(held_out.PLACE) <= set(split.columns)
-
-
-def _widest_side(split: datasets.Split, wanted: int) -> float:
-    """The largest of the usual sides that gives `wanted` blocks, else the smallest."""
-    sides = (side for side in held_out.BLOCKS_DEG if len(np.unique(held_out.squares(split, side))) >= wanted)
-    return next(sides, held_out.BLOCKS_DEG[-1])
+    return blocks.names
 
 
 def folds_of(blocks: np.ndarray, labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
@@ -186,10 +166,8 @@ def out_of_fold(
     with progress.Progress("heads", len(names), unit="folds") as bar:
         for name in names:
             seen = fold != name
-            head = train_model.fitted_head(
-                inputs[seen], labels[seen], classes=classes, epochs=EPOCHS, settings=settings
-            )
-            logits = np.asarray(head.predict(inputs[~seen], batch_size=train_model.HEAD_BATCH, verbose=0))
+            head = strategies.fit_head(inputs[seen], labels[seen], classes=classes, epochs=EPOCHS, settings=settings)
+            logits = np.asarray(head.predict(inputs[~seen], batch_size=features.BATCH, verbose=0))
             shares[~seen] = calibration.probabilities(logits, 1.0)
             bar.advance()
     return shares

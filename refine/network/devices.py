@@ -21,7 +21,8 @@ def scope(wanted: int | None) -> Iterator[None]:
     Raises:
       errors.InputError: if there are fewer.
     """
-    names = chosen(wanted)
+    check_devices(wanted)
+    names = available()[:wanted]
     if len(names) == 1:
         yield
     elif keras.backend.backend() == "tensorflow":
@@ -38,8 +39,11 @@ def scope(wanted: int | None) -> Iterator[None]:
             keras.distribution.set_distribution(before)
 
 
-def chosen(wanted: int | None) -> list[str]:
-    """The first `wanted` of the devices (None: all).
+def check_devices(wanted: int | None) -> None:
+    """Refuses to use more devices than there are.
+
+    Args:
+      wanted: how many; None stands for all.
 
     Raises:
       errors.InputError: if there are fewer.
@@ -49,7 +53,6 @@ def chosen(wanted: int | None) -> list[str]:
         raise errors.InputError(
             f"--devices {wanted}: there are {len(names)}: {', '.join(names)}. Give at most as many, or leave it out."
         )
-    return names[: wanted or len(names)]
 
 
 def sharing() -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from builder import hashing
 from refine.artefacts import noise_summary
 from refine.report import land_cover, page_pictures, parts
-from refine.samples import datasets
+from refine.samples import batches, datasets
 
 CHIPS_PER_CLASS = 12
 CHIP_PX = 128
@@ -25,13 +25,14 @@ def read_sheets(dataset: datasets.Dataset, split_name: str = "train") -> parts.S
     Raises:
       errors.InputError: if the dataset has no such split.
     """
-    split = dataset.split(split_name, columns=dataset.has(*COLUMNS))
+    split = dataset.split(split_name)
+    columns = split.known_columns(*COLUMNS)
     chosen = [_chosen(split, label) for label in range(len(dataset.classes))]
     pictures = _pictures(split, sorted({row for rows in chosen for row in rows}))
     sheets = []
     for label, (name, rows) in enumerate(zip(dataset.classes, chosen, strict=True)):
         shown = land_cover.by_name(name)
-        chips = tuple(parts.ChipPicture(pictures[row], _describe(split, row, shown.title)) for row in rows)
+        chips = tuple(parts.ChipPicture(pictures[row], _describe(split, columns, row, shown.title)) for row in rows)
         sheets.append(parts.Sheet(shown, int((split.labels == label).sum()), chips))
     return parts.SheetsPart(dataset.full_name, split_name, tuple(sheets))
 
@@ -63,9 +64,9 @@ def _chosen(split: datasets.Split, label: int) -> list[int]:
     return sorted(order[:CHIPS_PER_CLASS])
 
 
-def _describe(split: datasets.Split, row: int, title: str) -> str:
+def _describe(split: datasets.Split, columns: Mapping[str, np.ndarray], row: int, title: str) -> str:
     """The class of a sample, its key, and what else is known of it."""
-    known = {name: values[row] for name, values in split.columns.items()}
+    known = {name: values[row] for name, values in columns.items()}
     facts = [str(known[name]) for name in ("acquired_from", "sensor") if known.get(name)]
     facts += [f"{float(known['gsd_m']):.2g} m"] if "gsd_m" in known else []
     facts += [f"label from {known['label_origin']}"] if "label_origin" in known else []
@@ -90,7 +91,5 @@ def _doubtful_chip(label: noise_summary.DoubtfulLabel, picture: str) -> parts.Ch
 
 def _pictures(split: datasets.Split, rows: Sequence[int]) -> dict[int, str]:
     """Data URIs of the chips at ascending positions of a split, by position."""
-    from refine.samples import batches  # needs Keras, which a page without chips does not
-
     chips = batches.pictures(split, rows, CHIP_PX)
     return {row: page_pictures.thumbnail(pixels, CHIP_PX) for row, pixels in zip(rows, chips, strict=True)}

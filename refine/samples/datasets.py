@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import pathlib
@@ -12,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from builder import errors, hashing
+from builder import errors, hashing, input_files
 from builder.legend import legend
+from refine.artefacts import csv_rows
 from refine.samples import readers
 
 REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^:/]+))?(?::(?P<version>\d+\.\d+\.\d+))?$")
@@ -41,7 +41,17 @@ class SourceFile:
 class Dataset:
     """A released dataset on disk.
 
-    `classes` are what a model learns; `class_of_label[i]` is the class index of the dataset's label `i`, or DROPPED.
+    Attributes:
+      name: NAME/CONFIG, or the path of a folder of pictures.
+      version: X.Y.Z; empty for a folder of pictures.
+      splits: number of stored examples of each split.
+      scalars: features that hold one value for each example.
+      classes: what a model learns.
+      class_of_label: class index of each of the dataset's labels, or DROPPED.
+      label_names: the dataset's labels.
+      source: the TFDS builder, or the folder of pictures.
+      labels_file: the table that mapped labels to classes.
+      numbers: those of `scalars` that are numbers.
     """
 
     name: str
@@ -53,6 +63,7 @@ class Dataset:
     label_names: tuple[str, ...]
     source: Any = dataclasses.field(repr=False, compare=False)
     labels_file: SourceFile | None = None
+    numbers: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -73,23 +84,19 @@ class Dataset:
         """Those of `names` that are scalar features of the dataset."""
         return tuple(name for name in names if name in self.scalars)
 
-    def split(self, name: str, *, columns: Sequence[str] = ()) -> Split:
-        """One split: keys, labels and the scalar features `columns` of its examples.
+    def split(self, name: str) -> Split:
+        """One split. Keys, labels and all numbers are read in one pass, texts when they are asked for.
 
         Raises:
-          errors.InputError: if the dataset has no such split or feature.
+          errors.InputError: if the dataset has no such split, or its files are damaged.
         """
         if name not in self.splits:
             raise errors.InputError(
                 f"{self.full_name} has no split {name!r}; there are {_listed(self.splits)}."
                 + (" Give --validation-share 0.1 to hold out a tenth of train instead." if name == "validation" else "")
             )
-        absent = [c for c in columns if c not in self.scalars]
-        if absent:
-            raise errors.InputError(
-                f"{self.full_name} has no scalar feature {_listed(absent)}; there are {_listed(self.scalars)}."
-            )
         key_feature = self.key_feature
+        columns = self.has(*self.numbers, PARENT)
         wanted = [readers.LABEL, *columns, *([key_feature] if key_feature else [])]
         with readers.whole(self.full_name):
             reader = self._reader(name)
@@ -108,7 +115,7 @@ class Dataset:
         )
         return whole.where(whole.labels != DROPPED)
 
-    def _reader(self, split: str) -> readers.Reader:
+    def _reader(self, split: str) -> readers.AnyReader:
         if isinstance(self.source, pathlib.Path):
             return readers.FolderReader(self.source, split, self.label_names)
         return readers.reader_of_builder(self.source, split, name=self.full_name)
@@ -116,18 +123,59 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Examples of one split. `rows` (ascending) are positions in the stored order; the other arrays go with them."""
+    """Examples of one split.
+
+    Attributes:
+      dataset: the dataset that it is a split of.
+      name: of the split.
+      reader: reads the stored examples.
+      rows: int64[n], ascending: positions of the examples in the stored order.
+      keys: str[n].
+      labels: int64[n]: class indexes.
+      columns: scalar features of the examples that were read with the labels; `column` gives every one.
+    """
 
     dataset: Dataset
     name: str
-    reader: readers.Reader = dataclasses.field(repr=False)
+    reader: readers.AnyReader = dataclasses.field(repr=False)
     rows: np.ndarray
     keys: np.ndarray
     labels: np.ndarray
     columns: Mapping[str, np.ndarray]
+    # Columns in stored order that were asked for later; shared by all subsets of a split, so that each is read once.
+    _stored: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def has(self, *names: str) -> bool:
+        """Whether all of `names` are scalar features of the examples."""
+        return all(name in self.columns or name in self.dataset.scalars for name in names)
+
+    def column(self, name: str) -> np.ndarray:
+        """The scalar feature `name` of each example: [n]. It is read once, when it is asked for first.
+
+        Raises:
+          errors.InputError: if the dataset has no such feature, or its files are damaged.
+        """
+        if not self.has(name):
+            raise errors.InputError(
+                f"{self.dataset.full_name} has no scalar feature {name}; there are {_listed(self.dataset.scalars)}."
+            )
+        return self.known_columns(name)[name]
+
+    def known_columns(self, *names: str) -> dict[str, np.ndarray]:
+        """Those of `names` that are features, as `column` gives them; what was not read yet is read in one pass.
+
+        Raises:
+          errors.InputError: if the files are damaged.
+        """
+        known = [name for name in names if self.has(name)]
+        unread = [name for name in known if name not in self.columns and name not in self._stored]
+        if unread:
+            with readers.whole(self.dataset.full_name):
+                self._stored.update(self.reader.columns(unread))
+        return {name: self.columns[name] if name in self.columns else self._stored[name][self.rows] for name in known}
 
     @functools.cached_property
     def digest(self) -> str:
@@ -151,10 +199,10 @@ class Split:
 
 
 def identities(split: Split) -> np.ndarray:
-    """str[n]: the key of each example; of a chip that was cut again (`parent` among the columns) that of the first."""
-    if PARENT not in split.columns:
+    """str[n]: the key of each example; for a chip that was cut again from another one, the key of that `parent`."""
+    if not split.has(PARENT):
         return split.keys
-    parents = split.columns[PARENT].astype(str)
+    parents = split.column(PARENT).astype(str)
     return np.where(parents == "", split.keys, parents)
 
 
@@ -250,8 +298,16 @@ def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     if len({d.partition(":")[0] for d in there}) > 1:
         raise errors.InputError(f"{reference} has several configs: {_listed(there)}. Name one.")
     name, _, version = max(there, key=lambda d: tuple(int(n) for n in d.rpartition(":")[2].split("."))).rpartition(":")
+    _check_regular_files(root / name / version)
     with readers.whole(f"{root / name / version}"):
         return _of_builder(tfds.builder_from_directory(root / name / version), name, version)
+
+
+def _check_regular_files(folder: pathlib.Path) -> None:
+    """Refuses a release that holds a FIFO or a device, which would block its reader."""
+    for path in sorted(folder.iterdir()):
+        if path.exists() and not path.is_dir():
+            input_files.check_regular(path, expected="a file of a release", cure="Copy the version again.")
 
 
 def _of_builder(builder: Any, name: str, version: str) -> Dataset:
@@ -267,8 +323,10 @@ def _of_builder(builder: Any, name: str, version: str) -> Dataset:
         )
     kinds = tfds.features.Scalar | tfds.features.Text
     scalars = tuple(sorted(f for f, kind in features.items() if isinstance(kind, kinds)))
+    numbers = tuple(f for f in scalars if np.issubdtype(features[f].np_dtype, np.number))
     splits = {split: int(info.num_examples) for split, info in builder.info.splits.items()}
-    return _dataset(f"{name}:{version}", splits, scalars=scalars, names=tuple(label.names), source=builder)
+    opened = _dataset(f"{name}:{version}", splits, scalars=scalars, names=tuple(label.names), source=builder)
+    return dataclasses.replace(opened, numbers=numbers)
 
 
 def _dataset(
@@ -301,15 +359,14 @@ def _mapped(dataset: Dataset, labels: pathlib.Path) -> Dataset:
 
 
 def _read_labels(path: pathlib.Path) -> dict[str, str]:
-    if not path.is_file():
-        raise errors.InputError(f"--labels: {path} is not a file. Expected a CSV with the columns label,class.")
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"label", "class"} <= set(rows.fieldnames or ()):
-            raise errors.InputError(
-                f"{path}: expected the columns label,class; received {_listed(rows.fieldnames or ())}."
-            )
-        return {row["label"].strip(): (row["class"] or "").strip() for row in rows}
+    """The class of each label, empty where a label is left out, as a CSV file says."""
+    rows = csv_rows.read(
+        path,
+        ("label", "class"),
+        expected="a table of classes by label",
+        cure="Give --labels a CSV in UTF-8 with the columns label,class.",
+    )
+    return {row["label"].strip(): row["class"].strip() for row in rows}
 
 
 def _is_meant(prepared: str, wanted: re.Match[str]) -> bool:

@@ -5,19 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from builder import errors, hashing
-from refine.samples import datasets
+from refine.samples import datasets, places
 
-PLACE = ("lon_e7", "lat_e7")
-BLOCKS_DEG = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 BLOCKS_HELD = 10  # fewer blocks than these say little about other places
 
 
-def columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features that say which examples belong together, as far as the dataset has them."""
-    return dataset.has(datasets.PARENT, *PLACE)
-
-
-def held_out(split: datasets.Split, *, share: float, seed: int) -> tuple[datasets.Split, datasets.Split]:
+def hold_out(split: datasets.Split, *, share: float, seed: int) -> tuple[datasets.Split, datasets.Split]:
     """(rest, held out): about `share` of the examples of every class, in whole groups (see `groups_of`).
 
     Groups come in the order of their hashes; one is taken if that brings the shares of the classes closer to `share`.
@@ -40,23 +33,15 @@ def held_out(split: datasets.Split, *, share: float, seed: int) -> tuple[dataset
 
 
 def groups_of(split: datasets.Split, share: float) -> np.ndarray:
-    """str[n]: what is held out as one. Blocks of land, the largest of which ten would be held out (smaller ones where
-    there are too few); without places, or where all lie together, a chip and those that were cut again from it."""
-    if not set(PLACE) <= set(split.columns):
+    """str[n]: the name of the group of each example; a group is held out as a whole.
+
+    Groups are blocks of land, the largest of which ten would be held out (smaller ones where there are too few).
+    Without places, or where all examples lie together, a group is a chip with those that were cut again from it.
+    """
+    if not places.are_known(split):
         return datasets.identities(split)
-    for side_deg in BLOCKS_DEG:
-        blocks = squares(split, side_deg)
-        held = len(np.unique(blocks)) * share
-        if held >= BLOCKS_HELD:
-            break
-    return blocks if held >= 1 else datasets.identities(split)
-
-
-def squares(split: datasets.Split, side_deg: float) -> np.ndarray:
-    """str[n]: the square of `side_deg` degrees, row/column, in which each example lies."""
-    side_e7 = round(side_deg * 1e7)
-    column, row = ((split.columns[name].astype(np.int64) // side_e7).astype(str) for name in PLACE)
-    return np.char.add(np.char.add(row, "/"), column)
+    blocks = places.largest_blocks(split, lambda count: count * share >= BLOCKS_HELD)
+    return blocks.names if blocks.count * share >= 1 else datasets.identities(split)
 
 
 def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:

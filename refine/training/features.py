@@ -22,10 +22,11 @@ import numpy as np
 
 from builder import atomic, progress
 from refine.network import devices, model
-from refine.samples import batches, datasets, readers
+from refine.samples import batches, datasets, feeds, readers
 
 FORMAT = 2
 PART_ROWS = 1024  # what a killed run loses at most
+BATCH = 1024  # features at once where nothing is learnt
 IN_MEMORY_ROWS = 200_000  # 1.6 GB of plain features; more are read from the maps
 
 
@@ -46,8 +47,22 @@ class Features:
             for view in range(self.views)
         ]
 
+    @functools.cached_property
+    def _in_memory(self) -> np.ndarray | None:
+        """float32[n, 2048] of every example, not turned, where that is all there is and memory holds it."""
+        return self.plain() if self.views == 1 and len(self.rows) <= IN_MEMORY_ROWS else None
+
     def take(self, positions: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """float32[n, 2048] of the examples at `positions` of the split, each under its view."""
+        """float32[n, 2048] of the examples at `positions` of the split, each under its view; a new array."""
+        return self._read(positions, views) if self._in_memory is None else self._in_memory[positions]
+
+    def plain(self) -> np.ndarray:
+        """float32[n, 2048] of every example, not turned."""
+        everything = np.arange(len(self.rows))
+        return self._read(everything, np.full(len(self.rows), batches.PLAIN))
+
+    def _read(self, positions: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """What `take` says, from the memory maps."""
         stored = self.rows[positions]
         out = np.empty((len(stored), model.FEATURES), np.float32)
         parts, offsets = np.divmod(stored, PART_ROWS)
@@ -55,11 +70,6 @@ class Features:
             chosen = (views == view) & (parts == part)
             out[chosen] = self._parts[view][part][offsets[chosen]]
         return out
-
-    def plain(self) -> np.ndarray:
-        """float32[n, 2048] of every example, not turned."""
-        everything = np.arange(len(self.rows))
-        return self.take(everything, np.full(len(self.rows), batches.PLAIN))
 
 
 def of_split(
@@ -175,8 +185,8 @@ class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
         return (full,)
 
 
-class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches (features, labels, weights): shuffled anew after each `begin(epoch)`, or plain and in stored order.
+class FeatureFeed:
+    """Batches (features, labels, weights) of an epoch, each example under the view of that epoch, in a new order.
 
     Batches that the devices cannot share evenly are `batches.padded`.
     """
@@ -189,33 +199,42 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         weights: np.ndarray | None = None,
         seed: int = 0,
-        training: bool = True,
     ) -> None:
-        super().__init__(workers=1)
-        self._kept, self._split, self._seed, self._training = kept, split, seed, training
+        self._kept, self._split, self._batch_size = kept, split, batch_size
         self._multiple = devices.sharing()
-        self._batch_size = batch_size if training else batches.rounded_up(batch_size, self._multiple)
         self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
-        self._keys = batches.key_bits(split) if training else np.zeros(0, np.uint64)
-        views = kept.views if training else 1
-        self._plain = kept.plain() if views == 1 and len(split) <= IN_MEMORY_ROWS else None
-        self.begin(0)
+        keys = batches.key_bits(split)
 
-    def begin(self, epoch: int) -> None:
-        """Sets the epoch whose batches come next."""
-        if not self._training:
-            self._order = np.arange(len(self._split))
-            self._views = np.full(len(self._split), batches.PLAIN)
-            return
-        self._order = batches.order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
-        self._views = batches.views_of_epoch(self._keys, seed=self._seed, epoch=epoch, views=self._kept.views)
+        def order_and_views(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+            order = batches.order_of_epoch(keys, seed=seed, epoch=epoch)
+            return order, batches.views_of_epoch(keys, seed=seed, epoch=epoch, views=kept.views)
+
+        self._order_and_views = functools.lru_cache(maxsize=2)(order_and_views)
 
     @property
     def num_batches(self) -> int:
         """Batches of one epoch."""
         return -(-len(self._split) // self._batch_size)
 
-    def __getitem__(self, index: int) -> batches.Batch:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        seen = self._plain[chosen] if self._plain is not None else self._kept.take(chosen, self._views[chosen])
+    def for_fit(self, first: int, stop: int) -> feeds.EpochsInARow:
+        """The batches of the epochs first..stop-1, by number."""
+        return feeds.EpochsInARow(self._make, per_epoch=self.num_batches, first=first, stop=stop)
+
+    def _make(self, epoch: int, index: int) -> batches.Batch:
+        order, views = self._order_and_views(epoch)
+        chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
+        seen = self._kept.take(chosen, views[chosen])
         return batches.padded((seen, self._split.labels[chosen], self._weights[chosen]), self._multiple)
+
+
+def plain(kept: Features, split: datasets.Split, *, batch_size: int = BATCH) -> feeds.EpochsInARow:
+    """Batches (features, labels, weights 1) in stored order, not turned: what `evaluate` and `predict` take."""
+    multiple = devices.sharing()
+    size = batches.rounded_up(batch_size, multiple)
+
+    def make(epoch: int, index: int) -> batches.Batch:
+        chosen = np.arange(index * size, min((index + 1) * size, len(split)))
+        seen = kept.take(chosen, np.full(len(chosen), batches.PLAIN))
+        return batches.padded((seen, split.labels[chosen], np.ones(len(chosen), np.float32)), multiple)
+
+    return feeds.EpochsInARow(make, per_epoch=-(-len(split) // size), first=0, stop=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import pathlib
@@ -11,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from builder import errors
+from refine.artefacts import csv_rows
 from refine.samples import datasets, held_out
 from refine.training import training_settings
 
@@ -69,15 +69,13 @@ def _splits(
 ) -> tuple[datasets.Split, datasets.Split]:
     """Train and validation, the latter out of train where the dataset has none and a share is given."""
     if settings.validation_share is None:
-        train = dataset.split("train", columns=(*settings.weigh_by, *dataset.has(datasets.PARENT)))
-        return train, dataset.split("validation")
+        return dataset.split("train"), dataset.split("validation")
     if "validation" in dataset.splits:
         raise errors.InputError(
             f"--validation-share: {dataset.full_name} has a validation split of {dataset.splits['validation']} "
             "examples. Leave the option out: it is for datasets without one."
         )
-    train = dataset.split("train", columns=tuple(dict.fromkeys((*settings.weigh_by, *held_out.columns(dataset)))))
-    return held_out.held_out(train, share=settings.validation_share, seed=settings.seed)
+    return held_out.hold_out(dataset.split("train"), share=settings.validation_share, seed=settings.seed)
 
 
 def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
@@ -87,7 +85,7 @@ def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
     """
     if not names:
         return None
-    product = np.prod([split.columns[name].astype(np.float64) for name in names], axis=0)
+    product = np.prod([split.column(name).astype(np.float64) for name in names], axis=0)
     known = np.isfinite(product) & (product > 0)
     if (product < 0).any() or not known.any():
         raise errors.InputError(
@@ -100,15 +98,13 @@ def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
 
 def _weight_of_key(path: pathlib.Path, splits: Sequence[datasets.Split]) -> dict[str, float]:
     """The weight of each key that a table lists, all of them in `splits`."""
-    if not path.is_file():
-        raise errors.InputError(
-            f"{path} is not a file; expected a table of doubtful examples that `refine noise` writes."
-        )
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"key", "weight"} <= set(rows.fieldnames or ()):
-            raise errors.InputError(f"{path}: expected the columns key and weight, as `refine noise` writes them.")
-        table = {row["key"]: _weight(row["weight"], f"{path}, line {rows.line_num}") for row in rows}
+    rows = csv_rows.read(
+        path,
+        ("key", "weight"),
+        expected="a table of doubtful examples with the columns key and weight",
+        cure="Give the table that `refine noise` wrote.",
+    )
+    table = {row["key"]: _weight(row["weight"], f"{path}, line {line}") for line, row in enumerate(rows, start=2)}
     unknown = sorted(table.keys() - {key for split in splits for key in split.keys.tolist()})
     if unknown:
         raise errors.InputError(
@@ -118,9 +114,9 @@ def _weight_of_key(path: pathlib.Path, splits: Sequence[datasets.Split]) -> dict
     return table
 
 
-def _weight(text: str | None, place: str) -> float:
+def _weight(text: str, place: str) -> float:
     try:
-        weight = float(text or "")
+        weight = float(text)
     except ValueError:
         weight = math.nan
     if not 0 <= weight < math.inf:

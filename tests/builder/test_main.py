@@ -40,6 +40,7 @@ def test_help_names_every_command_and_the_exit_codes(package: str) -> None:
             "so --seed, --sede=2 do not",
         ),
         (["builder", "chips", "--frame", "nowhere"], "python -m builder points"),
+        (["builder", "points", "--from", "a.csv", "--out", "x", "--buffer-m", "1000"], "so --buffer-m do not"),
         (["builder", "demo", "x", "--sise", "tiny"], "unrecognized arguments: --sise"),
         (["builder"], "COMMAND"),
     ],
@@ -51,6 +52,30 @@ def test_wrong_use_ends_with_2_a_cure_and_no_traceback(arguments: list[str], wor
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (ROOT / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["builder", "points", "--products", "nowhere", "--out", ".", "--overwrite"], "the folder you are in"),
+        (["builder", "demo", ".", "--overwrite"], "the folder you are in"),
+        (["builder", "demo", "..", "--overwrite"], "or one above it"),
+        (["builder", "demo", "tests", "--overwrite"], "it holds other files"),
+    ],
+)
+def test_a_place_that_holds_other_things_is_refused_in_two_lines(arguments: list[str], words: str) -> None:
+    done = _run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert done.stdout == ""
+
+
+def test_help_says_the_defaults_of_the_sampling_design() -> None:
+    text = " ".join(_run("builder", "points", "--help").stdout.split())
+    for number in ("per class (default 13000)", "stratum (default 100)", "one class (default 500.0)", "(default 3.0)"):
+        assert number in text
+    assert "SUPPRESS" not in text
 
 
 def test_the_catalogue_can_be_checked_from_the_command_line(tmp_path: pathlib.Path) -> None:

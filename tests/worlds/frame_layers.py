@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from builder.frame.layers import Tile
 from builder.geometry import grid
 from builder.legend import legend as legends
 from builder.points import sampling
@@ -16,7 +17,7 @@ CODES = np.array(legends.seven().codes, np.uint8)
 PRODUCTS = ("base", "second", "third")
 
 
-def layers(window: grid.CellWindow, *, seed: int = 0, patch: int = 6, codes: np.ndarray = CODES) -> sampling.Layers:
+def layers(window: grid.CellWindow, *, seed: int = 0, patch: int = 6, codes: np.ndarray = CODES) -> Tile:
     """Layers of `window` that depend on the cell only: patches of one class, one in four cells inconsistent.
 
     One in eight consistent cells has a mixed core, one in sixteen cells no data.
@@ -31,22 +32,23 @@ def layers(window: grid.CellWindow, *, seed: int = 0, patch: int = 6, codes: np.
     core = np.where(noise % 8 == 3, 0, consensus).astype(np.uint8)
     third = np.where(state == 2, 255, base).astype(np.uint8)
     plain = np.where(state == 1, 3, 2).astype(np.uint8)
-    return sampling.Layers(
+    return Tile(
         window,
-        consensus,
-        state,
-        plain,
-        np.full_like(plain, 80),
-        base,
-        core,
-        np.full_like(plain, 3),
-        np.stack([base, base, third]),
+        consensus=consensus,
+        harmonized=np.stack([base, base, third]),
+        state=state,
+        votes=plain,
+        purity=np.full_like(plain, 80),
+        agreeing=np.where(state == 2, 0b011, 0b111).astype(np.uint8),
+        base=base,
+        core=core,
+        valid=np.full_like(plain, 3),
     )
 
 
 def by_loop(
-    tiles: Iterable[sampling.Layers],
-) -> Callable[[Callable[[sampling.Layers], sampling.Draw]], sampling.Draw]:
+    tiles: Iterable[Tile],
+) -> Callable[[Callable[[Tile], sampling.Draw]], sampling.Draw]:
     """`drawing.OverTiles` as a for-loop."""
     kept = list(tiles)
     return lambda work: functools.reduce(operator.add, map(work, kept), sampling.Draw())

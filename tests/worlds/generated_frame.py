@@ -20,8 +20,9 @@ import rasterio.transform
 
 from builder.frame import design as designs
 from builder.frame import frame as frames
-from builder.frame import points_table, reviews
+from builder.frame import points_table, reviews, strata
 from builder.legend import legend
+from builder.points import drawing
 
 SPACING_M = 130.0
 GSD_M = 2.0
@@ -68,6 +69,7 @@ def write(
         "created_by": "tests",
     }
     points_table.write(folder / frames.POINTS, pa.concat_tables(parts), metadata)
+    frames.seal(folder)
     (folder / frames.IMAGERY).write_text(IMAGERY.format(size_px=size_px), encoding="utf-8")
     return frames.Frame(folder)
 
@@ -93,7 +95,7 @@ def _points(split: str, count: int, side: int, north_m: float) -> pa.Table:
     lon, lat = np.round(lon, 7), np.round(lat, 7)
     names = legend.seven().names
     labels = [names[i % len(names)] for i in range(count)]
-    is_test = split in (designs.TEST, designs.TEST_INCONSISTENT)
+    is_test = split in designs.TEST_SPLITS
     columns = {
         "key": points_table.point_keys(lon, lat),
         "cell": pa.nulls(count, pa.int64()),
@@ -107,10 +109,7 @@ def _points(split: str, count: int, side: int, north_m: float) -> pa.Table:
         "valid": pa.nulls(count, pa.uint8()),
         "purity": pa.nulls(count, pa.float32()),
         "split": [split] * count,
-        "stratum": [
-            f"{label}/{points_table.INCONSISTENT if split == designs.TEST_INCONSISTENT else points_table.CONSISTENT}"
-            for label in labels
-        ],
+        "stratum": [strata.name(label, drawing.state_of(split)) for label in labels],
         "block": [f"{split}{i // 640}" for i in range(count)],
         "rank": pa.array(index // len(names), pa.int32()),
         "rank_value": (index + 1) / (count + 1),

@@ -12,10 +12,11 @@ import pyproj
 import rasterio.transform
 
 from builder.frame import design, frame, points_table
+from builder.frame import layers as frame_layers
 from builder.geometry import grid
 from builder.legend import legend
 from builder.maps import agreement, cog
-from refine.mapping import refine_map
+from refine.mapping import map_request
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
 BASE = "n49_30_2010lc030.tif"
@@ -57,37 +58,40 @@ def write(folder: pathlib.Path) -> pathlib.Path:
 
 def write_frame(folder: pathlib.Path) -> None:
     rows, columns = WINDOW.shape
-    layers = np.ones((7, rows, columns), np.uint8)
+    layers = np.ones((len(frame_layers.BANDS), rows, columns), np.uint8)
     layers[0, :, : columns // 2] = agreement.State.INCONSISTENT
-    names = ("state", "votes", "purity", "agreeing", "base", "core", "valid")
-    cog.from_blocks(folder / frame.LAYERS, cog.of_window(WINDOW, bands=7), [(0, 0, layers)], band_names=names)
+    cog.from_blocks(
+        folder / frame.LAYERS, cog.of_window(WINDOW, bands=len(layers)), [(0, 0, layers)], band_names=frame_layers.BANDS
+    )
     for name in (frame.AGREEMENT, frame.HARMONIZED):
         cog.from_blocks(folder / name, cog.of_window(WINDOW), [(0, 0, layers[:1])])
     drawn = design.SamplingDesign(products=("globeland30",), base="globeland30", min_agreement=1)
     products = [{"name": "globeland30", "year": 2010}]
     metadata = {"design": drawn.to_json(), "products": products, "strata": {}, "shortfalls": [], "created_by": "tests"}
     points_table.write(folder / frame.POINTS, points_table.SCHEMA.empty_table(), metadata)
+    frame.seal(folder)
     (folder / frame.IMAGERY).write_text(IMAGERY)
 
 
 def _model(folder: pathlib.Path) -> None:
     """InceptionV3 from random weights: any model will do."""
-    from refine.export import exporting
+    from refine.artefacts import model_folder
     from refine.network import calibration, model
+    from refine.training import write_model
 
     network = model.build(classes=7, size_px=75, dropout=0.0)
-    exporting.write_model(
+    write_model.write(
         folder,
         network.classifier,
         labels=legend.seven().names,
-        record={"format": exporting.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
+        record={"format": model_folder.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
         history=[],
         fitted=calibration.fit(np.eye(7), np.arange(7)),
     )
 
 
-def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> refine_map.MapRequest:
-    usual = refine_map.MapRequest(
+def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> map_request.MapRequest:
+    usual = map_request.MapRequest(
         world / "model",
         world / BASE,
         world / "frame",

@@ -99,6 +99,7 @@ def write_frame(
     metadata = {"design": drawn.to_json(), "design_sha256": "ef" * 32, "products": [product], "strata": {}}
     metadata |= {"shortfalls": [], "created_by": "tests"}
     points_table.write(folder / frame.POINTS, _points(), metadata)
+    frame.seal(folder)
     (folder / frame.IMAGERY).write_text(IMAGERY, encoding="utf-8")
     transform = rasterio.transform.from_origin(ORIGIN[0] - 200, ORIGIN[1] + 200, 2.0, 2.0)
     imagery_files.write(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import operator
 import pathlib
 
 import numpy as np
@@ -8,9 +10,11 @@ import rasterio
 import shapely
 
 from builder import errors
+from builder.frame import frame as frames
+from builder.frame import layers
 from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
-from builder.maps import agreement, products, rasters
+from builder.maps import agreement, compare_products, products, rasters
 from builder.pipeline import agreement_maps
 
 WINDOW = grid.CellWindow(20010, 20050, 100020, 100070)
@@ -47,7 +51,7 @@ def product_set(tmp_path_factory: pytest.TempPathFactory) -> products.ProductSet
 
 def maps_of(folder: pathlib.Path) -> dict[str, np.ndarray]:
     found = {}
-    for name in (agreement_maps.AGREEMENT, agreement_maps.LAYERS, agreement_maps.HARMONIZED):
+    for name in frames.RASTERS:
         with rasterio.open(folder / name) as dataset:
             found[name] = dataset.read()
     return found
@@ -56,28 +60,26 @@ def maps_of(folder: pathlib.Path) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def written(
     product_set: products.ProductSet, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[pathlib.Path, agreement_maps.AgreementSummary]:
+) -> tuple[pathlib.Path, agreement.AgreementSummary]:
     out = tmp_path_factory.mktemp("frame")
     return out, agreement_maps.write_agreement(product_set, WINDOW, out, min_agreement=2, tile_cells=16)
 
 
 def test_beam_gives_what_a_loop_over_the_same_functions_gives(
-    product_set: products.ProductSet,
-    written: tuple[pathlib.Path, agreement_maps.AgreementSummary],
-    tmp_path: pathlib.Path,
+    product_set: products.ProductSet, written: tuple[pathlib.Path, agreement.AgreementSummary]
 ) -> None:
-    work = agreement_maps.TileWork(product_set.products, 2, None, tmp_path)
-    whole = agreement_maps.compare(work, WINDOW)
+    whole = compare_products.compare(product_set.products, WINDOW, min_agreement=2)
     maps = maps_of(written[0])
-    np.testing.assert_array_equal(maps[agreement_maps.AGREEMENT], whole.agreement)
-    np.testing.assert_array_equal(maps[agreement_maps.LAYERS], whole.layers)
-    np.testing.assert_array_equal(maps[agreement_maps.HARMONIZED], whole.harmonized)
-    assert written[1] == agreement_maps.total(agreement_maps.compare(work, tile).summary for tile in WINDOW.tiles(7))
+    for name, array in layers.arrays_of(whole).items():
+        np.testing.assert_array_equal(maps[name], array)
+    parts = (compare_products.compare(product_set.products, tile, min_agreement=2) for tile in WINDOW.tiles(7))
+    summaries = (agreement.summarize(part.agreement) for part in parts)
+    assert written[1] == functools.reduce(operator.add, summaries, agreement.AgreementSummary())
 
 
 def test_two_workers_write_the_same_bytes_as_one(
     product_set: products.ProductSet,
-    written: tuple[pathlib.Path, agreement_maps.AgreementSummary],
+    written: tuple[pathlib.Path, agreement.AgreementSummary],
     tmp_path: pathlib.Path,
 ) -> None:
     summary = agreement_maps.write_agreement(
@@ -89,25 +91,25 @@ def test_two_workers_write_the_same_bytes_as_one(
 
 
 def test_the_folder_holds_three_maps_with_their_names_and_no_litter(
-    product_set: products.ProductSet, written: tuple[pathlib.Path, agreement_maps.AgreementSummary]
+    product_set: products.ProductSet, written: tuple[pathlib.Path, agreement.AgreementSummary]
 ) -> None:
-    names = [agreement_maps.AGREEMENT, agreement_maps.LAYERS, agreement_maps.HARMONIZED]
+    names = frames.RASTERS
     assert {p.name for p in written[0].iterdir()} == {*names, *(f"{n}.aux.xml" for n in names)}
-    with rasterio.open(written[0] / agreement_maps.LAYERS) as dataset:
-        assert dataset.descriptions == agreement_maps.LAYER_NAMES
+    with rasterio.open(written[0] / frames.LAYERS) as dataset:
+        assert dataset.descriptions == layers.BANDS
         assert product_set.products[0].files[0].sha256 in dataset.tags()["GLOBELAND_PRODUCTS"]
-    with rasterio.open(written[0] / agreement_maps.HARMONIZED) as dataset:
+    with rasterio.open(written[0] / frames.HARMONIZED) as dataset:
         assert dataset.descriptions == ("globeland30", "cci_lc", "glcnmo")
 
 
-def test_the_layers_say_what_their_names_say(written: tuple[pathlib.Path, agreement_maps.AgreementSummary]) -> None:
+def test_the_layers_say_what_their_names_say(written: tuple[pathlib.Path, agreement.AgreementSummary]) -> None:
     maps = maps_of(written[0])
-    state, votes, purity, agreeing, base, core, valid = maps[agreement_maps.LAYERS]
-    strict = maps[agreement_maps.HARMONIZED]
+    state, votes, purity, agreeing, base, core, valid = maps[frames.LAYERS]
+    strict = maps[frames.HARMONIZED]
     consistent = state == agreement.State.CONSISTENT
     assert consistent.any() and (state == agreement.State.INCONSISTENT).any()
-    assert ((maps[agreement_maps.AGREEMENT][0] != 0) == consistent).all()
-    assert (votes[consistent] == (strict == maps[agreement_maps.AGREEMENT]).sum(axis=0)[consistent]).all()
+    assert ((maps[frames.AGREEMENT][0] != 0) == consistent).all()
+    assert (votes[consistent] == (strict == maps[frames.AGREEMENT]).sum(axis=0)[consistent]).all()
     assert ((purity >= 30) & (purity <= 100)).all() and (agreeing & 1).all() and (valid == 3).all()
     assert set(np.unique(core)) <= {0, 10, 20} and (core == base).mean() > 0.05
 
@@ -122,7 +124,7 @@ def test_cells_outside_the_area_of_interest_have_no_data(
     lon, lat = grid.cell_centre(WINDOW.cells())
     inside = shapely.contains_xy(triangle, lon, lat)
     assert not any(band[~inside].any() for stack in maps.values() for band in stack)
-    assert maps[agreement_maps.HARMONIZED][:, inside].all()
+    assert maps[frames.HARMONIZED][:, inside].all()
     assert summary.of_state(agreement.State.NODATA) == (~inside).sum()
 
 
@@ -130,7 +132,7 @@ def test_an_area_given_beyond_180_degrees_is_the_same_place(
     product_set: products.ProductSet, tmp_path: pathlib.Path
 ) -> None:
     box = shapely.box(WEST - 360, SOUTH, EAST - 360, NORTH)
-    assert agreement_maps._inside(box, WINDOW).all()
+    assert compare_products.holds(box, WINDOW).all()
 
 
 @pytest.mark.parametrize("options", [[], ["--direct_num_workers=2"]])
@@ -154,9 +156,3 @@ def test_too_small_a_majority_is_refused_before_any_work(
     with pytest.raises(errors.InputError, match=r"expected a strict majority of the 3 products, 2\.\.3; received 1"):
         agreement_maps.write_agreement(product_set, WINDOW, tmp_path / "out", min_agreement=1)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_summary_survives_its_file(tmp_path: pathlib.Path) -> None:
-    summary = agreement_maps.AgreementSummary({(agreement.State.CONSISTENT, 10): 3, (agreement.State.NODATA, 0): 1})
-    agreement_maps.write_summary(summary, tmp_path / "s.json")
-    assert agreement_maps.read_summary(tmp_path / "s.json") == summary

@@ -56,13 +56,13 @@ def test_an_empty_split_names_what_to_change():
 
 def test_an_exhausted_stratum_has_no_tau():
     drawn, _ = drawn_with(per_class=3)
-    strata = shortfalls.strata(drawn)
+    strata = shortfalls.of_strata(drawn)
     assert set(strata) == {
         f"{name}/{state}" for name in ("forest", "water") for state in ("consistent", "inconsistent")
     }
     assert all(record["tau"] > 0 for record in strata.values())
     drawn = drawing.Drawn({}, {("test", "forest"): drawing.Stratum(2, 0.1, np.inf)}, {})
-    assert shortfalls.strata(drawn) == {"forest/consistent": {"cells": 2, "area_km2": 0.1, "tau": None}}
+    assert shortfalls.of_strata(drawn) == {"forest/consistent": {"cells": 2, "area_km2": 0.1, "tau": None}}
 
 
 def test_the_table_marks_what_falls_short_of_the_chips_wanted():

@@ -15,8 +15,8 @@ import pytest
 from checkout import ROOT
 
 from builder.frame import frame as frames
-from builder.pipeline import chip_rounds
 from builder.release import release
+from builder.steps import acquire_chips
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
@@ -27,7 +27,7 @@ def frame(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
     frame = generated_frame.write(tmp_path_factory.mktemp("frame"), COUNTS)
     points = frame.points().to_pylist()
     generated_frame.review(frame, {p["key"]: p["base_class"] for p in points if p["split"] != "validation"})
-    chip_rounds.acquire(frame)
+    acquire_chips.acquire(frame)
     return frame
 
 

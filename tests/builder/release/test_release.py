@@ -28,8 +28,8 @@ from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.geometry import lonlat
-from builder.pipeline import chip_rounds
 from builder.release import croissant, diff, facts, record, release, verify, version
+from builder.steps import acquire_chips
 
 DAY = datetime.date(2026, 11, 23)
 
@@ -233,13 +233,15 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    places = [(row["label"], row["rank"]) for row in rows[10:15]]
-    for row, (label, rank) in zip(rows[10:15], [*places[1:], places[0]], strict=True):  # no class exceeds its quota
+    labels = [(row["label"], row["rank"]) for row in rows[10:15]]
+    # They swap labels and ranks, so that no class exceeds its quota and no rank comes twice.
+    for row, (label, rank) in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):
         row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
+    frames.seal(other.path)
     given = pq.read_table(other.reviews_file)
     pq.write_table(given.filter(pc.is_in(given["key"], pa.array([row["key"] for row in rows]))), other.reviews_file)
-    chip_rounds.acquire(frames.Frame(other.path))
+    acquire_chips.acquire(frames.Frame(other.path))
     _reimage(other, {row["key"] for row in rows[15:18]})
     after = build(frames.Frame(other.path), tmp_path / "data")
     found = diff.between(built, after)

@@ -24,7 +24,7 @@ from builder.chips import pictures
 from builder.dataset import digest
 from builder.frame import frame as frames
 from builder.frame import points_table, reviews
-from builder.pipeline import chip_rounds
+from builder.steps import acquire_chips
 
 COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 
@@ -43,7 +43,7 @@ def dataset() -> Any:
 def acquired(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
     """A frame with its chips. Do not change it: copy it."""
     frame = generated_frame.write(tmp_path_factory.mktemp("frames") / "frame", COUNTS)
-    chip_rounds.acquire(frame)
+    acquire_chips.acquire(frame)
     return frame
 
 
@@ -177,6 +177,7 @@ def test_ground_in_two_splits_fails_the_build_and_leaves_nothing(
         "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
     }
     points_table.write(frame.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), frame.metadata)
+    frames.seal(frame.path)
     with pytest.raises(errors.InputError, match=r"no ground in two splits.*--buffer-m"):
         build(frames.Frame(frame.path))
     assert not (tmp_path / "data" / "globeland_samples").exists()

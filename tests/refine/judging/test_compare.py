@@ -15,10 +15,10 @@ import small_release
 from builder import errors
 from refine.accuracy import accuracy, estimators
 from refine.artefacts import comparison
-from refine.export import exporting
 from refine.judging import compare, comparison_table
+from refine.network import trained_model
 from refine.samples import datasets
-from refine.training import features, learning_set, resumable_fit, train_model, training_settings
+from refine.training import features, learning_set, resumable_fit, train_model, training_history, training_settings
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -40,7 +40,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         config: datasets.open_dataset(small_release.write(root / "data", config=config), data_dir=root / "data")
         for config in ("rough", "accurate")
     }
-    test = by_kind["accurate"].split("test", columns=compare.test_columns(by_kind["accurate"]))
+    test = by_kind["accurate"].split("test")
     return Compared(root / "out", by_kind, compare.compare(by_kind, [SETTINGS], root / "out", test=test), test)
 
 
@@ -90,11 +90,11 @@ def test_minutes_hold_the_features_whoever_computed_them(
 ) -> None:
     """The same training beside features that are already there costs what it cost when they were made."""
     root, given = compared.out / "features", learning_set.learning_set_of(compared.by_kind["rough"], SETTINGS)
-    network = exporting.load_model(compared.out / compared.comparison.strategies[0].model).network
+    network = trained_model.load(compared.out / compared.comparison.strategies[0].model).network
     monkeypatch.delattr(features, "_compute")
     cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
-    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder
-    assert resumable_fit.read_history(folder / "history.csv")[0]["seconds"] >= cost > 0
+    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder.path
+    assert training_history.read(folder / "history.csv")[0]["seconds"] >= cost > 0
 
 
 def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
@@ -168,7 +168,7 @@ def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: 
     root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
     test = datasets.open_dataset(str(root), data_dir=None).split("test")
     with pytest.raises(errors.InputError, match="the model knows the classes"):
-        compare.judge_model("x", exporting.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
+        compare.judge_model("x", trained_model.load(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
 def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:

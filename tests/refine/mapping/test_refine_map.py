@@ -23,13 +23,14 @@ import rasterio
 import rasterio.transform
 from checkout import ROOT
 
-from builder import errors
-from builder.legend import legend
+from builder import errors, hashing
+from builder.geometry import lattice
 from builder.maps import rasters
-from refine.mapping import changes, engines, refine_map, stac_item, writing
-from refine.mapping.reclassify import Provenance
+from refine.artefacts import model_folder, refined_map
+from refine.artefacts.provenance import Provenance
+from refine.mapping import change_figure, engines, map_inputs, refine_map, stac_item
 
-CONTENT = stac_item.Content(legend.read(writing.BASE_LEGEND), writing.provenance_legend(), {})
+BOX = (108.0, 34.006, 108.006, 34.008)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_the_refined_map_lies_on_exactly_the_grid_of_the_base(world: pathlib.Pat
 
 def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathlib.Path) -> None:
     before, after = _read(world / "n49_30_2010lc030.tif"), _read(refined)
-    why, sure = _read(writing.beside(refined, "provenance")), _read(writing.beside(refined, "confidence"))
+    why, sure = _read(refined_map.RefinedMap(refined).provenance), _read(refined_map.RefinedMap(refined).confidence)
     np.testing.assert_array_equal(before != after, why == Provenance.CHANGED)
     assert (why[:2, :2] == Provenance.OUTSIDE_LEGEND).all()
     assert why[3, 3] == Provenance.NO_DATA
@@ -80,7 +81,10 @@ def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Pa
 
 def test_engines_agree_on_chips_of_another_size_than_the_network(world: pathlib.Path) -> None:
     chips = np.stack([np.moveaxis(imagery_files.texture(80, 80, seed=seed), 0, 2) for seed in range(6)])
-    keras, onnx = (engines.open_engine(name, world / "model").classify(chips) for name in engines.ENGINES)
+    keras, onnx = (
+        engines.open_engine(name, model_folder.ModelFolder.open(world / "model")).classify(chips)
+        for name in engines.ENGINES
+    )
     assert np.abs(keras[0] - onnx[0]).max() < 1e-4
     np.testing.assert_array_equal(keras[1].argmax(axis=1), onnx[1].argmax(axis=1))
 
@@ -90,12 +94,14 @@ def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refi
     assert set(item.assets) == {"map", "confidence", "provenance", "changes", "changes_figure"}
     assert all((refined.parent / asset.href).is_file() for asset in item.assets.values())
     assert len(item.assets["provenance"].extra_fields["classification:classes"]) == 8
-    told = json.loads(refined.with_suffix(".json").read_text())  # pystac renames what newer extensions call otherwise
-    assert told["properties"]["proj:epsg"] == 32649
+    item_read = json.loads(
+        refined.with_suffix(".json").read_text()
+    )  # pystac renames what newer extensions call otherwise
+    assert item_read["properties"]["proj:epsg"] == 32649
     assert item.properties["start_datetime"].startswith("2010")
     assert item.bbox[0] < 108.008 < item.bbox[2]
-    rows = writing.beside(refined, "changes", ".csv").read_text().splitlines()[1:]
-    changed = (_read(writing.beside(refined, "provenance")) == Provenance.CHANGED).sum()
+    rows = refined_map.RefinedMap(refined).change_table.read_text().splitlines()[1:]
+    changed = (_read(refined_map.RefinedMap(refined).provenance) == Provenance.CHANGED).sum()
     assert sum(int(row.split(",")[-2]) for row in rows) == changed
     assert sum(float(row.split(",")[-1]) for row in rows) == pytest.approx(changed * 0.09, rel=0.002)
 
@@ -130,21 +136,105 @@ def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(changes, "draw", interrupt)
+        patched.setattr(change_figure, "draw", interrupt)
         with pytest.raises(KeyboardInterrupt):
             refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
     assert [p.name[:12] for p in tmp_path.iterdir()] == [".incomplete."]
     refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
     np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
-    assert sorted(tmp_path.iterdir()) == sorted(writing.outputs(tmp_path / "r.tif"))
+    assert sorted(tmp_path.iterdir()) == sorted(refined_map.RefinedMap(tmp_path / "r.tif").outputs)
 
 
-def test_only_the_blocks_of_the_map_itself_are_removed(tmp_path: pathlib.Path) -> None:
-    ours, others = ".incomplete.refined.0123456789abcdef", ".incomplete.refined.2010.0123456789abcdef"
-    (tmp_path / ours).mkdir()
-    (tmp_path / others).mkdir()
-    refine_map.remove_blocks(tmp_path / "refined.tif")
-    assert [p.name for p in tmp_path.iterdir()] == [others]
+def _without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network is not needed again")
+
+    monkeypatch.setattr(engines, "open_engine", refuse)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [0, 4, 8, 9])
+def test_a_map_killed_between_two_renames_ends_whole_when_it_is_run_again(
+    world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    request = map_world.request(world, tmp_path / "r.tif", bbox=BOX)
+    with monkeypatch.context() as patched:
+        _interrupt_renames(patched, request.out, after=moved)
+        with pytest.raises(KeyboardInterrupt):
+            refine_map.refine_map(request)
+    assert sum(path.exists() for path in refined_map.RefinedMap(request.out).outputs) == moved
+    assert request.out.exists() == (moved == 9)
+    _without_network(monkeypatch)
+    summary = refine_map.refine_map(request)
+    assert sorted(tmp_path.iterdir()) == sorted(refined_map.RefinedMap(request.out).outputs)
+    why = _read(refined_map.RefinedMap.open(request.out).provenance)
+    assert summary.pixels == {value: (why == value).sum() for value in np.unique(why).tolist()}
+
+
+def _interrupt_renames(monkeypatch: pytest.MonkeyPatch, out: pathlib.Path, *, after: int) -> None:
+    """Interrupts the run that moves the files of a map beside the blocks, once `after` of them were moved."""
+    rename, unlink = pathlib.Path.replace, shutil.rmtree
+    done: list[pathlib.Path] = []
+
+    def replace(self: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+        if target in refined_map.RefinedMap(out).outputs:
+            if len(done) == after:
+                raise KeyboardInterrupt
+            done.append(target)
+        return rename(self, target)
+
+    def rmtree(path: pathlib.Path, **how: bool) -> None:
+        if len(done) == len(refined_map.RefinedMap(out).outputs):
+            raise KeyboardInterrupt
+        unlink(path, **how)
+
+    monkeypatch.setattr(pathlib.Path, "replace", replace)
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+
+
+@pytest.mark.slow
+def test_a_map_killed_while_it_replaces_another_is_never_half_of_each(
+    world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = map_world.request(world, tmp_path / "r.tif", bbox=BOX)
+    refine_map.refine_map(first)
+    second = dataclasses.replace(first, base_trust=0.3, overwrite=True)
+    with monkeypatch.context() as patched:
+        _interrupt_renames(patched, second.out, after=4)
+        with pytest.raises(KeyboardInterrupt):
+            refine_map.refine_map(second)
+    assert not second.out.exists()
+    with pytest.raises(errors.RefusedOverwrite):
+        refine_map.refine_map(first)
+    _without_network(monkeypatch)
+    refine_map.refine_map(second)
+    assert refined_map.RefinedMap(second.out).tags().base_trust == 0.3
+    assert sorted(tmp_path.iterdir()) == sorted(refined_map.RefinedMap(second.out).outputs)
+
+
+@pytest.mark.parametrize("existing", ["r.tif", "r.json", "r_changes.csv"])
+def test_overwrite_replaces_no_files_that_are_not_a_map_s(
+    world: pathlib.Path, tmp_path: pathlib.Path, existing: str
+) -> None:
+    (tmp_path / existing).write_text("somebody's")
+    with pytest.raises(errors.InputError, match=f"{existing}, which is no file of a refined map"):
+        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", overwrite=True))
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(existing, "somebody's")]
+
+
+def test_the_model_is_verified_once(
+    world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[pathlib.Path] = []
+    hash_file = hashing.sha256_of_file
+
+    def sha256_of_file(path: pathlib.Path) -> str:
+        opened.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr(hashing, "sha256_of_file", sha256_of_file)
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
+    assert opened.count(world / "model" / model_folder.MODEL) == 1
 
 
 def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
@@ -210,14 +300,14 @@ def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp
     frame = tmp_path / "frame"
     shutil.copytree(world / "frame", frame)
     request = map_world.request(world, tmp_path / "r.tif", frame=frame)
-    identities = {refine_map.plan_of(request).identity}
+    identities = {map_inputs.open_job(request).identity}
     for more in ({"block_px": 64}, {"base_trust": 0.6}, {"bbox": (108.0, 34.0, 108.01, 34.01)}):
-        identities.add(refine_map.plan_of(dataclasses.replace(request, **more)).identity)
+        identities.add(map_inputs.open_job(dataclasses.replace(request, **more)).identity)
     assert len(identities) == 4
-    assert refine_map.plan_of(request).identity in identities  # nothing of it depends on the moment
+    assert map_inputs.open_job(request).identity in identities  # nothing of it depends on the moment
     code = (
-        "import sys, pickle; from refine.mapping import mapping; "
-        "print(mapping.plan_of(pickle.load(sys.stdin.buffer)).identity)"
+        "import sys, pickle; from refine.mapping import map_inputs; "
+        "print(map_inputs.open_job(pickle.load(sys.stdin.buffer)).identity)"
     )
     shutil.copy(frame / "scenes" / "a.tif", frame / "scenes" / "b.tif")  # a scene more; the index is kept per process
     done = subprocess.run(
@@ -226,10 +316,17 @@ def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp
     assert done.stdout.decode().strip() not in identities
 
 
+def _item(base: pathlib.Path) -> str:
+    file = rasters.describe(base)
+    grid = lattice.Lattice(file.crs, file.transform, file.shape)
+    nothing = refined_map.MapTags(), refined_map.MapSummary()
+    return stac_item.text(refined_map.RefinedMap(base), grid, *nothing, year=2010)
+
+
 def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
     base = tmp_path / "n01_50_2010lc030.tif"
     map_files.geotiff(base, np.full((4, 4), 20, np.uint8), crs="EPSG:4326", origin=(179.99, 51.0), pixel=0.005)
-    item = json.loads(stac_item.item(base, rasters.describe(base), {}, CONTENT, year=2010))
+    item = json.loads(_item(base))
     assert item["bbox"] == [179.99, 50.98, -179.99, 51.0]
     assert item["geometry"]["type"] == "MultiPolygon"
     corners = np.array([xy for part in item["geometry"]["coordinates"] for xy in part[0]])
@@ -237,8 +334,8 @@ def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tm
 
 
 def test_a_region_leaves_the_rest_alone(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=(108.0, 34.006, 108.006, 34.008)))
-    why = _read(writing.beside(tmp_path / "r.tif", "provenance"))
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
+    why = _read(refined_map.RefinedMap(tmp_path / "r.tif").provenance)
     assert (why[0, 5:] == Provenance.OUTSIDE_REGION).all()
     assert 0 < np.isin(why, [Provenance.CHANGED, Provenance.CONFIRMED]).sum() < 200
 
@@ -256,8 +353,8 @@ def test_a_killed_map_goes_on_and_ends_equal(
     world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     request = map_world.request(world, tmp_path / "r.tif", block_px=8)
-    call = f"mapping.refine_map(mapping.{request!r})"
-    code = f"from refine.mapping import mapping; from pathlib import PosixPath; {call}"
+    call = f"refine_map.refine_map(map_request.{request!r})"
+    code = f"from refine.mapping import map_request, refine_map; from pathlib import PosixPath; {call}"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".incomplete.*/*.npz")) and time.monotonic() < deadline:

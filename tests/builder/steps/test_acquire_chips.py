@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import range_server
 from checkout import ROOT
 
 from builder import errors
@@ -20,7 +21,7 @@ from builder.chips import chip, imagery_toml, rounds, store
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import points_table
-from builder.pipeline import chip_rounds
+from builder.steps import acquire_chips
 
 LON, LAT = imagery_files.CENTRE
 DESIGN = designs.SamplingDesign(products=("a",), base="a", per_class=16, test_per_stratum=4, validation_share=0.25)
@@ -54,6 +55,7 @@ def frame_of(folder, *, source='type = "stac"\npath = "../imagery"', rules="", d
         )
     metadata = {"design": design.to_json(), "products": [], "strata": {}, "shortfalls": []}
     points_table.write(folder / "points.parquet", pa.concat_tables(parts), metadata)
+    frames.seal(folder)
     (folder / "imagery.toml").write_text(f'[rules]\n{rules}\n[chip]\nsize_px = 64\n[[source]]\nname = "s"\n{source}\n')
     return frames.Frame(folder)
 
@@ -85,7 +87,7 @@ def essence(selection):
 def test_the_pipeline_equals_a_loop(tmp_path):
     world(tmp_path / "imagery")
     frame = frame_of(tmp_path / "frame")
-    selection = chip_rounds.acquire(frame)
+    selection = acquire_chips.acquire(frame)
     imagery = imagery_toml.read(frame.imagery_file)
     looped = store.ChipStore(tmp_path / "loop")
     looped.prepare()
@@ -106,12 +108,12 @@ def test_the_pipeline_equals_a_loop(tmp_path):
 def test_two_workers_make_the_same_chips_and_a_second_call_asks_nothing(tmp_path):
     world(tmp_path / "imagery")
     one, two = frame_of(tmp_path / "one"), frame_of(tmp_path / "two")
-    first = chip_rounds.acquire(one)
-    second = chip_rounds.acquire(two, beam_options=["--direct_num_workers=2"])
+    first = acquire_chips.acquire(one)
+    second = acquire_chips.acquire(two, beam_options=["--direct_num_workers=2"])
     assert all(a == b for a, b in zip(essence(first), essence(second), strict=True))
     names = store_of(one).begun()
     assert sorted(names) == sorted(store_of(two).begun()) == store_of(one).batches()
-    again = chip_rounds.acquire(one)
+    again = acquire_chips.acquire(one)
     assert all(a == b for a, b in zip(essence(first), essence(again), strict=True))
     assert store_of(one).begun() == names
 
@@ -119,11 +121,11 @@ def test_two_workers_make_the_same_chips_and_a_second_call_asks_nothing(tmp_path
 def test_a_larger_quota_asks_only_for_points_that_have_no_answer(tmp_path):
     world(tmp_path / "imagery")
     few = dataclasses.replace(DESIGN, per_class=6, test_per_stratum=3)
-    first = chip_rounds.acquire(frame_of(tmp_path / "frame", design=few)).kept
+    first = acquire_chips.acquire(frame_of(tmp_path / "frame", design=few)).kept
     world(tmp_path / "imagery", size=1208)  # other pictures of the same ground: whoever asks again will see them
     more = dataclasses.replace(DESIGN, per_class=20, test_per_stratum=9)
     frame = frame_of(tmp_path / "frame", design=more)
-    second = chip_rounds.acquire(frame).kept
+    second = acquire_chips.acquire(frame).kept
     before = dict(zip(first["key"].to_pylist(), first["pixels_sha256"].to_pylist(), strict=True))
     after = dict(zip(second["key"].to_pylist(), second["pixels_sha256"].to_pylist(), strict=True))
     assert len(after) > 2 * len(before)
@@ -133,25 +135,25 @@ def test_a_larger_quota_asks_only_for_points_that_have_no_answer(tmp_path):
 
 def test_over_http_a_finished_batch_is_never_asked_again(tmp_path):
     world(tmp_path / "imagery")
-    with imagery_files.web_server(tmp_path / "imagery") as (url, log):
+    with range_server.serve(tmp_path / "imagery") as (url, log):
         frame = frame_of(tmp_path / "frame", source=f'type = "stac"\nhref = "{url}/catalog.json"')
-        first = chip_rounds.acquire(frame)
+        first = acquire_chips.acquire(frame)
         asked = len(log)
         assert asked > 0 and len(first.kept) == 28
-        second = chip_rounds.acquire(frame)
+        second = acquire_chips.acquire(frame)
         assert len(log) == asked
         assert second.kept.equals(first.kept)
 
 
 def test_killed_and_run_again_only_what_was_in_flight_is_repeated(tmp_path):
     world(tmp_path / "imagery")
-    whole = chip_rounds.acquire(frame_of(tmp_path / "whole"))
+    whole = acquire_chips.acquire(frame_of(tmp_path / "whole"))
     frame = frame_of(tmp_path / "killed")
     command = (
-        "import sys, time; from builder.chips import chip; from builder.pipeline import chip_rounds; "
+        "import sys, time; from builder.chips import chip; from builder.steps import acquire_chips; "
         "from builder.frame import frame; real = chip.acquire; "
         "chip.acquire = lambda *a: (time.sleep(0.15), real(*a))[1]; "  # a slow network
-        f"chip_rounds.acquire(frame.Frame(__import__('pathlib').Path({str(frame.path)!r})))"
+        f"acquire_chips.acquire(frame.Frame(__import__('pathlib').Path({str(frame.path)!r})))"
     )
     kills = 0
     for finished in (2, 5):
@@ -164,7 +166,7 @@ def test_killed_and_run_again_only_what_was_in_flight_is_repeated(tmp_path):
         kills += 1
     kept = set(store_of(frame).batches())
     assert kept
-    selection = chip_rounds.acquire(frame)
+    selection = acquire_chips.acquire(frame)
     assert all(a == b for a, b in zip(essence(selection), essence(whole), strict=True))
     begun = collections.Counter(store_of(frame).begun())
     repeated = sum(count - 1 for count in begun.values())
@@ -179,7 +181,7 @@ def test_a_corrupt_scene_refuses_its_chips_and_the_run_goes_on(tmp_path):
     content[20_000:] = os.urandom(len(content) - 20_000)
     winter.write_bytes(content)
     frame = frame_of(tmp_path / "frame", rules='dates = ["2010-01-01", "2010-12-31"]')
-    selection = chip_rounds.acquire(frame)
+    selection = acquire_chips.acquire(frame)
     reasons = collections.Counter(selection.refused["reason"].to_pylist())
     assert reasons["unreadable"] > 0 and reasons["season"] > 0
     assert "winter.tif" in next(d for d in selection.refused["detail"].to_pylist() if "tif" in d)
@@ -189,9 +191,9 @@ def test_an_error_of_the_settings_comes_as_itself(tmp_path):
     world(tmp_path / "imagery")
     frame = frame_of(tmp_path / "frame", source='type = "stac"\npath = "../imagery"\nbands = [1, 2, 4]')
     with pytest.raises(errors.InputError, match=r"expected bands \(1, 2, 4\)"):
-        chip_rounds.acquire(frame)
+        acquire_chips.acquire(frame)
     with pytest.raises(errors.InputError, match="expected a STAC catalogue"):
-        chip_rounds.acquire(frame_of(tmp_path / "other", source='type = "stac"\npath = "nowhere"'))
+        acquire_chips.acquire(frame_of(tmp_path / "other", source='type = "stac"\npath = "nowhere"'))
     assert not (tmp_path / "other" / "chips").exists()
 
 
@@ -200,15 +202,15 @@ def test_a_chip_of_another_size_than_the_design_is_refused(tmp_path):
     text = frame.imagery_file.read_text().replace("[chip]\nsize_px", "size_px")
     frame.imagery_file.write_text(text)
     with pytest.raises(errors.InputError, match=r"expected \[chip\] size_m = 90"):
-        chip_rounds.acquire(frame)
+        acquire_chips.acquire(frame)
 
 
 def test_changed_rules_fill_another_store(tmp_path):
     world(tmp_path / "imagery")
     frame = frame_of(tmp_path / "frame")
-    chip_rounds.acquire(frame)
+    acquire_chips.acquire(frame)
     frame.imagery_file.write_text(frame.imagery_file.read_text().replace("[rules]", '[rules]\nprefer = "2012-07-01"'))
-    selection = chip_rounds.acquire(frame)
+    selection = acquire_chips.acquire(frame)
     assert {row["scene_ids"][0] for row in selection.kept.to_pylist()} == {"summer"}
     assert len(list(frame.chips_folder.iterdir())) == 2
 
@@ -227,7 +229,7 @@ def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
     real = chip.acquire
     monkeypatch.setattr(chip, "acquire", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        chip_rounds.acquire(frame)
+        acquire_chips.acquire(frame)
     assert len(store_of(frame).batches()) == 3
 
 
@@ -235,8 +237,21 @@ def test_an_interrupt_inside_a_worker_stays_an_interrupt(tmp_path, monkeypatch):
 def test_a_stored_batch_that_answers_nothing_ends_the_run_with_its_name(tmp_path, keep):
     world(tmp_path / "imagery")
     frame = frame_of(tmp_path / "frame")
-    chip_rounds.acquire(frame)
+    acquire_chips.acquire(frame)
     path = store_of(frame).path(store_of(frame).batches()[0])
     pq.write_table(pq.read_table(path).slice(0, keep), path)
     with pytest.raises(errors.InputError, match=rf"{path.name}: expected one answer to each .* Remove the file"):
-        chip_rounds.acquire(frame)
+        acquire_chips.acquire(frame)
+
+
+def test_a_stored_batch_with_answers_to_other_points_ends_the_run_with_its_name(tmp_path):
+    world(tmp_path / "imagery")
+    frame = frame_of(tmp_path / "frame")
+    acquire_chips.acquire(frame)
+    path = store_of(frame).path(store_of(frame).batches()[0])
+    rows = pq.read_table(path)
+    pq.write_table(rows.set_column(0, rows.schema.field(0), pa.array(["x"] * len(rows))), path)
+    with pytest.raises(errors.InputError, match=rf"{path.name}.*Remove the file"):
+        acquire_chips.acquire(frame)
+    path.unlink()
+    assert len(acquire_chips.acquire(frame).kept) == 28
