@@ -19,7 +19,7 @@ def _item(base: pathlib.Path) -> str:
     return stac_item.text(refined_map.RefinedMap(base), rasters.describe(base).lattice, *nothing, year=2010)
 
 
-def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_a_tile_on_the_other_side_of_180_meets_its_frame(tmp_path: pathlib.Path) -> None:
     base = tmp_path / "n01_50_2010lc030.tif"
     map_files.geotiff(base, np.full((4, 4), 20, np.uint8), crs="EPSG:4326", origin=(179.99, 51.0), pixel=0.005)
     item = json.loads(_item(base))
