@@ -290,9 +290,10 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    labels = [row["label"] for row in rows[10:15]]
-    for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
-        row["label"] = row["base_class"] = label
+    labels = [(row["label"], row["rank"]) for row in rows[10:15]]
+    # They swap labels and ranks, so that no class exceeds its quota and no rank comes twice.
+    for row, (label, rank) in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):
+        row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
     frames.seal(other.path)
     given = pq.read_table(other.reviews_file)
