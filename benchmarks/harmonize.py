@@ -92,7 +92,8 @@ def product_of(file: rasters.RasterFile) -> products.Product:
 
 def read_alone(file: rasters.RasterFile) -> np.ndarray:
     with rasterio.open(file.path) as dataset:
-        return dataset.read(1)
+        codes: np.ndarray = dataset.read(1)
+        return codes
 
 
 def harmonize_by_tiles(product: products.Product, window: grid.CellWindow) -> np.ndarray:

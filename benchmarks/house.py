@@ -107,7 +107,7 @@ def print_sizes(modules: Sequence[Module]) -> None:
         rooms[module.room].append(module)
     code = [module for module in modules if module.path.parts[0] in CODE]
     rows = [size_row(room, held) for room, held in rooms.items()]
-    _print_table("Sizes", [head, *rows, size_row("**all code**", code)])
+    _print_table("Sizes of the rooms and of all code", [head, *rows, size_row("**all code**", code)])
 
 
 def print_long(modules: Sequence[Module]) -> None:
@@ -179,18 +179,18 @@ def twice(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
 
 
 def print_twins(modules: Sequence[Module]) -> None:
-    """Public class names and file names that the code uses twice."""
+    """Public class names and file names that the code uses more than once."""
     code = [module for module in modules if module.path.parts[0] in CODE]
     classes = [(n.name, str(m.path)) for m in code for n in m.classes if not n.name.startswith("_")]
-    _print_table("Public class names that stand twice", [["name", "files"], *twice(classes)])
+    _print_table("Public class names that are used twice", [["name", "files"], *twice(classes)])
     files = [(m.path.stem, str(m.path.parent)) for m in code if m.path.stem not in ENTRANCES]
-    _print_table("File names that stand twice", [["name", "folders"], *twice(files)])
+    _print_table("File names that are used twice", [["name", "folders"], *twice(files)])
 
 
 def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
-    print(f"\n{title}: {len(rows) - 1}\n")
-    if len(rows) > 1:
-        head, *body = rows
+    head, *body = rows
+    print(f"\n{title}: {len(body)}\n")
+    if body:
         print("\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)))
 
 

@@ -42,7 +42,7 @@ PHASES = ("acquiring",) * 4 + ("between",) * 3 + ("assembling",) * 3
 
 
 class Run:
-    """One build in a process of its own, and what can be seen of it from outside."""
+    """One build in its own process, observed through the files that it writes."""
 
     def __init__(self, folder: pathlib.Path, workers: int = WORKERS) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class Run:
         self.process.wait()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Polls; returns too when the build ends."""
+        """Polls until the condition holds or the build ends."""
         while self.process.poll() is None and not condition():
             time.sleep(POLL_S)
 
@@ -93,7 +93,7 @@ def durations(folder: pathlib.Path, batches: int) -> tuple[float, float]:
     return assembling - acquired, time.monotonic() - assembling
 
 
-def killed(run: Run, phase: str, batches: int, lengths: tuple[float, float], chance: random.Random) -> set[str]:
+def kill_in_phase(run: Run, phase: str, batches: int, lengths: tuple[float, float], chance: random.Random) -> set[str]:
     """Kills the run at a random moment of the phase; returns the batches finished by then."""
     if phase == "acquiring":
         enough = chance.randrange(1, batches)
@@ -125,7 +125,7 @@ def trials(base: pathlib.Path, chips: int, seed: int) -> Iterator[bool]:
     chance = random.Random(seed)
     for number, phase in enumerate(PHASES):
         folder = fresh(f"kill{number}")
-        finished = killed(Run(folder), phase, batches, lengths, chance)
+        finished = kill_in_phase(Run(folder), phase, batches, lengths, chance)
         litter = len(list(folder.glob("data/globeland_samples/rough/incomplete.*")))
         second = Run(folder)
         digest = second.finish()

@@ -48,7 +48,7 @@ class Surface:
         return column.astype(np.int32), row.astype(np.int32)
 
     def turned(self, turn: np.ndarray) -> Surface:
-        """The same ground in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
+        """The same surface in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
         angle = (turn * 31).astype(np.int32)  # 32 directions: sines from a table
         cos, sin = _COS.take(angle), _SIN.take(angle)
         # A large shift keeps positions positive, where truncation to integers is a floor.

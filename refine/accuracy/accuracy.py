@@ -101,12 +101,12 @@ def overall(counts: np.ndarray) -> np.ndarray:
 
 
 def users(counts: np.ndarray) -> np.ndarray:
-    """User's accuracy float64[..., class]: share of the samples mapped as the class whose reference is it, too."""
+    """User's accuracy float64[..., class]: share of the samples mapped as the class that are correct."""
     return _ratio(_diagonal(counts), counts.sum(axis=-1))
 
 
 def producers(counts: np.ndarray) -> np.ndarray:
-    """Producer's accuracy float64[..., class]: share of the samples with this reference class that are mapped as it."""
+    """Producer's accuracy float64[..., class]: share of the samples with this reference class that are correct."""
     return _ratio(_diagonal(counts), counts.sum(axis=-2))
 
 

@@ -254,7 +254,7 @@ def _users(areas: matrix_files.Areas, assessment: estimators.Assessment | None) 
 
 @contextlib.contextmanager
 def _naming_files(files: str) -> Iterator[None]:
-    """Puts the names of the files before what the estimators say of their contents: estimators know no files."""
+    """Puts the names of the files before an error of the estimators, which know no files."""
     try:
         yield
     except errors.InputError as error:

@@ -29,7 +29,7 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 
 
 def check_level(level: float) -> None:
-    """Refuses a confidence level that is none.
+    """Refuses a number that is no confidence level.
 
     Raises:
       errors.InputError: unless it is between 0 and 1.

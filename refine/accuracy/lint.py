@@ -124,7 +124,7 @@ def lint(confusion: accuracy.Confusion, printed: Printed) -> LintReport:
 
 
 def describe_edit(edit: repair.Edit, names: tuple[str, ...]) -> str:
-    """`cell (map forest, reference snow): 2 -> 0`."""
+    """The edit as text: `cell (map forest, reference snow): 2 -> 0`."""
     row = names[edit.row] if edit.row is not None else ""
     column = names[edit.column] if edit.column is not None else ""
     place = {

@@ -43,15 +43,6 @@ class Areas:
         Raises:
           errors.InputError: if one has none, or another class has area.
         """
-        self.check_classes(names)
-        return {name: self.sizes[name] for name in names}
-
-    def check_classes(self, names: Sequence[str]) -> None:
-        """Refuses areas that do not belong to the classes `names` of the samples.
-
-        Raises:
-          errors.InputError: if one of them has no area, or another class has area.
-        """
         csv_tables.check_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
         if missing := [name for name in names if name not in self.sizes]:
             raise errors.InputError(
@@ -62,6 +53,7 @@ class Areas:
                 f"{self.path}: no sample was drawn in {', '.join(unmet)}, which has area: draw there. Or use the "
                 f"spelling of the samples, whose classes are {', '.join(names)}."
             )
+        return {name: self.sizes[name] for name in names}
 
 
 def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:

@@ -1,4 +1,4 @@
-"""All tables that the options name, read and compared with each other before anything is judged."""
+"""The tables that the options name, read and compared with each other before anything is judged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ class Tables:
 
     @property
     def area_of_class(self) -> dict[str, float] | None:
-        """Mapped area by class of the samples; None where no areas, or no samples, are given."""
+        """Mapped area by class of the samples; None where no areas, or no samples, are given.
+
+        Raises:
+          errors.InputError: if a class of the samples has no area, or a class without samples has area.
+        """
         confusion = self.confusion
         return self.areas.of(confusion.names) if self.areas is not None and confusion is not None else None
 
@@ -52,7 +56,7 @@ def read(options: accuracy_options.AccuracyOptions) -> Tables:
     sample = matrix_files.read_sample(options.sample) if options.sample is not None else None
     if sample is not None and options.sample is not None:
         _check_sample(sample, options, options.sample)
-    tables = Tables(
+    return Tables(
         matrix=matrix,
         printed=_with_options(printed, options) if printed is not None else None,
         sample=sample,
@@ -62,9 +66,6 @@ def read(options: accuracy_options.AccuracyOptions) -> Tables:
             str(path) for path in (options.matrix, options.sample, options.areas, options.strata) if path is not None
         ),
     )
-    if tables.areas is not None and tables.confusion is not None:
-        tables.areas.check_classes(tables.confusion.names)
-    return tables
 
 
 def _check_sample(

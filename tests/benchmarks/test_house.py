@@ -94,7 +94,7 @@ def test_types_that_hold_a_transform_are_found(modules):
     assert list(house.grids(modules)) == [("builder/maps/rasters.py", "Raster", "transform")]
 
 
-def test_names_that_stand_twice_are_found(modules, capsys):
+def test_names_that_are_used_twice_are_found(modules, capsys):
     house.print_twins(modules)
     printed = capsys.readouterr().out
     assert "| Raster | builder/maps/rasters.py, refine/accuracy/repair.py |" in printed

@@ -356,7 +356,7 @@ def test_a_products_toml_that_cannot_be_read_is_refused_not_passed_over(five: pa
     _refused(five, r"products\.toml: expected descriptions of products; found something that is no regular file")
     (five / "products.toml").unlink()
     (five / "products.toml").symlink_to("nowhere.toml")
-    _refused(five, r"products\.toml: expected descriptions of products; found no such file")
+    _refused(five, r"products\.toml: expected descriptions of products; found a link to a file that does not exist")
 
 
 def test_a_pipe_in_place_of_a_crosswalk_is_refused_not_waited_for(five: pathlib.Path) -> None:
