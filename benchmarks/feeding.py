@@ -33,13 +33,7 @@ import PIL.Image
 from refine.artefacts import model_folder
 from refine.network import devices, losses, model, process
 from refine.samples import datasets, feeds
-from refine.training import (
-    learning_set,
-    train_model,
-    training_history,
-    training_settings,
-    versions,
-)
+from refine.training import learning_set, train_model, training_history, training_settings, versions
 
 SIDE_PX = 299
 NAMES = ("land", "water")

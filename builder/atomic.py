@@ -41,11 +41,12 @@ def file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.Path]:
+def folder(path: pathlib.Path, *, overwrite: bool = False, option: str = "--out") -> Iterator[pathlib.Path]:
     """A temporary folder beside `path` that is renamed to it when the block ends well, and removed when it does not.
 
     A folder that is replaced is moved aside under a name of its own until the new one has its place: should the
-    process be killed between the two renames, `recover` puts the old one back. Links are followed.
+    process be killed between the two renames, `recover` puts the old one back. Links are followed. `option` is the one
+    that names the output, for the error.
 
     Raises:
       errors.RefusedOverwrite: if `path` exists and is not empty, before or after the block, and `overwrite` is false.
@@ -54,7 +55,7 @@ def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.P
     path = path.resolve()
     recover(path)
     if not overwrite and _is_taken(path):
-        raise errors.RefusedOverwrite(path)
+        raise errors.RefusedOverwrite(path, option)
     path.parent.mkdir(parents=True, exist_ok=True)
     for litter in _temporaries(path.parent):
         if _OWNED.fullmatch(litter.name) and not _is_in_use(litter):  # a name of ours beyond doubt: others keep theirs
@@ -64,7 +65,7 @@ def folder(path: pathlib.Path, *, overwrite: bool = False) -> Iterator[pathlib.P
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if not overwrite and _is_taken(path):  # another process was faster
-            raise errors.RefusedOverwrite(path)
+            raise errors.RefusedOverwrite(path, option)
         _put_in_place(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

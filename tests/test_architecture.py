@@ -15,8 +15,8 @@ from checkout import ROOT
 
 # What every room may use: plain modules at the top of builder.
 FOUNDATION = {
-    "errors", "hashing", "atomic", "checksums", "input_files", "output_folders", "parquet_files", "progress",
-    "proportions", "toml_tables", "command_line",
+    "errors", "hashing", "code_version", "atomic", "checksums", "input_files", "output_folders", "parquet_files",
+    "progress", "proportions", "toml_tables", "command_line",
 }  # fmt: skip
 
 # Room -> rooms that it may import, beside itself and the foundation.

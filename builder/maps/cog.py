@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ import rasterio.io
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError  # what copying raises; rasterio has no public name for it
 
-from builder import atomic, errors
+from builder import atomic, code_version, errors
 from builder.geometry import grid
 from builder.geometry.lattice import Lattice
 from builder.geometry.window import Window
@@ -136,7 +135,7 @@ def _describe(
     palette: legends.Legend | None,
     tags: Mapping[str, str],
 ) -> None:
-    dataset.update_tags(TIFFTAG_SOFTWARE=f"globeland {importlib.metadata.version('globeland')}", **tags)
+    dataset.update_tags(TIFFTAG_SOFTWARE=code_version.created_by(), **tags)
     for number, name in enumerate(band_names, start=1):
         dataset.set_band_description(number, name)
     if palette is not None:

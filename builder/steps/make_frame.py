@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from builder import errors
+from builder import code_version, errors
 from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
@@ -191,8 +190,7 @@ def frame_of_given_points(request: GivenRequest) -> FrameSummary:
 
 
 def _metadata(design: designs.SamplingDesign) -> dict[str, Any]:
-    version = importlib.metadata.version("globeland")
-    return {"design": design.to_json(), "design_sha256": design.digest, "created_by": f"globeland {version}"}
+    return {"design": design.to_json(), "design_sha256": design.digest, "created_by": code_version.created_by()}
 
 
 def chip_size_m(imagery: pathlib.Path) -> float:
