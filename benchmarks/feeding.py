@@ -33,13 +33,7 @@ import PIL.Image
 from refine.artefacts import model_folder
 from refine.network import devices, losses, model, process
 from refine.samples import datasets, feeds
-from refine.training import (
-    learning_set,
-    train_model,
-    training_history,
-    training_settings,
-    versions,
-)
+from refine.training import learning_set, train_model, training_history, training_settings, versions
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -64,8 +58,8 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
     import tensorflow_datasets as tfds
 
     kinds = {"image": tfds.features.Image(shape=(SIDE_PX, SIDE_PX, 3)), "label": tfds.features.ClassLabel(names=NAMES)}
-    told = [(i, {"image": chip, "label": i % 2, "key": f"k{i}"}) for i, chip in enumerate(chips)]
-    parts = {"train": told[validation:], "validation": told[:validation]}
+    examples = [(i, {"image": chip, "label": i % 2, "key": f"k{i}"}) for i, chip in enumerate(chips)]
+    parts = {"train": examples[validation:], "validation": examples[:validation]}
     tfds.dataset_builders.store_as_tfds_dataset(
         name="feeding",
         config=config,
@@ -107,7 +101,7 @@ def measured(feed: Callable[[], Iterable[Any]], least: int) -> tuple[float, floa
 def step_rates(batch_size: int, steps: int) -> dict[str, tuple[float, float]]:
     """The same for the network on pixels that are ready: features, and a step that trains every layer."""
     network = model.build(classes=2, size_px=SIDE_PX, dropout=0.2)
-    model.learn(network, base=True, batch_norm="frozen")
+    model.set_trainable(network, base=True, batch_norm="frozen")
     network.logits.compile(model.LayeredAdam(1e-4), losses.Loss(), jit_compile=devices.compiles())
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3), np.uint8)
     labels = np.arange(batch_size) % 2

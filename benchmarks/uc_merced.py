@@ -2,9 +2,9 @@
 
     python -m benchmarks.uc_merced --out /tmp/uc_merced
 
-Reads ../shared/data (images and weights) beside the checkout unless told otherwise; judges on the images' own test
-split, 21 classes. Of train, a hashed tenth is held out for validation. Every training is kept in --out and taken up
-again after a kill; a finished one is not repeated. Writes OUT/results.json and prints it as Markdown.
+Reads ../shared/data (images and weights) beside the checkout unless options name others; judges on the images' own
+test split, 21 classes. Of train, a hashed tenth is held out for validation. Every training is kept in --out and
+resumed after a kill; a finished one is not repeated. Writes OUT/results.json and prints it as Markdown.
 """
 
 from __future__ import annotations

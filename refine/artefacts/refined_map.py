@@ -150,7 +150,7 @@ class RefinedMap:
         refined = cls(path)
         grid = refined.lattice()
         for raster in refined.rasters[1:]:
-            _check_grid(raster, grid, path)
+            _check_grid(raster, grid, path, cure=_CURE)
         return refined
 
     @property
@@ -248,7 +248,7 @@ class RefinedMap:
         Raises:
           errors.InputError: if `base` is missing, damaged, on another grid, or another file of the same grid.
         """
-        _check_grid(base, self.lattice(), self.path)
+        _check_grid(base, self.lattice(), self.path, cure="Give the base map that was refined.")
         tags = self.tags()
         if tags.base_sha256 is None:
             return
@@ -286,12 +286,12 @@ def _opened(path: pathlib.Path, *, expected: str) -> Iterator[rasterio.io.Datase
         ) from error
 
 
-def _check_grid(path: pathlib.Path, grid: lattice.Lattice, refined: pathlib.Path) -> None:
+def _check_grid(path: pathlib.Path, grid: lattice.Lattice, refined: pathlib.Path, *, cure: str) -> None:
     received = _lattice_of(path)
     if received != grid:
         raise errors.InputError(
             f"{path}: expected the grid of {refined}, {grid.shape} pixels at {grid.transform}; received "
-            f"{received.shape} pixels at {received.transform}. Give the base map that was refined."
+            f"{received.shape} pixels at {received.transform}. {cure}"
         )
 
 

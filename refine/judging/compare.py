@@ -61,7 +61,7 @@ def compare(
     for (chosen, name), learnt in learning_sets.items():
         check_apart(learnt, test)
         train_model.find_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
-    judged, root = [], out / train_model.FEATURES
+    judged, root = [], out / "features"
     for (chosen, name), learnt in learning_sets.items():
         # One expression, so that no variable keeps the judged network alive while the next one trains.
         judged.append(
@@ -141,14 +141,13 @@ def judge_model(
     assessment = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, test.labels, loaded.folder.labels))
     in_season = seasons.in_every_season(test)
     by_season = None if in_season is None else seasonal.by_season(predicted == test.labels, in_season)
-    strategy = strategy_of(name, loaded.folder.path.name, loaded.folder.record, assessment, by_season)
+    strategy = strategy_of(name, loaded.folder, assessment, by_season)
     return JudgedModel(strategy, assessment, predicted)
 
 
 def strategy_of(
     name: str,
-    model: str,
-    record: Mapping[str, Any],
+    folder: model_folder.ModelFolder,
     assessment: estimators.Assessment,
     by_season: seasonal.BySeason | None = None,
 ) -> comparisons.Strategy:
@@ -156,17 +155,17 @@ def strategy_of(
 
     Args:
       name: strategy and dataset, as "logits / rough".
-      model: name of the model folder.
-      record: what its training.json holds.
+      folder: of the model.
       assessment: estimates on the test split.
-      by_season: the same in and out of season, where that is known.
+      by_season: overall accuracy in and out of season, where that is known.
     """
+    record = folder.record
     return comparisons.Strategy(
         name=name,
-        strategy=str(record["settings"]["strategy"]),
-        dataset=str(record["dataset"]),
-        model=model,
-        model_sha256=record["files"][model_folder.MODEL],
+        strategy=str(folder.settings["strategy"]),
+        dataset=folder.dataset,
+        model=folder.path.name,
+        model_sha256=folder.digest,
         overall=assessment.overall,
         kappa=assessment.kappa,
         users=assessment.users,
@@ -181,7 +180,7 @@ def strategy_of(
         train_examples=record["examples"]["train"],
         stopped=_stopped(record),
         is_broken=train_model.is_broken(record),
-        settings=record["settings"],
+        settings=folder.settings,
         sources=record.get("sources", {}),
         versions=record["versions"],
         dataset_sha256=record["dataset_sha256"],
@@ -204,9 +203,7 @@ def comparison_of(test: datasets.Split, judged: Sequence[JudgedModel]) -> compar
             split=test.name,
             examples=len(test),
             sha256=test.digest,
-            label_origins=dict(
-                sorted(collections.Counter(map(str, test.known_columns(ORIGIN).get(ORIGIN, ()))).items())
-            ),
+            label_origins=_label_origins(test),
             statement=support.of(judged[0].assessment, population=population).statement,
         ),
         classes=tuple(test.dataset.classes),
@@ -225,7 +222,7 @@ def comparison_of(test: datasets.Split, judged: Sequence[JudgedModel]) -> compar
 
 
 def _label_origins(test: datasets.Split) -> dict[str, int]:
-    """How many labels come from review, how many from consensus; empty where the dataset does not say."""
+    """How many labels come from each origin, as review or consensus; empty where the dataset does not say."""
     origins = test.known_columns(ORIGIN).get(ORIGIN, ())
     return dict(sorted(collections.Counter(map(str, origins)).items()))
 

@@ -28,7 +28,7 @@ def sample_of_model(
     split: str,
     labels: pathlib.Path | None = None,
 ) -> reference_sample.ReferenceSample:
-    """What the model of a folder says of each example of `split`, with strata, inclusion probabilities and blocks.
+    """The predictions of a model for each example of `split`, with strata, inclusion probabilities and blocks.
 
     Args:
       model: folder written by `train`.

@@ -1,4 +1,4 @@
-"""Losses on logits, one value per example, that stand wrong labels differently well."""
+"""Losses on logits, one value per example, that differ in their robustness to wrong labels."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ KINDS = ("cross-entropy", "smoothing", "generalized")
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """Which loss, and its one number.
+    """A loss and its parameter.
 
-    `smoothing` is the share of certainty that label smoothing spreads over all classes; `q` is the exponent of the
-    generalized cross-entropy (1 - p^q) / q: q towards 0 is cross-entropy, q = 1 is the mean absolute error.
+    Attributes:
+      kind: `cross-entropy` (default), `smoothing` (cross-entropy with smoothed labels) or `generalized`.
+      smoothing: share of certainty that label smoothing spreads over all classes, 0 to below 1 (default 0.1).
+      q: exponent of the generalized cross-entropy (1 - p^q) / q, above 0 to 1 (default 0.7). Towards 0 it is
+        cross-entropy, at 1 the mean absolute error.
 
     Source: Zhang & Sabuncu 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels".
     """

@@ -19,7 +19,7 @@ class Html(str):
 
 
 def text(value: object) -> Html:
-    """`value` as HTML: as it is where it is marked as HTML, else escaped."""
+    """`value` as HTML: unchanged if it is marked as HTML, else escaped."""
     return value if isinstance(value, Html) else Html(html.escape(str(value), quote=True))
 
 

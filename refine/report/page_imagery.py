@@ -16,7 +16,7 @@ from builder.geometry.window import Window
 from builder.imagery import source
 
 PATCH_PX = 96  # side of the pieces that imagery is read in, at most
-SMALLEST_PX = 8  # of a piece as it is read
+SMALLEST_PX = 8  # side of a piece, at least
 MOST_PIECES = 4_000  # of one picture: a region of about 110 km; each is a search and a reading
 BATCH_PIECES = 256  # read together: near pieces share scenes, and more would only fill the memory
 PATCH_MARGIN = 1.1  # a piece is north up, the map is not quite: this much more ground covers the turned square

@@ -54,7 +54,7 @@ def area_section(part: parts.MapPart) -> Html:
 
 
 def provenance_section(part: parts.MapPart) -> Html:
-    """Why pixels are as they are, and how sure the classifier was."""
+    """Why each pixel holds its class, and how probable the classes are."""
     counts = part.counts.provenance
     kinds = [kind for kind in provenance.Provenance if kind not in provenance.UNSEEN and counts[kind]]
     total = sum(int(counts[kind]) for kind in kinds) or 1

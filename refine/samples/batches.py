@@ -81,7 +81,7 @@ def order_of_epoch(keys: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
 
 
 def key_bits(split: datasets.Split) -> np.ndarray:
-    """uint64[n]: hashed keys of a split, from which every random choice about an example is made."""
+    """uint64[n]: hashed keys of a split; every random choice about an example follows from them."""
     return np.array([hashing.text_bits(0, key) for key in split.keys], np.uint64)
 
 

@@ -5,36 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from builder import errors, hashing, input_files
+from builder import errors
 from builder.legend import legend
-from refine.artefacts import csv_rows
-from refine.samples import readers
+from refine.samples import class_table, readers, releases
 
-REFERENCE = re.compile(r"(?P<name>\w+)(?:/(?P<config>[^:/]+))?(?::(?P<version>\d+\.\d+\.\d+))?$")
-VERSION_FOLDER = re.compile(r"\d+\.\d+\.\d+$")
-DROPPED = -1  # label of examples whose class the labels file leaves out
 KEY_FEATURES = ("key", "id", "filename", "image/filename", "tfds_id")
 IDENTITIES = ("key", "id")  # those that name one example among all splits and configs
 PARENT = "parent"
-
-
-@dataclasses.dataclass(frozen=True)
-class SourceFile:
-    """A table that a user gave: where it lay, the sha256 of its content, and how many rows it holds."""
-
-    path: str
-    sha256: str
-    rows: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +29,7 @@ class Dataset:
       splits: number of stored examples of each split.
       scalars: features that hold one value for each example.
       classes: what a model learns.
-      class_of_label: class index of each of the dataset's labels, or DROPPED.
+      class_of_label: class index of each of the dataset's labels, or class_table.DROPPED.
       label_names: the dataset's labels.
       source: the TFDS builder, or the folder of pictures.
       labels_file: the table that mapped labels to classes.
@@ -62,7 +44,7 @@ class Dataset:
     class_of_label: tuple[int, ...]
     label_names: tuple[str, ...]
     source: Any = dataclasses.field(repr=False, compare=False)
-    labels_file: SourceFile | None = None
+    labels_file: class_table.SourceFile | None = None
     numbers: tuple[str, ...] = ()
 
     @property
@@ -98,7 +80,7 @@ class Dataset:
         key_feature = self.key_feature
         columns = self.has(*self.numbers, PARENT)
         wanted = [readers.LABEL, *columns, *([key_feature] if key_feature else [])]
-        with readers.whole(self.full_name):
+        with readers.damage_errors(self.full_name):
             reader = self._reader(name)
             table = reader.columns(list(dict.fromkeys(wanted)))
         own = table[readers.LABEL].astype(np.int64)
@@ -110,10 +92,10 @@ class Dataset:
             rows=np.arange(len(own)),
             keys=keys.astype(str),
             # TFDS writes -1 where the label is not known.
-            labels=np.where(own >= 0, np.array(self.class_of_label, np.int64)[own], DROPPED),
+            labels=np.where(own >= 0, np.array(self.class_of_label, np.int64)[own], class_table.DROPPED),
             columns={c: table[c] for c in columns},
         )
-        return whole.where(whole.labels != DROPPED)
+        return whole.where(whole.labels != class_table.DROPPED)
 
     def _reader(self, split: str) -> readers.AnyReader:
         if isinstance(self.source, pathlib.Path):
@@ -173,14 +155,14 @@ class Split:
         known = [name for name in names if self.has(name)]
         unread = [name for name in known if name not in self.columns and name not in self._stored]
         if unread:
-            with readers.whole(self.dataset.full_name):
+            with readers.damage_errors(self.dataset.full_name):
                 self._stored.update(self.reader.columns(unread))
         return {name: self.columns[name] if name in self.columns else self._stored[name][self.rows] for name in known}
 
     @functools.cached_property
     def digest(self) -> str:
         """sha256 of the files that hold the whole split."""
-        with readers.whole(self.dataset.full_name):
+        with readers.damage_errors(self.dataset.full_name):
             return self.reader.digest()
 
     def where(self, kept: np.ndarray) -> Split:
@@ -206,11 +188,6 @@ def identities(split: Split) -> np.ndarray:
     return np.where(parents == "", split.keys, parents)
 
 
-def source_file(path: pathlib.Path, rows: int) -> SourceFile:
-    """What is recorded of a table that was read."""
-    return SourceFile(str(path), hashing.sha256_of_file(path), rows)
-
-
 def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathlib.Path | None = None) -> Dataset:
     """The dataset that NAME[/CONFIG][:VERSION] names under `data_dir`, or a folder ROOT/split/label/picture.
 
@@ -222,9 +199,9 @@ def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathl
     """
     folder = pathlib.Path(reference)
     # Inside DATA the name of a release is a folder too.
-    is_folder = folder.is_dir() and not _is_released(reference, data_dir)
+    is_folder = folder.is_dir() and not releases.is_released(reference, data_dir)
     opened = _open_folder(folder) if is_folder else _open_release(reference, data_dir)
-    return opened if labels is None else _mapped(opened, labels)
+    return opened if labels is None else _with_classes(opened, labels)
 
 
 def check_fits(dataset: Dataset, *, classes: Sequence[str], trained_on: str) -> None:
@@ -247,15 +224,6 @@ def check_fits(dataset: Dataset, *, classes: Sequence[str], trained_on: str) -> 
         )
 
 
-def available(data_dir: pathlib.Path) -> list[str]:
-    """NAME/CONFIG:VERSION of every prepared dataset under `data_dir`."""
-    found = [p.parent for p in data_dir.glob("*/*/dataset_info.json")]
-    found += [p.parent for p in data_dir.glob("*/*/*/dataset_info.json")]
-    return sorted(
-        f"{p.parent.relative_to(data_dir).as_posix()}:{p.name}" for p in found if VERSION_FOLDER.match(p.name)
-    )
-
-
 def _open_folder(root: pathlib.Path) -> Dataset:
     splits = {p.name: len(readers.pictures_of(p)) for p in sorted(root.iterdir()) if p.is_dir()}
     splits = {name: size for name, size in splits.items() if size}
@@ -268,46 +236,12 @@ def _open_folder(root: pathlib.Path) -> Dataset:
     return _dataset(root.as_posix(), splits, scalars=("key",), names=names, source=root)
 
 
-def _is_released(reference: str, data_dir: pathlib.Path | None) -> bool:
-    parts = REFERENCE.match(reference)
-    return parts is not None and any(_is_meant(d, parts) for d in available(_root(data_dir)))
-
-
-def _root(data_dir: pathlib.Path | None) -> pathlib.Path:
-    import tensorflow_datasets as tfds
-
-    return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
-
-
 def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     import tensorflow_datasets as tfds
 
-    root = _root(data_dir)
-    parts = REFERENCE.match(reference)
-    if parts is None:
-        raise errors.InputError(
-            f"--dataset: expected NAME/CONFIG:VERSION, for example globeland_samples/rough:1.0.0, or a folder of "
-            f"pictures; received {reference!r}."
-        )
-    there = [d for d in available(root) if _is_meant(d, parts)]
-    if not there:
-        raise errors.InputError(
-            f"{reference} is not under {root}; there {_there(available(root))}. Give another --data_dir, or prepare it "
-            f"with `tfds build {parts['name']} --data_dir {root}`."
-        )
-    if len({d.partition(":")[0] for d in there}) > 1:
-        raise errors.InputError(f"{reference} has several configs: {_listed(there)}. Name one.")
-    name, _, version = max(there, key=lambda d: tuple(int(n) for n in d.rpartition(":")[2].split("."))).rpartition(":")
-    _check_regular_files(root / name / version)
-    with readers.whole(f"{root / name / version}"):
-        return _of_builder(tfds.builder_from_directory(root / name / version), name, version)
-
-
-def _check_regular_files(folder: pathlib.Path) -> None:
-    """Refuses a release that holds a FIFO or a device, which would block its reader."""
-    for path in sorted(folder.iterdir()):
-        if path.exists() and not path.is_dir():
-            input_files.check_regular(path, expected="a file of a release", cure="Copy the version again.")
+    folder, name, version = releases.find(reference, data_dir)
+    with readers.damage_errors(str(folder)):
+        return _of_builder(tfds.builder_from_directory(folder), name, version)
 
 
 def _of_builder(builder: Any, name: str, version: str) -> Dataset:
@@ -339,48 +273,10 @@ def _dataset(
     return Dataset(name, version, splits, scalars, classes, tuple(classes.index(n) for n in names), names, source)
 
 
-def _mapped(dataset: Dataset, labels: pathlib.Path) -> Dataset:
+def _with_classes(dataset: Dataset, labels: pathlib.Path) -> Dataset:
     """`dataset` with its labels turned into classes of the legend, as the CSV file says."""
-    classes = legend.seven().names
-    target = _read_labels(labels)
-    missing = [n for n in dataset.label_names if n not in target]
-    strange = [n for n in target if n not in dataset.label_names]
-    if missing or strange:
-        raise errors.InputError(
-            f"{labels}: expected one row for each label of {dataset.full_name}; missing {_listed(missing)}; "
-            f"unknown {_listed(strange)}. Leave the class empty to leave a label out."
-        )
-    wrong = sorted({c for c in target.values() if c and c not in classes})
-    if wrong:
-        raise errors.InputError(f"{labels}: expected classes among {_listed(classes)}; received {_listed(wrong)}.")
-    indexes = tuple(classes.index(target[n]) if target[n] else DROPPED for n in dataset.label_names)
-    read = source_file(labels, len(target))
-    return dataclasses.replace(dataset, classes=classes, class_of_label=indexes, labels_file=read)
-
-
-def _read_labels(path: pathlib.Path) -> dict[str, str]:
-    """The class of each label, empty where a label is left out, as a CSV file says."""
-    rows = csv_rows.read(
-        path,
-        ("label", "class"),
-        expected="a table of classes by label",
-        cure="Give --labels a CSV in UTF-8 with the columns label,class.",
-    )
-    return {row["label"].strip(): row["class"].strip() for row in rows}
-
-
-def _is_meant(prepared: str, wanted: re.Match[str]) -> bool:
-    name, _, version = prepared.rpartition(":")
-    dataset, _, config = name.partition("/")
-    return (
-        dataset == wanted["name"]
-        and (wanted["config"] is None or config == wanted["config"])
-        and (wanted["version"] is None or version == wanted["version"])
-    )
-
-
-def _there(found: Sequence[str]) -> str:
-    return f"are {_listed(found)}" if found else "is no prepared dataset"
+    indexes, source = class_table.read_class_indexes(labels, dataset.label_names, of=dataset.full_name)
+    return dataclasses.replace(dataset, classes=legend.seven().names, class_of_label=indexes, labels_file=source)
 
 
 def _listed(names: Any) -> str:

@@ -1,4 +1,4 @@
-"""Examples held out of train where a dataset has no validation split: whole blocks of land, each class its share."""
+"""Holds examples out of train where a dataset has no validation split: whole blocks of land, a share of each class."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ BLOCKS_HELD = 10  # fewer blocks than these say little about other places
 def hold_out(split: datasets.Split, *, share: float, seed: int) -> tuple[datasets.Split, datasets.Split]:
     """(rest, held out): about `share` of the examples of every class, in whole groups (see `groups_of`).
 
-    Groups come in the order of their hashes; one is taken if that brings the shares of the classes closer to `share`.
-    Every class keeps an example in the rest, and gets one held out where it has two groups.
+    Groups are looked at in the order of their hashes; one is held out if that brings the shares of the classes closer
+    to `share`. Every class keeps an example in the rest, and gets one held out where it has two groups.
 
     Raises:
       errors.InputError: if `share` is no share.
@@ -56,7 +56,7 @@ def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:
         if _leaves_some(held + more, more, totals) and (then**2).sum() < (now**2).sum():
             chosen[i], held = True, held + more
     for label in np.flatnonzero((held == 0) & (totals > 1)):
-        # Its blocks are larger than its share; the smallest is still better than a class that is never watched.
+        # Its groups are larger than its share; the smallest is better than a class without validation.
         fitting = [i for i in np.flatnonzero(counts[:, label]) if _leaves_some(held + counts[i], counts[i], totals)]
         if fitting and held[label] == 0:
             smallest = min(fitting, key=lambda i: counts[i].sum())
@@ -65,5 +65,5 @@ def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:
 
 
 def _leaves_some(held: np.ndarray, more: np.ndarray, totals: np.ndarray) -> bool:
-    """True when no class of `more` would be gone from the rest."""
+    """Whether every class of `more` keeps an example in the rest."""
     return bool((held < totals)[more > 0].all())

@@ -18,7 +18,7 @@ from refine.samples import backends
 
 IMAGE, LABEL = "image", "label"
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
-_GRAPH_NODE = re.compile(r"\{\{.*?\}\}")  # where in its graph TensorFlow was
+_GRAPH_NODE = re.compile(r"\{\{.*?\}\}")  # the node of its graph that TensorFlow names in an error
 _DIGEST_BLOCK_BYTES = 1 << 20
 
 
@@ -52,7 +52,7 @@ AnyReader = RowReader | StreamReader
 
 
 @contextlib.contextmanager
-def whole(name: str) -> Iterator[None]:
+def damage_errors(name: str) -> Iterator[None]:
     """Turns what formats and TFDS raise for damaged files of a release into one clear error.
 
     Raises:

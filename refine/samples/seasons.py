@@ -1,4 +1,4 @@
-"""Which examples were photographed in the season of every class, as a map asks of its pictures."""
+"""Seasons: which examples were photographed in the season of every class, as a map requires of its pictures."""
 
 from __future__ import annotations
 

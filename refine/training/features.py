@@ -1,8 +1,8 @@
-"""What the base sees in each chip, computed once and kept on disk.
+"""Features: what the base computes from each chip, once, kept on disk.
 
 ROOT/<digest>/view-<v>/part-<first row>.npy: float32[rows, 2048], and beside each a JSON file that says how long it
 took. The digest names the pictures (dataset, split, digest of its files), the weights of the base, the input size and
-the precision, so features are never taken for others.
+the precision, so features of other pictures or weights are never used.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import typing_extensions
 
 from builder import atomic, progress
 from refine.network import devices, model
@@ -32,10 +33,17 @@ IN_MEMORY_ROWS = 200_000  # 1.6 GB of plain features; more are read from the map
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Features of a split under `views`; `seconds` is how long computing them took, now or when they were kept."""
+    """Features of a split.
+
+    Attributes:
+      folder: where they are kept.
+      rows: int64[n], positions of the examples in the stored order.
+      views: number of dihedral views, the first of which is the plain picture.
+      seconds: how long computing them took, now or when they were kept.
+    """
 
     folder: pathlib.Path
-    rows: np.ndarray  # int64[n]: positions in the stored order
+    rows: np.ndarray
     views: int
     seconds: float
 
@@ -81,9 +89,17 @@ def of_split(
     batch_size: int = 32,
     base_digest: str | None = None,
 ) -> Features:
-    """Features of `split` under the first `views` dihedral views: what is kept under `root` is read, the rest computed.
+    """Features of `split`: those kept under `root` are read, the others computed and kept.
 
     All stored rows up to the last of the split are computed, so a subset of a split shares its features.
+
+    Args:
+      split: the examples.
+      network: its base computes the features.
+      root: where features are kept.
+      views: the first so many dihedral views of each picture, 1 (default) to 8.
+      batch_size: pictures at once (default 32).
+      base_digest: `model.digest` of the base, where it is known already.
     """
     identity = _identity(split, network, base_digest or model.digest(network.base))
     folder = root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -113,7 +129,7 @@ def _part_files(folder: pathlib.Path, view: int, stored: int) -> list[pathlib.Pa
 
 
 def _seconds(folder: pathlib.Path, views: int, stored: int) -> float:
-    """How long the parts took when they were made."""
+    """Seconds that the parts took when they were made."""
     parts = itertools.chain(*(_part_files(folder, view, stored) for view in range(views)))
     return sum(float(json.loads(part.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]) for part in parts)
 
@@ -151,7 +167,7 @@ def _predicted(predict: keras.Model, turned: _Turned, bar: progress.Progress) ->
 
 
 def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
-    """Writes a part, and before it how long it took since `began`; returns the time of now."""
+    """Writes a part, and before it the seconds since `began`; returns the present time."""
     now = time.monotonic()
     with atomic.file(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"seconds": round(now - began, 3)}))
@@ -161,7 +177,7 @@ def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
 
 
 class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of pictures under one view, each filled up to one size: one shape, one compilation, any devices."""
+    """Batches of pictures under one view, each filled up to one size, so that one shape is compiled for any devices."""
 
     def __init__(self, pictures: Sequence[np.ndarray], view: int, *, batch_size: int) -> None:
         super().__init__(workers=1)
@@ -169,14 +185,15 @@ class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size = batches.rounded_up(batch_size, devices.sharing())
 
     @property
+    @typing_extensions.override
     def num_batches(self) -> int:
-        """Batches of all pictures."""
         return -(-len(self.pictures) // self._batch_size)
 
     def real(self, index: int) -> int:
-        """How many pictures the batch holds beside those that fill it up."""
+        """Number of pictures in a batch, without those that fill it up."""
         return min(self._batch_size, len(self.pictures) - index * self._batch_size)
 
+    @typing_extensions.override
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
         chosen = self.pictures[index * self._batch_size :][: self._batch_size]
         full = np.empty((self._batch_size, *chosen[0].shape), np.uint8)

@@ -1,4 +1,4 @@
-"""The network before it learns: pretrained, or random with the statistics of the pictures that it will learn from."""
+"""The network before it learns: pretrained, or random with the statistics of the pictures it will learn from."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def start_network(
     """
     pictures = _pictures(train, settings)
     network = build_network(train, settings)
-    model.start(network.base, settings.weights)
+    model.load_weights(network.base, settings.weights)
     if settings.weights == training_settings.NO_WEIGHTS:
         kept = root / "starts" / f"{_digest(network, train, settings)}.npz"
         if not kept.is_file():
@@ -46,7 +46,7 @@ def start_network(
             with atomic.file(kept) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, *(np.asarray(v) for v in model.statistics(network.base)))
         else:
-            model.learn(network, base=True, batch_norm=training_settings.TRAIN)  # as settling leaves it
+            model.set_trainable(network, base=True, batch_norm=training_settings.TRAIN)  # as settling leaves it
             with np.load(kept) as values:
                 for variable, name in zip(model.statistics(network.base), values.files, strict=True):
                     variable.assign(values[name])

@@ -1,4 +1,4 @@
-"""What is learnt from: training and validation examples, their weights, and the doubtful ones left out."""
+"""The learning set: training and validation examples, and the weights of the former."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ import numpy as np
 
 from builder import errors
 from refine.artefacts import csv_rows
-from refine.samples import datasets, held_out
+from refine.samples import class_table, datasets, held_out
 from refine.training import training_settings
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningSet:
-    """What is learnt from, and on what the training is watched.
+    """What a model learns from.
 
-    `weights` float32[n] go with `train`; `sources` are the tables that had a part in it, by option.
+    Attributes:
+      train: examples to learn from.
+      validation: examples on which each epoch is judged and probabilities are calibrated.
+      weights: float32[n], weights of `train`; None: 1 each.
+      sources: tables that decided about examples or weights, by the option that named them.
     """
 
     train: datasets.Split
     validation: datasets.Split
     weights: np.ndarray | None
-    sources: Mapping[str, datasets.SourceFile] = dataclasses.field(default_factory=dict)
+    sources: Mapping[str, class_table.SourceFile] = dataclasses.field(default_factory=dict)
 
     @property
     def dataset(self) -> datasets.Dataset:
@@ -40,10 +44,13 @@ def learning_set_of(
     without_doubtful: pathlib.Path | None = None,
     weight_by: pathlib.Path | None = None,
 ) -> LearningSet:
-    """Training and validation examples of `dataset`.
+    """Training and validation examples of `dataset`, with their weights.
 
-    `without_doubtful` leaves out the examples that a table of `refine noise` lists; `weight_by` weighs them by the
-    table's column `weight`, all others by 1.
+    Args:
+      dataset: where they come from.
+      settings: which features weigh the examples, and the share that is held out for validation.
+      without_doubtful: table of `refine noise`, whose examples are left out.
+      weight_by: table of `refine noise`, whose column `weight` weighs its examples; all others weigh 1.
 
     Raises:
       errors.InputError: if a split or feature is missing, or a table lists examples that are not there.
@@ -52,12 +59,12 @@ def learning_set_of(
     sources = {} if dataset.labels_file is None else {"labels": dataset.labels_file}
     if without_doubtful is not None:
         doubtful = list(_weight_of_key(without_doubtful, (train, validation)))
-        sources["without_doubtful"] = datasets.source_file(without_doubtful, len(doubtful))
+        sources["without_doubtful"] = class_table.SourceFile.of(without_doubtful, len(doubtful))
         train, validation = (split.where(~np.isin(split.keys, doubtful)) for split in (train, validation))
     weights = _weights(train, settings.weigh_by)
     if weight_by is not None:
         table = _weight_of_key(weight_by, (train, validation))
-        sources["weight_by"] = datasets.source_file(weight_by, len(table))
+        sources["weight_by"] = class_table.SourceFile.of(weight_by, len(table))
         listed = np.array([table.get(key, 1.0) for key in train.keys], np.float32)
         weights = listed if weights is None else weights * listed
     _check_enough(train, validation, weights)
@@ -67,7 +74,7 @@ def learning_set_of(
 def _splits(
     dataset: datasets.Dataset, settings: training_settings.TrainingSettings
 ) -> tuple[datasets.Split, datasets.Split]:
-    """Train and validation, the latter out of train where the dataset has none and a share is given."""
+    """Train and validation; the latter is held out of train where the dataset has none and a share is given."""
     if settings.validation_share is None:
         return dataset.split("train"), dataset.split("validation")
     if "validation" in dataset.splits:
@@ -81,7 +88,7 @@ def _splits(
 def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
     """float32[n] with mean 1, proportional to the product of the named features; None without names.
 
-    What is not known (NaN, or 0) weighs as the average.
+    An example of which one is unknown (NaN, or 0) weighs as the average.
     """
     if not names:
         return None

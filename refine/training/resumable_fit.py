@@ -1,4 +1,4 @@
-"""One `fit` that survives: kept after every epoch, resumed after a kill, stopped when stable or broken."""
+"""A `fit` that is kept after every epoch, resumed after a kill, and stopped when it is stable or broken."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Stage:
     """The files of one stage in `folder`: state.json names the weights of the last epoch and of the best."""
 
     STATE = "state.json"
-    FILES = (STATE, "epoch-*.weights.h5", f"{atomic.TEMPORARY_PREFIX}*")
+    WEIGHTS = "epoch-{}.weights.h5"
+    FILES = (STATE, WEIGHTS.format("*"), f"{atomic.TEMPORARY_PREFIX}*")
 
     def __init__(self, name: str, folder: pathlib.Path) -> None:
         self.name, self._folder = name, folder
@@ -59,7 +60,7 @@ class Stage:
         self.stopped: str | None = state.get("stopped")
 
     def _weights(self, epoch: int) -> pathlib.Path:
-        return self._folder / f"epoch-{epoch:04d}.weights.h5"
+        return self._folder / self.WEIGHTS.format(f"{epoch:04d}")
 
     def keep(self, model: keras.Model, row: training_history.Row) -> None:
         """Keeps the epoch that just ended: weights first, then the state that names them."""
@@ -68,7 +69,7 @@ class Stage:
         self.history.append(row)
         self._write_state()
         wanted = {row["epoch"], self.history[training_history.best_epoch(self.history)]["epoch"]}
-        for path in self._folder.glob("epoch-*.weights.h5"):
+        for path in self._folder.glob(self.WEIGHTS.format("*")):
             if int(path.name[6:10]) not in wanted:
                 path.unlink()
 
@@ -82,13 +83,13 @@ class Stage:
             temporary.write_text(json.dumps({"history": self.history, "stopped": self.stopped}, indent=1))
 
     def restore_last(self, model: keras.Model) -> int:
-        """Puts weights and optimizer of the last kept epoch into `model`; returns how many epochs were kept."""
+        """Loads weights and optimizer of the last kept epoch into `model`; returns how many epochs were kept."""
         if self.history:
             self._restore(model, self.history[-1]["epoch"])
         return len(self.history)
 
     def restore_best(self, model: keras.Model) -> None:
-        """Puts the weights of the best epoch into `model`."""
+        """Loads the weights of the best epoch into `model`."""
         self._restore(model, self.history[training_history.best_epoch(self.history)]["epoch"])
 
     def _restore(self, model: keras.Model, epoch: int) -> None:
@@ -97,7 +98,7 @@ class Stage:
 
 
 def build_optimizer(model: keras.Model) -> None:
-    """Makes the optimizer's variables now: inside the first step of `fit` that takes fifteen times as long."""
+    """Makes the optimizer's variables; inside the first step of `fit` that would take fifteen times as long."""
     if not model.optimizer.built:  # the loss scaling of half precision would be built twice
         model.optimizer.build(model.trainable_variables)
 
@@ -166,30 +167,44 @@ def run(
     stable = training_history.is_stable(stage.history, settings.patience)
     ended = stage.stopped or (STABLE if stable else LAST_EPOCH if done >= settings.epochs else None)
     if ended is None:
-        steps = feed.num_batches
-        bar = progress.Progress(stage.name, steps * settings.epochs, unit="batches", done=steps * done)
-        watch = _Watch(stage, settings, bar, steps=steps, seconds_before=seconds_before)
-        with memory_errors(settings.batch_size), bar:
-            model.fit(
-                feed.for_fit(done, settings.epochs),
-                steps_per_epoch=steps,
-                validation_data=validation,
-                initial_epoch=done,
-                epochs=settings.epochs,
-                callbacks=[watch],
-                shuffle=False,  # the feeds shuffle, by hashes
-                verbose=0,
-            )
-        ended = watch.stopped
-        if ended == NOT_A_NUMBER:
-            _tell_broken(stage)
+        ended = _fit(model, stage, feed, validation, settings, done=done, seconds_before=seconds_before)
+    if ended == NOT_A_NUMBER and stage.stopped is None:
+        _report_broken(stage)
     if ended != stage.stopped:
         stage.finish(ended)
     stage.restore_best(model)
     return StageOutcome(tuple(stage.history), ended)
 
 
-def _tell_broken(stage: Stage) -> None:
+def _fit(
+    model: keras.Model,
+    stage: Stage,
+    feed: feeds.Feed,
+    validation: feeds.Batches,
+    settings: FitSettings,
+    *,
+    done: int,
+    seconds_before: float,
+) -> str:
+    """Fits the epochs after the first `done`; returns why it ended."""
+    steps = feed.num_batches
+    bar = progress.Progress(stage.name, steps * settings.epochs, unit="batches", done=steps * done)
+    watch = _Watch(stage, settings, bar, steps=steps, seconds_before=seconds_before)
+    with memory_errors(settings.batch_size), bar:
+        model.fit(
+            feed.for_fit(done, settings.epochs),
+            steps_per_epoch=steps,
+            validation_data=validation,
+            initial_epoch=done,
+            epochs=settings.epochs,
+            callbacks=[watch],
+            shuffle=False,  # the feeds shuffle, by hashes
+            verbose=0,
+        )
+    return watch.stopped
+
+
+def _report_broken(stage: Stage) -> None:
     good = len(stage.history)
     if not good:
         raise errors.InputError(f"{stage.name}: the loss is not a number in the first epoch. {WHAT_TO_TRY}")
@@ -232,7 +247,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     @typing_extensions.override
     def on_test_begin(self, logs: Any = None) -> None:
-        devices.average(_statistics(self.model))  # what is watched and kept is what one model would predict
+        devices.average(_statistics(self.model))  # so that the validation judges the weights that are kept
 
     @typing_extensions.override
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -256,14 +271,14 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _measured(logs: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics of an epoch, MEAN_LOSS in the place of Keras's own mean where it was measured."""
+    """The metrics of an epoch, with MEAN_LOSS instead of Keras's own mean where it was measured."""
     values = {name: float(value) for name, value in logs.items()}
     better = {name.replace(MEAN_LOSS, "loss"): value for name, value in values.items() if MEAN_LOSS in name}
     return values | better
 
 
 def reseed_dropout(model: keras.Model, *, seed: int, epoch: int) -> None:
-    """Lets every Dropout of `model` draw the masks of one epoch: Keras does not save which ones would come next."""
+    """Seeds every Dropout of `model` for one epoch: Keras does not save the state of its generators."""
     dropouts = (layer for layer in _layers(model) if isinstance(layer, keras.layers.Dropout) and layer.rate > 0)
     for number, layer in enumerate(dropouts):
         bits = hashing.stream(seed, f"dropout/{number}/{epoch}")
@@ -271,7 +286,7 @@ def reseed_dropout(model: keras.Model, *, seed: int, epoch: int) -> None:
 
 
 def _statistics(model: keras.Model) -> list[Any]:
-    """Variables that every device gathers for itself: the statistics of each BatchNormalization that learns."""
+    """The statistics of each BatchNormalization that learns, which every device gathers for itself."""
     learning = (c for c in _layers(model) if isinstance(c, keras.layers.BatchNormalization) and c.trainable)
     return [variable for layer in learning for variable in layer.non_trainable_variables]
 
@@ -287,7 +302,14 @@ def _layers(model: keras.Model) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def memory_errors(batch_size: int) -> Iterator[None]:
-    """Turns the backends' out-of-memory errors into advice."""
+    """Turns the backends' out-of-memory errors into advice.
+
+    Args:
+      batch_size: examples of a batch, for which half as many are advised.
+
+    Raises:
+      errors.InputError: if memory does not suffice for what is done inside.
+    """
     try:
         yield
     except Exception as error:
@@ -297,7 +319,10 @@ def memory_errors(batch_size: int) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for TensorFlow's ResourceExhaustedError, XLA's RESOURCE_EXHAUSTED and Python's MemoryError."""
+    """True for TensorFlow's ResourceExhaustedError, XLA's RESOURCE_EXHAUSTED and Python's MemoryError.
+
+    XLA has one class for all its errors; only the text tells them apart.
+    """
     text = f"{type(error).__name__} {error}"
     return isinstance(error, MemoryError) or "ResourceExhausted" in text or "RESOURCE_EXHAUSTED" in text
 

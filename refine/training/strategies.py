@@ -86,7 +86,7 @@ def _learn_all(
     """Trains every layer on pixels, the base at its share of the learning rate."""
     feed = pixel_feed(given, settings)
     momentum = model.momentum_of(feed.num_batches)
-    model.learn(network, base=True, batch_norm=settings.batch_norm_mode, momentum=momentum)
+    model.set_trainable(network, base=True, batch_norm=settings.batch_norm_mode, momentum=momentum)
     compile_network(
         network.logits,
         settings,

@@ -57,18 +57,14 @@ def train(
     with resumable_fit.memory_errors(settings.batch_size):
         alone = initial_network.start_network(given.train, settings, root=root)
     training_plan.claim(work, plan)  # whatever is refused until here leaves nothing
-    with devices.scope(settings.devices), resumable_fit.memory_errors(settings.batch_size):
-        network = initial_network.copy_to_devices(alone, given.train, settings)
-        outcomes = strategies.learn(network, given, settings, work=work, root=root)
-        kept_under = root if settings.strategy == training_settings.LOGITS else None
-        logits = predictions.logits_of(network, given.validation, settings.batch_size, kept_under=kept_under)
+    network, outcomes, fitted = _learn(alone, given, settings, work=work, root=root)
     write_model.write(
         out,
         network.classifier,
         labels=given.dataset.classes,
         record=plan | _record(network, outcomes, seconds_this_run=time.monotonic() - began),
         history=[row for outcome in outcomes for row in outcome.history],
-        fitted=calibration.fit(logits, given.validation.labels),
+        fitted=fitted,
         overwrite=overwrite,
     )
     training_plan.remove(work)
@@ -118,6 +114,23 @@ def find_trained(
             f"{out} holds a model that differs in {differing}. Give another --out, or remove the folder to train anew."
         )
     return folder
+
+
+def _learn(
+    alone: model.Network,
+    given: learning_set.LearningSet,
+    settings: training_settings.TrainingSettings,
+    *,
+    work: pathlib.Path,
+    root: pathlib.Path,
+) -> tuple[model.Network, list[resumable_fit.StageOutcome], calibration.Fitted]:
+    """Trains and calibrates a copy of `alone` on every device; returns it, what came of each stage, the calibration."""
+    with devices.scope(settings.devices), resumable_fit.memory_errors(settings.batch_size):
+        network = initial_network.copy_to_devices(alone, given.train, settings)
+        outcomes = strategies.learn(network, given, settings, work=work, root=root)
+        kept_under = root if settings.strategy == training_settings.LOGITS else None
+        logits = predictions.logits_of(network, given.validation, settings.batch_size, kept_under=kept_under)
+    return network, outcomes, calibration.fit(logits, given.validation.labels)
 
 
 def _check_out(out: pathlib.Path, root: pathlib.Path, *, overwrite: bool) -> None:

@@ -50,7 +50,7 @@ def _sha256_of_arrays(*arrays: np.ndarray | None) -> str:
 
 
 def _sha256_of_weights(weights: str) -> str | None:
-    """sha256 of a weights file; None where a word stands for the weights."""
+    """sha256 of a weights file; None for `imagenet` and `none`."""
     path = pathlib.Path(weights)
     return hashing.sha256_of_file(path) if weights not in training_settings.WORDS and path.is_file() else None
 
@@ -120,9 +120,9 @@ def _read(work: pathlib.Path) -> dict[str, Any] | None:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two plans, in words; empty where nothing does.
+    """What differs between two plans, in words; empty where they are equal.
 
-    A file is what it holds: where its sha256 is recorded, it may lie elsewhere.
+    Files are compared by their sha256, wherever they lie.
     """
     one, two = (_flat(json.loads(json.dumps(plan))) for plan in (before, now))
     names = sorted(one.keys() | two.keys())

@@ -28,7 +28,7 @@ def inception_v3(*, input_shape: tuple[int, int, int], name: str = model.BASE, *
 
 
 @contextlib.contextmanager
-def stands_in() -> Iterator[None]:
+def in_place_of_inception_v3() -> Iterator[None]:
     """While the block runs, `refine.network.model.build` builds the small network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.applications, "InceptionV3", inception_v3)

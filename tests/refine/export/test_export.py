@@ -25,7 +25,7 @@ LABELS = ("forest", "water", "snow_ice")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of the small network: what a folder holds and how chips are resized does not depend on what sees them."""
-    with small_network.stands_in():
+    with small_network.in_place_of_inception_v3():
         return _written(tmp_path_factory.mktemp("models") / "model")
 
 

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ import small_release
 
 from builder import errors
 from refine.accuracy import accuracy, estimators
-from refine.artefacts import comparison
+from refine.artefacts import comparison, model_folder
 from refine.judging import compare, comparison_table
 from refine.network import trained_model
 from refine.samples import datasets
@@ -137,12 +136,12 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_model, "train", train)
 
 
-def _record(compared: Compared) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((compared.out / "logits-rough" / "training.json").read_text())
-    return record
+@pytest.fixture(scope="module")
+def folder(compared: Compared) -> model_folder.ModelFolder:
+    return model_folder.ModelFolder.open(compared.out / "logits-rough")
 
 
-def test_a_training_that_broke_is_shown(compared: Compared) -> None:
+def test_a_training_that_broke_is_shown(compared: Compared, folder: model_folder.ModelFolder) -> None:
     assessment = estimators.simple_random(_all_right(compared.test.labels))
     broken = {"stage": "head", "epochs": 3, "stopped": resumable_fit.NOT_A_NUMBER}
     fine = {"stage": "all layers", "epochs": 3, "stopped": resumable_fit.STABLE}
@@ -152,8 +151,8 @@ def test_a_training_that_broke_is_shown(compared: Compared) -> None:
         ([broken, fine], "stable; head: loss is not a number"),
     )
     for stages, words in ends:
-        record = _record(compared) | {"stopped": stages[-1]["stopped"], "stages": stages}
-        strategy = compare.strategy_of("logits / rough", "logits-rough", record, assessment)
+        record = {**folder.record, "stopped": stages[-1]["stopped"], "stages": stages}
+        strategy = compare.strategy_of("logits / rough", dataclasses.replace(folder, record=record), assessment)
         shown = dataclasses.replace(compared.comparison, strategies=(strategy,), pairs=())
         assert f" {words} |" in comparison_table.markdown(shown)
         assert shown.to_json()["strategies"][0]["stopped"] == words
@@ -171,15 +170,13 @@ def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: 
         compare.judge_model("x", trained_model.load(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
-def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:
+def test_paired_tests_count_who_alone_is_right(compared: Compared, folder: model_folder.ModelFolder) -> None:
     labels = compared.test.labels
     wrong = (labels + 1) % 7
     assessment = estimators.simple_random(_all_right(labels))
 
     def judged(name: str, predicted: np.ndarray) -> compare.JudgedModel:
-        return compare.JudgedModel(
-            compare.strategy_of(name, name, _record(compared), assessment), assessment, predicted
-        )
+        return compare.JudgedModel(compare.strategy_of(name, folder, assessment), assessment, predicted)
 
     first = np.where(np.arange(14) < 4, wrong, labels)
     second = np.where(np.arange(14) >= 13, wrong, labels)

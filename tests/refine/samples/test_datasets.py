@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors, hashing
-from refine.samples import datasets, held_out, readers
+from refine.samples import class_table, datasets, held_out, readers
 
 CLASSES = small_release.CLASSES
 
@@ -138,7 +138,7 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
     dataset = datasets.open_dataset(str(root), data_dir=None, labels=labels)
     split = dataset.split("train")
     assert dataset.classes == CLASSES
-    assert dataset.labels_file == datasets.SourceFile(str(labels), hashing.sha256_of_file(labels), 3)
+    assert dataset.labels_file == class_table.SourceFile(str(labels), hashing.sha256_of_file(labels), 3)
     assert {CLASSES[i] for i in split.labels} == {"forest", "water"}
     np.testing.assert_array_equal(split.rows, np.arange(4, 12))
 
@@ -268,7 +268,7 @@ def test_the_name_of_a_release_is_no_folder_of_pictures(
 
 @pytest.mark.parametrize("config", ["rough", "streamed"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "info"])
-def test_a_damaged_release_is_told_with_its_cure(
+def test_a_damaged_release_is_refused_with_its_cure(
     data_dir: pathlib.Path, tmp_path: pathlib.Path, config: str, damage: str
 ) -> None:
     shutil.copytree(data_dir, tmp_path / "data")

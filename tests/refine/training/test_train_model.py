@@ -198,7 +198,7 @@ def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, con
     history = training_history.read(folder / model_folder.HISTORY)
     assert [row["stage"] for row in history] == ["head"] * 3 + ["all layers"] * 2
     start = model.build(classes=7, size_px=SIDE_PX, dropout=0.0)
-    model.start(start.base, settings.weights)
+    model.load_weights(start.base, settings.weights)
     learnt = trained_model.load(folder).network.base
     for before, after in zip(start.base.layers, learnt.layers, strict=True):
         for name, old, new in zip(
@@ -333,7 +333,7 @@ def test_half_precision_trains_and_loads(
     assert logits.shape == (14, 7) and np.isfinite(logits).all()
 
 
-def test_too_few_devices_are_told_before_the_start_is_computed(
+def test_too_few_devices_are_refused_before_the_network_is_built(
     home: pathlib.Path, dataset: datasets.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unwanted(*_: object) -> model.Network:

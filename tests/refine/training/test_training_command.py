@@ -111,7 +111,7 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     assert not (root / "c").exists()
 
 
-def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_knows_origins_and_ends_with_gaps(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
     class Compared:
@@ -119,13 +119,13 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
 
     def compared(datasets: Any, settings: Any, out: pathlib.Path, *, test: Any) -> Compared:
         asked.update(test=test, epochs=[s.most_epochs for s in settings])
-        (out / comparison.MARKDOWN).write_text("told")
+        (out / comparison.MARKDOWN).write_text("a table")
         return Compared()
 
     monkeypatch.setattr(compare, "compare", compared)
-    (root / "told").mkdir()
+    (root / "compared").mkdir()
     dataset = ["--dataset", "small_samples", "--version", "1.0.0", "--data_dir", str(root / "data")]
-    code = main(["compare", *dataset, "--weights", "none", "--epochs", "3", "--out", str(root / "told")])
+    code = main(["compare", *dataset, "--weights", "none", "--epochs", "3", "--out", str(root / "compared")])
     assert code == command_line.DONE_WITH_GAPS
     assert set(asked["test"].column(compare.ORIGIN)) == {"consensus", "review"}
     assert asked["epochs"] == [3, 200]

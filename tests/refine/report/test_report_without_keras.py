@@ -24,13 +24,6 @@ def _run(code: str, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_report_and_artefacts_import_neither_keras_nor_tensorflow_nor_cleanlab() -> None:
-    rooms = [ROOT / "refine" / name for name in ("artefacts", "report")]
-    modules = [f"refine.{path.parent.name}.{path.stem}" for room in rooms for path in sorted(room.glob("*.py"))]
-    assert len(modules) > 15
-    _run("".join(f"import {name.removesuffix('.__init__')}\n" for name in modules))
-
-
 def test_a_page_about_everything_but_chips_is_written_without_them(tmp_path: pathlib.Path) -> None:
     base, refined = report_artefacts.write_map(tmp_path)
     frame = report_artefacts.write_frame(tmp_path / "frame")
