@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import math
@@ -48,7 +47,7 @@ class SamplingDesign:
       buffer_m: least distance between points of different splits.
       split_block_deg: side of the blocks that go whole to train or validation; whole cells of 1/360 degree.
       chip_size_m: side of a chip on the ground.
-      seed: of every random choice.
+      seed: seed of every random choice.
       region: (west, south, east, north) in degrees; east passes 180 where the region crosses the antimeridian.
       aoi_sha256: digest of the area of interest, "" where the region is the whole box.
       given: accepted chips wanted per class of each split, as ((split, number), ...), where the points were given
@@ -156,11 +155,11 @@ def from_json(values: Mapping[str, Any]) -> SamplingDesign:
       errors.InputError: if a name is not one of the design's, or a value is out of range.
     """
     names = [field.name for field in dataclasses.fields(SamplingDesign)]
-    for name in values:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]}?" if near else "it was written by another version of this project."
-            raise errors.InputError(f"sampling design: expected one of {', '.join(names)}; received {name!r}; {hint}")
+    if unknown := [name for name in values if name not in names]:
+        raise errors.InputError(
+            f"sampling design: expected names of this version of the project; received {unknown[0]!r}. "
+            f"{errors.did_you_mean(unknown[0], names)}"
+        )
     west, south, east, north = values.get("region", SamplingDesign.region)
     return SamplingDesign(
         **dict(values)

@@ -41,7 +41,7 @@ def test_json_keeps_the_design_and_its_digest():
 
 
 def test_a_misspelt_name_gets_its_neighbour():
-    with pytest.raises(errors.InputError, match="did you mean min_spacing_m"):
+    with pytest.raises(errors.InputError, match="Did you mean min_spacing_m"):
         designs.from_json({"min_spacing": 3})
 
 
