@@ -76,7 +76,7 @@ class Build:
             )
 
     def _metadata(self) -> dict[str, Any]:
-        """How the dataset was made, as JSON values; no paths and no times, so that equal datasets have equal metadata."""
+        """How the dataset was made, as JSON values; no paths, no times: equal datasets have equal metadata."""
         of_frame = self.frame.metadata
         return {
             "created_by": tfds_quirks.created_by(),

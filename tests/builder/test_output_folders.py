@@ -42,7 +42,7 @@ def test_our_own_folder_is_replaced_only_when_asked(frame):
 def test_a_file_of_the_user_is_never_deleted(frame, name):
     (frame / name).parent.mkdir(exist_ok=True)
     (frame / name).write_text("mine")
-    refuse(frame, rf"--overwrite would delete {name}, which this project did not write")
+    refuse(frame, rf"--overwrite would delete {name}, which the command that made this folder did not write")
 
 
 @pytest.mark.parametrize("target", ["somewhere", "."])
