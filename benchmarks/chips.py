@@ -1,10 +1,10 @@
 """How fast chips are cut, beside decoding alone (the floor) and rasterio's WarpedVRT per chip (the peer).
 
-    python benchmarks/chips.py [--scenes 4] [--rounds 3]
+    python -m benchmarks.chips [--scenes 4] [--rounds 3]
 
 Scenes are generated: 4000 x 4000 pixels of 0.3 m, RGB, JPEG COGs with 512 px blocks, UTM. Sparse = 20 chips per scene;
-dense = 150; overlapping = the chips round 20 x 20 map pixels of 30 m, as mapping asks for them. CPU seconds count (a
-shared machine's wall clock does not); the cases take turns within each round.
+dense = 150; overlapping = the chips round 20 x 20 map pixels of 30 m, as mapping asks for them. CPU seconds
+count, and the cases take turns (see `timing`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import datetime
 import functools
 import pathlib
 import platform
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import PIL
@@ -29,6 +27,7 @@ from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from benchmarks import timing
 from builder.chips import chip, imagery_toml
 from builder.imagery import geotiffs
 
@@ -84,24 +83,18 @@ Scenes = Sequence[tuple[pathlib.Path, float]]
 
 
 def compare(name: str, scenes: Scenes, points: np.ndarray, imagery: imagery_toml.Imagery, rounds: int) -> None:
-    cases: dict[str, Callable[[], list[np.ndarray]]] = {
+    cases: dict[str, timing.Case] = {
         "decode floor": functools.partial(decode_floor, scenes, points),
         "WarpedVRT per chip": functools.partial(warped_vrt, scenes, points),
         "chip.acquire": functools.partial(ours, scenes, points, imagery),
     }
-    seconds: dict[str, list[float]] = {case: [] for case in cases}
-    pictures = {}
-    for _ in range(rounds + 1):  # the first warms up
-        for case, run in cases.items():
-            started = time.process_time()
-            pictures[case] = run()
-            seconds[case].append(time.process_time() - started)
+    timed = timing.take_turns(cases, rounds=rounds, warm_up=1)
     chips = len(scenes) * len(points)
     print(f"\n{name}: {chips} chips of {len(scenes)} scenes, {rounds} rounds")
-    for case, measured in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds["decode floor"][1:], measured[1:], strict=True))
-        print(f"  {case:20} {statistics.median(measured[1:]) / chips * 1e3:7.2f} ms/chip CPU, floor/case {ratio:.2f}")
-    pairs = zip(pictures["WarpedVRT per chip"], pictures["chip.acquire"], strict=True)
+    for case in cases:
+        ratio = timed.ratio("decode floor", case)
+        print(f"  {case:20} {timed.median(case) / chips * 1e3:7.2f} ms/chip CPU, floor/case {ratio:.2f}")
+    pairs = zip(timed.returned["WarpedVRT per chip"], timed.returned["chip.acquire"], strict=True)
     difference = np.mean([np.abs(a.astype(int) - b).mean() for a, b in pairs])
     print(f"  mean difference of the pictures: {difference:.2f} grey levels")
 

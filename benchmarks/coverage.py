@@ -1,15 +1,15 @@
-"""Do the 95 % intervals of accuracy figures hold the truth 95 times in 100? Measured on simulated surveys.
+"""How often the 95 % intervals of accuracy figures hold the truth, in simulated surveys.
 
-    python benchmarks/coverage.py [--surveys 2000] [--seed 0] [--workers 1]
+    python -m benchmarks.coverage [--surveys 2000] [--seed 0] [--workers 1]
 
 Seven classes with fixed areas, two of them rare. Two kinds of populations:
 
-random  each survey has one of its own: user's accuracies from 0.60-0.98, errors spread over the other classes at
-        random, so that a coverage is not an accident of one accuracy and one sample size. Overall accuracy, kappa and
+random  each survey has its own population: user's accuracies from 0.60-0.98, errors spread over the other classes
+        at random, so that a coverage is no accident of one accuracy and one sample size. Overall accuracy, kappa and
         user's accuracy must be covered 93-97 times in 100 there.
 fixed   every class has the same user's accuracy, 0.80 to 0.99, and errors fall on the other classes by their area, so
         that the omissions of a rare class are rare in every stratum and mostly not met. An average over populations
-        hides what happens here. With few errors a sample can give only few different figures, and no interval of a
+        would hide their coverage. With few errors a sample can give only few different figures, and no interval of a
         share covers near 95 % at every truth: Wilson's holds 0.99 in 91.1 % of samples of 50.
 
 Designs: a simple random sample; a sample stratified by map class; one stratified by the classes of another map (an
@@ -160,7 +160,7 @@ def print_fixed(tallies: dict[tuple[float, int], Tally]) -> None:
 
 
 def main() -> None:
-    """Prints the coverage tables as Markdown; leaves with an error where a promised coverage is missed."""
+    """Prints the coverage tables as Markdown; exits with an error if a promised coverage is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--surveys", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)

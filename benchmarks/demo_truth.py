@@ -1,7 +1,7 @@
 """Are labels on which five products agree better than those of any one product? Judged by the truth of a demo world.
 
     python -m builder demo DIR
-    python benchmarks/demo_truth.py DIR
+    python -m benchmarks.demo_truth DIR
 
 Truth of a cell: the class that covers most of the 90 m chip at its centre. For every class, `consensus` is the share
 of consistent cells of the class that hold it in truth. Each product is judged on equally many cells: of all cells in
@@ -117,7 +117,9 @@ def main() -> int:
     """Prints the two tables; 1 if the consensus does not beat every product in every class."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path, metavar="DIR", help="folder written by `python -m builder demo`")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of equally many cells (%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the choice of equally many cells (default %(default)s)"
+    )
     args = parser.parse_args()
     cells = read(args.folder)
     rows = {c.name: shares_of_class(cells, c.code, args.seed) for c in legend.seven().classes}

@@ -1,12 +1,12 @@
 """How fast pictures are fed, beside what InceptionV3 takes and what tf.data feeds; what kept features save.
 
-    python benchmarks/feeding.py [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
+    python -m benchmarks.feeding [--chips 400] [--batch-size 8] [--steps 6] [--head-chips 128]
 
 Writes generated chips of 299 pixels, about 50 KB of JPEG each, as two releases (array_record and tfrecord) into a
 scratch folder. All rates are measured in this run, on this machine, one after the other:
 
-ours, by row: what `train` feeds from array_record (`batches.RowFeed`): decoded, turned, shuffled, made ahead.
-ours, streamed: what it feeds from tfrecord (`batches.StreamFeed`).
+ours, by row: what `train` feeds from array_record (`feeds.RowFeed`): decoded, turned, shuffled, made ahead.
+ours, streamed: what it feeds from tfrecord (`feeds.StreamFeed`).
 tf.data: `tfds.load(shuffle_files=True)`, cast to float32, shuffled, batched, prefetched; not turned.
 
 The last table is `--strategy logits` from its history.csv: the first epoch computes features, later ones read them.
@@ -19,7 +19,6 @@ import io
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,13 +30,10 @@ import keras
 import numpy as np
 import PIL.Image
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from refine.export import exporting  # noqa: E402
-from refine.network import devices, losses, model, process  # noqa: E402
-from refine.samples import batches, datasets  # noqa: E402 - the checkout need not be installed
-from refine.training import learning_set, resumable_fit, train_model, training_settings  # noqa: E402
+from refine.artefacts import model_folder
+from refine.network import devices, losses, model, process
+from refine.samples import datasets, feeds
+from refine.training import learning_set, train_model, training_history, training_settings, versions
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -62,8 +58,8 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
     import tensorflow_datasets as tfds
 
     kinds = {"image": tfds.features.Image(shape=(SIDE_PX, SIDE_PX, 3)), "label": tfds.features.ClassLabel(names=NAMES)}
-    told = [(i, {"image": chip, "label": i % 2, "key": f"k{i}"}) for i, chip in enumerate(chips)]
-    parts = {"train": told[validation:], "validation": told[:validation]}
+    examples = [(i, {"image": chip, "label": i % 2, "key": f"k{i}"}) for i, chip in enumerate(chips)]
+    parts = {"train": examples[validation:], "validation": examples[:validation]}
     tfds.dataset_builders.store_as_tfds_dataset(
         name="feeding",
         config=config,
@@ -77,7 +73,7 @@ def release(root: pathlib.Path, chips: list[bytes], *, config: str, validation: 
 
 
 def ours(train: datasets.Split, batch_size: int) -> Iterable[Any]:
-    feed = batches.feed_of(batches.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
+    feed = feeds.feed_of(feeds.Passes(train, SIDE_PX, batch_size, training=True, augment=True))
     return feed.for_fit(0, 1)
 
 
@@ -105,7 +101,7 @@ def measured(feed: Callable[[], Iterable[Any]], least: int) -> tuple[float, floa
 def step_rates(batch_size: int, steps: int) -> dict[str, tuple[float, float]]:
     """The same for the network on pixels that are ready: features, and a step that trains every layer."""
     network = model.build(classes=2, size_px=SIDE_PX, dropout=0.2)
-    model.learn(network, base=True, batch_norm="frozen")
+    model.set_trainable(network, base=True, batch_norm="frozen")
     network.logits.compile(model.LayeredAdam(1e-4), losses.Loss(), jit_compile=devices.compiles())
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, SIDE_PX, SIDE_PX, 3), np.uint8)
     labels = np.arange(batch_size) % 2
@@ -133,8 +129,8 @@ def head_epochs(root: pathlib.Path, chips: list[bytes], batch_size: int) -> tupl
     settings = training_settings.TrainingSettings(
         strategy="logits", weights=str(weights), epochs=12, patience=12, batch_size=batch_size
     )
-    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder
-    seconds = [row["seconds"] for row in resumable_fit.read_history(folder / exporting.HISTORY)]
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / "model").folder.path
+    seconds = [row["seconds"] for row in training_history.read(folder / model_folder.HISTORY)]
     return seconds[0], statistics.median(seconds[1:])
 
 
@@ -159,7 +155,7 @@ def main() -> None:
         rates |= step_rates(args.batch_size, args.steps)
         first, later = head_epochs(root, chips[: args.head_chips], args.batch_size)
     print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Keras on {keras.backend.backend()}; ", end="")
-    print(", ".join(f"{name} {version}" for name, version in exporting.versions().items()))
+    print(", ".join(f"{name} {version}" for name, version in versions.installed().items()))
     print(f"chips of {SIDE_PX} px, {statistics.mean(map(len, chips)) / 1000:.0f} KB of JPEG\n")
     print("| | chips/s | chips/s per core |\n|---|---|---|")
     for name, (wall, cpu) in rates.items():

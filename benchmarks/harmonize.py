@@ -1,10 +1,10 @@
-"""How fast 30 m classes come onto the 1/360 degree grid: ours, rasterio's mode, and decoding alone as the floor.
+"""How fast 30 m classes are harmonized onto the 1/360 degree grid, beside rasterio's mode and decoding alone.
 
-Run: python -m benchmarks.harmonize [--rounds 5] [--size 3600]
+    python -m benchmarks.harmonize [--rounds 5] [--size 3600]
 
 Makes a map of speckled patches in UTM and one in longitude and latitude, ten native codes, deflate, blocks of 512. All
-cases read the same file in the same process, in turns whose order rotates; figures are CPU seconds (the median of the
-rounds) and megapixels of input per CPU second. Rasterio's mode recodes first, too; it takes whole rasters, breaks ties
+cases read the same file in the same process and take turns (see `timing`). Figures are CPU seconds, the median of the
+rounds, and megapixels of input per CPU second. Rasterio's mode recodes first, too; it takes whole rasters, breaks ties
 by whichever class reaches the top count first, and fills cells of which a single pixel has data.
 """
 
@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
 
 import affine
 import numpy as np
@@ -23,6 +20,7 @@ import pyproj
 import rasterio
 import rasterio.warp
 
+from benchmarks import timing
 from builder.geometry import grid
 from builder.legend import crosswalk as crosswalks
 from builder.maps import harmonize, products, rasters
@@ -67,25 +65,19 @@ def compare(name: str, file: rasters.RasterFile, rounds: int) -> None:
     west, south, east, north = file.bounds_lonlat
     window = grid.window_of_bbox(west, south, east, north)
     product = product_of(file)
-    cases: dict[str, Callable[[], np.ndarray]] = {
+    cases: dict[str, timing.Case] = {
         "decode (floor)": lambda: read_alone(file),
         "harmonize": lambda: harmonize_by_tiles(product, window),
         "rasterio mode": lambda: reproject(file, window),
     }
-    seconds: dict[str, list[float]] = {case: [] for case in cases}
-    for turn in range(rounds):
-        order = list(cases)[turn % len(cases) :] + list(cases)[: turn % len(cases)]
-        for case in order:
-            started = time.process_time()
-            cases[case]()
-            seconds[case].append(time.process_time() - started)
+    timed = timing.take_turns(cases, rounds=rounds)
     pixels = file.shape[0] * file.shape[1] / 1e6
-    ours = statistics.median(seconds["harmonize"])
-    differ = (harmonize_by_tiles(product, window) != cases["rasterio mode"]()).mean()
+    ours = timed.median("harmonize")
+    differ = np.mean(np.asarray(timed.returned["harmonize"]) != timed.returned["rasterio mode"])
     print(f"\n{name}, {pixels:.1f} Mpx onto {window.shape[0]} x {window.shape[1]} cells; {rounds} rounds")
     print(f"| {'case':<14} | CPU s | Mpx / CPU s | speed against ours |\n|---|---|---|---|")
-    for case, taken in seconds.items():
-        median = statistics.median(taken)
+    for case in cases:
+        median = timed.median(case)
         print(f"| {case:<14} | {median:.3f} | {pixels / median:.1f} | {ours / median:.2f} |")
     print(f"cells where rasterio's mode differs from ours: {differ:.2%}")
 
@@ -100,7 +92,8 @@ def product_of(file: rasters.RasterFile) -> products.Product:
 
 def read_alone(file: rasters.RasterFile) -> np.ndarray:
     with rasterio.open(file.path) as dataset:
-        return dataset.read(1)
+        codes: np.ndarray = dataset.read(1)
+        return codes
 
 
 def harmonize_by_tiles(product: products.Product, window: grid.CellWindow) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Kills a build at ten random moments and runs it again: the dataset must be the same, finished work not repeated.
 
-    python benchmarks/kills.py [--chips 1500] [--seed 0]
+    python -m benchmarks.kills [--chips 1500] [--seed 0]
 
-Four kills (SIGKILL) fall into acquiring, three between acquiring and assembling, three into assembling. Each is told
-with the finished batches at that moment, the batches begun twice after the second run, and whether any of them had
-been finished. The build after each kill must have the semantic digest of builds that nobody killed, with one worker and
-with two.
+Four kills (SIGKILL) fall into acquiring, three between acquiring and assembling, three into assembling. For each the
+benchmark prints the batches finished at that moment, the batches begun twice after the second run, and how many of
+those had been finished. The build after each kill must have the semantic digest of builds that nobody killed, with one
+worker and with two.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "worlds"))
-
-import generated_frame  # noqa: E402 - lies beside the tests, which use it too
+from tests.worlds import checkout, generated_frame
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 WORKERS = 2
@@ -45,13 +42,13 @@ PHASES = ("acquiring",) * 4 + ("between",) * 3 + ("assembling",) * 3
 
 
 class Run:
-    """One build in a process of its own, and what can be seen of it from outside."""
+    """One build in its own process, observed through the files that it writes."""
 
     def __init__(self, folder: pathlib.Path, workers: int = WORKERS) -> None:
         self.folder = folder
         command = [sys.executable, "-c", BUILD, str(folder / "frame"), str(folder / "data"), str(workers)]
         self.log = (folder / "log").open("w", encoding="utf-8")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, cwd=checkout.ROOT, stdout=self.log, stderr=self.log)
 
     @property
     def batches(self) -> set[str]:
@@ -80,7 +77,7 @@ class Run:
         self.process.wait()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Polls; returns too when the build ends."""
+        """Polls until the condition holds or the build ends."""
         while self.process.poll() is None and not condition():
             time.sleep(POLL_S)
 
@@ -96,7 +93,7 @@ def durations(folder: pathlib.Path, batches: int) -> tuple[float, float]:
     return assembling - acquired, time.monotonic() - assembling
 
 
-def killed(run: Run, phase: str, batches: int, lengths: tuple[float, float], chance: random.Random) -> set[str]:
+def kill_in_phase(run: Run, phase: str, batches: int, lengths: tuple[float, float], chance: random.Random) -> set[str]:
     """Kills the run at a random moment of the phase; returns the batches finished by then."""
     if phase == "acquiring":
         enough = chance.randrange(1, batches)
@@ -128,7 +125,7 @@ def trials(base: pathlib.Path, chips: int, seed: int) -> Iterator[bool]:
     chance = random.Random(seed)
     for number, phase in enumerate(PHASES):
         folder = fresh(f"kill{number}")
-        finished = killed(Run(folder), phase, batches, lengths, chance)
+        finished = kill_in_phase(Run(folder), phase, batches, lengths, chance)
         litter = len(list(folder.glob("data/globeland_samples/rough/incomplete.*")))
         second = Run(folder)
         digest = second.finish()

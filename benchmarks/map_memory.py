@@ -1,11 +1,11 @@
-"""Does the memory of `python -m refine map` grow with the base map? Peak of the whole process, by the system's account.
+"""Does the memory of `python -m refine map` grow with the base map? Peak of the whole process, as the system counts.
 
     python -m refine demo DEMO [--weights FILE]
-    python benchmarks/map_memory.py DEMO
+    python -m benchmarks.map_memory DEMO
 
-The demo's eastern GlobeLand30 tile is laid into tiles of 1, 2 and 4 times its pixels (the rest is forest outside the
-frame), and each is refined in the same small box: the same chips, ever larger maps to read and write. A run that is
-not counted comes first: it keeps the export that ONNX Runtime needs.
+The demo's eastern GlobeLand30 tile is laid into tiles of 1, 2 and 4 times LARGE_PX x LARGE_PX pixels; the rest is
+forest outside the frame. Each is refined in the same small box: the same chips, ever larger maps to read and write. A
+run that is not counted comes first: it writes the export that ONNX Runtime needs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ import tempfile
 import numpy as np
 import rasterio
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from builder.frame import frame as frames  # noqa: E402 - the checkout need not be installed
+from builder.frame import frame as frames
+from tests.worlds import checkout
 
 TILE = "n49_30_2010lc030.tif"
 TIMES = (1, 2, 4)
@@ -58,7 +56,7 @@ def peak(args: argparse.Namespace, frame: frames.Frame, times: int, scratch: pat
     box = f"{lon - half_width},{lat - half_height},{lon + half_width},{lat + half_height}"
     command = [sys.executable, "-m", "refine", "map", "--model", str(args.demo / "comparison" / "first-layer-rough")]
     command += ["--base", str(base), "--frame", str(frame.path), f"--bbox={box}", "--engine", args.engine]
-    child = subprocess.Popen([*command, "--out", str(scratch / f"refined-{times}.tif")], cwd=ROOT)
+    child = subprocess.Popen([*command, "--out", str(scratch / f"refined-{times}.tif")], cwd=checkout.ROOT)
     _, status, usage = os.wait4(child.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 3):
         raise SystemExit(f"the command above failed: {command}")

@@ -1,13 +1,13 @@
-"""What mapping costs beside the network itself, and what reading imagery by blocks saves. CPU seconds, one process.
+"""The cost of mapping beside the network itself, and the gain of reading imagery by blocks. CPU seconds, one process.
 
     python -m builder demo DEMO
-    python benchmarks/mapping.py DEMO [--size 299] [--side 16]
+    python -m benchmarks.mapping DEMO [--size 299] [--side 16]
 
 Chips of SIDE x SIDE neighbouring 30 m pixels are taken from the demo's imagery and classified by ONNX Runtime (float32,
 InceptionV3 with random weights: the same work as with trained ones).
 
-floor: ONNX Runtime fed with ready arrays. mapping: chips taken together, then classified: what `refine map` does.
-per chip: as mapping, but every chip taken by a call of its own.
+floor: ONNX Runtime fed with ready arrays. mapping: chips taken together, then classified, as `refine map` does.
+chips together, chips one by one: taking the chips alone, in one call or in a call for each.
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ import argparse
 import importlib.metadata
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from builder.chips import chip, imagery_toml  # noqa: E402 - the checkout need not be installed
-from builder.frame import frame as frames  # noqa: E402
-from builder.legend import legend  # noqa: E402
-from refine.export import exporting  # noqa: E402
-from refine.mapping import engines  # noqa: E402
-from refine.network import calibration, model, process  # noqa: E402
-from refine.samples import batches  # noqa: E402
+from builder.chips import chip, imagery_toml
+from builder.frame import frame as frames
+from builder.legend import legend
+from refine.artefacts import model_folder
+from refine.mapping import engines
+from refine.network import calibration, model, process
+from refine.samples import batches
+from refine.training import write_model
 
 PIXEL_DEG = 30.0 / 111_320.0
 ROUNDS = 3
@@ -84,10 +81,10 @@ def random_engine(folder: pathlib.Path, size_px: int) -> engines.Engine:
     """ONNX Runtime on a network of random weights."""
     names = legend.seven().names
     network = model.build(classes=len(names), size_px=size_px, dropout=0.0)
-    record = {"format": exporting.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
+    record = {"format": model_folder.FORMAT, "dataset": "none", "settings": {"size_px": size_px}}
     fitted = calibration.fit(np.eye(len(names)), np.arange(len(names)))
-    exporting.write_model(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
-    return engines.open_engine("onnxruntime", folder)
+    write_model.write(folder, network.classifier, labels=names, record=record, history=[], fitted=fitted)
+    return engines.open_engine("onnxruntime", model_folder.ModelFolder.open(folder))
 
 
 def cpu_seconds(case: Callable[[], object]) -> float:
@@ -98,7 +95,7 @@ def cpu_seconds(case: Callable[[], object]) -> float:
 
 
 def table(seconds: dict[str, list[float]], chips: int) -> str:
-    """Medians as Markdown, with the ratios that matter."""
+    """Medians as Markdown, with the ratios of the docstring."""
     median = {name: statistics.median(values) for name, values in seconds.items()}
     lines = [f"{chips} chips, median of {ROUNDS} rounds", "", "| case | CPU ms per chip |", "| --- | --- |"]
     lines += [f"| {name} | {1000 * value / chips:.2f} |" for name, value in median.items()]

@@ -1,6 +1,6 @@
 """Peak memory of `tfds build` for 2,000 and for 20,000 generated chips: it must not grow with the dataset.
 
-    python benchmarks/memory.py [--chips 2000 20000] [--folder DIR]
+    python -m benchmarks.memory [--chips 2000 20000] [--folder DIR]
 
 Prints the peak resident memory of the whole command (acquiring and assembling), the time, and the ratio of the peaks.
 """
@@ -15,10 +15,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "worlds"))
-
-import generated_frame  # noqa: E402 - lies beside the tests, which use it too
+from tests.worlds import checkout, generated_frame
 
 SHARES = {"train": 0.9, "validation": 0.07, "test": 0.03}
 
@@ -41,7 +38,7 @@ def measure(folder: pathlib.Path, chips: int) -> tuple[float, float]:
     ]
     started = time.monotonic()
     with (folder / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=checkout.ROOT, stdout=log, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"the build failed: {(folder / 'log').read_text(encoding='utf-8')[-2000:]}")

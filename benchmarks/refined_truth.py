@@ -1,6 +1,6 @@
 """Is the refined map better than GlobeLand30 and than the majority of the five products? Judged by demo worlds.
 
-    python benchmarks/refined_truth.py DIR --weights FILE none [--indistinguishable bareland grass_shrub]
+    python -m benchmarks.refined_truth DIR --weights FILE none [--indistinguishable bareland grass_shrub]
 
 For each seed a world is generated and its dataset built; for each start of the network (FILE: pretrained, none: random)
 a head is trained on config `rough` (strategy `logits`), and the eastern GlobeLand30 tile refined in CELLS cells of the
@@ -22,19 +22,18 @@ import sys
 from typing import Any
 
 import numpy as np
-import pyproj
 import rasterio
 import shapely
 
 from builder import hashing
 from builder.frame import frame as frames
-from builder.geometry import grid
+from builder.geometry import grid, lattice
 from builder.legend import crosswalk, legend
 from builder.maps import agreement
 from builder.world import make_world
 from refine.mapping import engines
+from tests.worlds import checkout
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CELLS = 120
 DRAWS = 2000
 SEAM_LON = 108.0  # the eastern tile lies beyond it
@@ -90,7 +89,7 @@ def refined(folder: pathlib.Path, seed: int, weights: str, args: argparse.Namesp
         data, model = folder / "data", own / "model"
         if not (data / "globeland_samples" / "rough" / "1.0.0").is_dir():
             call(
-                f"tfds build {ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
+                f"tfds build {checkout.ROOT}/datasets/globeland_samples --config rough --manual_dir {world}/frame "
                 f"--data_dir {data}"
             )
         call(
@@ -129,7 +128,7 @@ def call(command: str) -> None:
     print(f"$ {command}", file=sys.stderr, flush=True)
     words = shlex.split(command)
     words[0] = sys.executable if words[0] == "python" else str(pathlib.Path(sys.executable).parent / words[0])
-    code = subprocess.run(words, cwd=ROOT, check=False, stdout=subprocess.DEVNULL).returncode
+    code = subprocess.run(words, cwd=checkout.ROOT, check=False, stdout=subprocess.DEVNULL).returncode
     if code not in (0, 3):  # 3: done with gaps, as where a pixel has no imagery
         raise SystemExit(f"the command above ended with exit code {code}")
 
@@ -138,17 +137,12 @@ def read(folder: pathlib.Path, out: pathlib.Path, tile: pathlib.Path, frame: fra
     """All pixels of the drawn cells whose truth is a class of the legend."""
     table = crosswalk.shipped("globeland30")
     with rasterio.open(tile) as before, rasterio.open(out) as after:
-        y, x = np.indices(before.shape)
-        east, north = before.transform * (x + 0.5, y + 0.5)
-        lon, lat = pyproj.Transformer.from_crs(before.crs, 4326, always_xy=True).transform(east, north)
-        cell = grid.cell_of(np.asarray(lon), np.asarray(lat))
+        lon, lat = lattice.Lattice.of(before).centres_lonlat()
+        cell = grid.cell_of(lon, lat)
         base, new = (crosswalk.recode(d.read(1), table, "dominant", source=str(tile)) for d in (before, after))
-    with rasterio.open(folder / "world" / "truth.tif") as dataset:
-        rows, columns = rasterio.transform.rowcol(dataset.transform, lon.ravel(), lat.ravel())
-        codes = dataset.read(1)
     inside = np.isin(cell.ravel(), cells)
-    rows, columns = np.asarray(rows)[inside], np.asarray(columns)[inside]
-    truth = crosswalk.recode(codes[rows, columns], table, "dominant", source="truth.tif")
+    codes = truth_at(folder / "world" / "truth.tif", lon.ravel()[inside], lat.ravel()[inside])
+    truth = crosswalk.recode(codes, table, "dominant", source="truth.tif")
     window = grid.window_of_bbox(*frame.design.region)
     row, column = np.divmod(cell.ravel()[inside], grid.COLUMNS)
     place = row - window.row0, column - window.col0
@@ -164,6 +158,14 @@ def read(folder: pathlib.Path, out: pathlib.Path, tile: pathlib.Path, frame: fra
         truth[known],
         {name: values[known] for name, values in maps.items()},
     )
+
+
+def truth_at(path: pathlib.Path, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """uint8[n]: codes of the truth at places in degrees."""
+    with rasterio.open(path) as dataset:
+        rows, columns = rasterio.transform.rowcol(dataset.transform, lon, lat)
+        codes: np.ndarray = dataset.read(1)
+    return codes[np.asarray(rows), np.asarray(columns)]
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
@@ -211,8 +213,8 @@ def interval(pixels: Pixels, values: np.ndarray, chosen: np.ndarray) -> list[flo
 def between(pixels: Pixels, one: str, two: str) -> dict[str, dict[str, list[float]]]:
     """Accuracy among two classes that look alike: where the truth is one of them, and where GlobeLand30 says so too.
 
-    The second part tells of gains between the two; in the first GlobeLand30 may hold a third class, which a picture
-    can rule out.
+    The second part shows gains between the two classes. In the first, GlobeLand30 may hold a third class, which a
+    picture can rule out.
     """
     codes = [legend.seven().by_name(name).code for name in (one, two)]
     is_pair = pixels.inconsistent & np.isin(pixels.truth, codes)
@@ -226,8 +228,8 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = ["| seed | cells | " + " | ".join(names) + " |", "|" + " --- |" * (len(names) + 2)]
     for result in results:
         for where in (name for name in result if name != "seed"):
-            told = [f"{v:.3f} [{low:.3f}, {high:.3f}]" for v, low, high in result[where].values()]
-            lines.append(f"| {result['seed']} | {where} | " + " | ".join(told) + " |")
+            shown = [f"{v:.3f} [{low:.3f}, {high:.3f}]" for v, low, high in result[where].values()]
+            lines.append(f"| {result['seed']} | {where} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,10 @@
 """UC Merced Land Use: both strategies on real images, and what wrong labels cost and who wins it back.
 
-    python benchmarks/uc_merced.py --out /tmp/uc_merced
+    python -m benchmarks.uc_merced --out /tmp/uc_merced
 
-Reads ../shared/data (images and weights) beside the checkout unless told otherwise; judges on the images' own test
-split, 21 classes. Of train, a hashed tenth is held out for validation. Every training is kept in --out and taken up
-again after a kill; a finished one is not repeated. Writes OUT/results.json and prints it as Markdown.
+Reads ../shared/data (images and weights) beside the checkout unless options name others; judges on the images' own
+test split, 21 classes. Of train, a hashed tenth is held out for validation. Every training is kept in --out and
+resumed after a kill; a finished one is not repeated. Writes OUT/results.json and prints it as Markdown.
 """
 
 from __future__ import annotations
@@ -14,24 +14,21 @@ import dataclasses
 import json
 import pathlib
 import statistics
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from builder import hashing
+from refine.accuracy import paired
+from refine.artefacts import comparison
+from refine.judging import compare, noise, noise_files
+from refine.network import losses, process
+from refine.samples import batches, datasets
+from refine.training import learning_set, train_model, training_settings
+from tests.worlds import checkout
 
-from builder import hashing  # noqa: E402 - the checkout need not be installed
-from refine.accuracy import paired  # noqa: E402
-from refine.artefacts import comparison  # noqa: E402
-from refine.judging import compare, noise, noise_files  # noqa: E402
-from refine.network import losses, process  # noqa: E402
-from refine.samples import batches, datasets  # noqa: E402
-from refine.training import learning_set, training_settings  # noqa: E402
-
-SHARED = ROOT.parent / "shared" / "data"
+SHARED = checkout.ROOT.parent / "shared" / "data"
 WEIGHTS = "inception_v3_imagenet_2015-12-05_notop.weights.h5"
 FLIPPED_SHARE = 0.1
 FLIP_SEEDS = (0, 1, 2)
@@ -56,7 +53,7 @@ class Bench:
         self, name: str, given: learning_set.LearningSet, settings: training_settings.TrainingSettings
     ) -> compare.JudgedModel:
         """The training `name`, done unless it is there, judged on the test split."""
-        loaded = compare.train_once(given, settings, self.out / name, features_root=self.features_root)
+        loaded = train_model.train_once(given, settings, self.out / name, features_root=self.features_root)
         return compare.judge_model(name, loaded, self.dataset.split("test"), features_root=self.features_root)
 
 

@@ -52,9 +52,9 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import importlib.metadata
+        from builder import code_version
 
-        print(f"globeland {importlib.metadata.version('globeland')}")
+        print(code_version.created_by())
         parser.exit()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from builder import atomic, hashing
 
 FILE = "SHA256SUMS"
-# sha256sum takes the line for a comment; it tells us whether the list itself is damaged.
+# sha256sum takes the line for a comment; by it we know whether the list itself is damaged.
 _OWN = "# sha256 of the lines above: "
 _LINE = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>.+)")
 

@@ -26,7 +26,7 @@ class RefusedOverwrite(InputError):
 
 
 class NoCrs(InputError):
-    """A raster has no coordinate reference system."""
+    """A raster or a vector file has no coordinate reference system."""
 
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:

@@ -17,6 +17,7 @@ LONGEST_NAME = 200  # characters; file systems take 255 bytes, and names get suf
 DEEPEST = 100  # levels of nesting; a document of ours has ten at most, and recursive code takes about a thousand
 _TOO_DEEP = f"it nests deeper than {DEEPEST} levels"
 _UNSAFE = re.compile("[\0\ud800-\udfff]")  # NUL and lone surrogates: no path takes the one, no UTF-8 the other
+_LARGEST_INTEGER = 2**64 - 1
 _SHOWN = 80  # characters of a wrong value in a message
 
 
@@ -59,9 +60,18 @@ def check_name(name: object, *, where: str, what: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise errors.InputError(
             f"{where}: expected {what} of letters, digits, and . _ @ + - inside, at most {LONGEST_NAME} characters, "
-            f"because it becomes part of a file name; received {str(name)[:_SHOWN]!r}. Write the file anew with the "
+            f"because it becomes part of a file name; received {shown(name)}. Write the file anew with the "
             "command that made it."
         )
+
+
+def shown(value: object) -> str:
+    """A wrong value for a message: its first characters, whatever its size."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits
+        return f"a value of type {type(value).__name__} too long to show"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def read_text(path: pathlib.Path, *, expected: str, cure: str) -> str:
@@ -128,13 +138,16 @@ def _check_values(values: object) -> None:
     """Refuses values that would end in an exception later, far from the file that holds them.
 
     Raises:
-      ValueError: if they nest deeper than DEEPEST, or a text holds NUL or a lone surrogate.
+      ValueError: if they nest deeper than DEEPEST, a text holds NUL or a lone surrogate, or an integer is longer than
+        64 bits.
     """
     for value, depth in _walk(values):
         if depth > DEEPEST:
             raise ValueError(_TOO_DEEP)
         if isinstance(value, str) and _UNSAFE.search(value):
-            raise ValueError(f"the text {value[:_SHOWN]!r} holds a character that is no text (NUL or half a pair)")
+            raise ValueError(f"the text {shown(value)} holds NUL or half of a surrogate pair")
+        if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+            raise ValueError("it holds an integer of more than 64 bits")
 
 
 def _walk(values: object) -> Iterator[tuple[object, int]]:

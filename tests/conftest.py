@@ -42,5 +42,5 @@ def small_network() -> Iterator[None]:
     """While a module's tests run, `refine.network.model.build` builds a small network under InceptionV3's name."""
     import small_network
 
-    with small_network.stands_in():
+    with small_network.in_place_of_inception_v3():
         yield

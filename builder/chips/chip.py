@@ -22,7 +22,7 @@ NODES = 5  # per side of a grid that sources transform exactly
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted: a chip centred at (lon, lat) degrees that may carry `label` (a class name; None = any class)."""
+    """A wish for a chip centred at (lon, lat) degrees that may carry `label` (a class name; None = any class)."""
 
     key: str
     lon: float
@@ -51,7 +51,7 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcome:
-    """A request and what became of it."""
+    """A request and its answer."""
 
     request: Request
     result: Chip | Refusal
@@ -97,7 +97,7 @@ def _attempts(requests: Sequence[Request], imagery: imagery_toml.Imagery) -> lis
 
 
 class _Attempt:
-    """One request on its way through its candidates."""
+    """One request, its candidates that are left, and the pixels read so far."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Attempt:
         return rank, scenes[self._scene]
 
     def take(self, patch: source.Patch | source.Unreadable, rules: imagery_rules.ImageryRules) -> None:
-        """Lays the patch of `next_scene` under what is there already; judges when the candidate has no more."""
+        """Fills the pixels that are still empty from the patch of `next_scene`; judges after the last scene."""
         if isinstance(patch, source.Unreadable):
             self._unreadable = patch.detail
         elif patch.valid.any():
@@ -138,7 +138,7 @@ class _Attempt:
             self._judge(rules)
 
     def outcome(self) -> Outcome:
-        """What became of the request."""
+        """The request with its chip, or with the reason why there is none."""
         if not self._is_chip or self._pixels is None:
             return Outcome(self.request, Refusal(*imagery_rules.summary(self._faults)))
         square = footprint.Footprint(self.request.lon, self.request.lat, self.grid.size_m, self.request.rotation_deg)

@@ -1,4 +1,4 @@
-"""Which imagery may show a point: rules for scenes, and for the pixels that were read."""
+"""The rules of imagery: which scenes may show a point, and which pixels make a chip."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Season:
         return here >= self.first or here <= self.last
 
     def _end_after(self, day: datetime.date) -> datetime.date:
-        year = day.year + (1 if (day.month, day.day) > self.last else 0)
+        year = min(day.year + (1 if (day.month, day.day) > self.last else 0), datetime.MAXYEAR)
         month, last = self.last
         return datetime.date(year, month, min(last, calendar.monthrange(year, month)[1]))
 
@@ -68,11 +68,10 @@ DEFAULT_SEASONS = {"grass_shrub": VEGETATED_MONTHS, "water": VEGETATED_MONTHS}
 
 @dataclasses.dataclass(frozen=True)
 class ImageryRules:
-    """What imagery must be (the table [rules] of imagery.toml).
+    """The table [rules] of imagery.toml: days, denied sources, resolution, seasons and missing data.
 
-    `seasons` holds for acquisitions that may carry the class; `every_season` makes each acquisition satisfy all of
-    them whatever its label, so that the date of a chip tells nothing about its class. `season_for_all` holds for
-    every acquisition in any case.
+    A season of `seasons` holds for chips of its class. With `every_season` every chip satisfies the seasons of all
+    classes, so that nobody can guess the class of a chip from its date. `season_for_all` holds for every chip.
     """
 
     first_day: datetime.date = datetime.date(2007, 1, 1)
@@ -100,7 +99,7 @@ class ImageryRules:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What is wrong with one scene for one point."""
+    """Why one scene makes no chip of one point."""
 
     reason: Reason
     text: str
@@ -138,7 +137,7 @@ def is_blank(pixels: np.ndarray, valid: np.ndarray) -> bool:
     if not valid.any():
         return True
     value = pixels[np.unravel_index(int(valid.argmax()), valid.shape)]
-    # Most pictures are told by their first row; only what looks blank is compared whole.
+    # The first row decides for most pictures; only one whose first row is blank is compared whole.
     return all(bool((pixels[rows][valid[rows]] == value).all()) for rows in (slice(0, 1), slice(1, None)))
 
 

@@ -1,21 +1,19 @@
-"""imagery.toml: which sources to ask, in which order, under which rules, and what a chip is."""
+"""imagery.toml: the sources of imagery in their order, the rules, and the size of a chip."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
 import hashlib
 import json
 import pathlib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from builder import errors
+from builder import errors, input_files, toml_tables
 from builder.chips import imagery_rules
-from builder.imagery import folder, source, stac
+from builder.imagery import folder, http, source, stac
 from builder.legend import legend
 
 _RULES = ("dates", "prefer", "deny", "max_gsd_m", "season", "max_nodata_share")
@@ -25,9 +23,10 @@ _SOURCE = {
     "stac": ("name", "type", "href", "path", "asset", *_STATED),
     "folder": ("name", "type", "path", "files", "date", "undated", *_STATED),
 }
-LARGEST = 1e38
-DIGEST_FORMAT = 1  # raise it when the same imagery.toml yields other chips
 _DATE = ("from", "pattern", "file")
+_UINT8 = 255
+_MOST_BANDS = 65_535  # that a GeoTIFF can have
+DIGEST_FORMAT = 1  # to be raised when new code makes other chips of the same imagery.toml
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +43,7 @@ DEFAULT_RULES, DEFAULT_SIZE = imagery_rules.ImageryRules(), ChipSize()
 
 @dataclasses.dataclass(frozen=True)
 class Imagery:
-    """What imagery.toml says. `digest` changes when anything does that could change a chip or a refusal."""
+    """The settings of imagery.toml. `digest` changes with every setting that could change a chip or a refusal."""
 
     sources: tuple[source.Source, ...]
     rules: imagery_rules.ImageryRules = DEFAULT_RULES
@@ -58,33 +57,33 @@ def read(path: pathlib.Path) -> Imagery:
     Raises:
       errors.InputError: naming the file, the key or value, and the cure.
     """
-    if not path.is_file():
-        raise errors.InputError(
-            f"{path}: no such file. It says which imagery to ask, under which rules; put one there, or name it by "
-            "`python -m builder points --imagery FILE`."
-        )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise errors.InputError(f"{path}: not a TOML file: {error}.") from error
+    table = input_files.read_toml(
+        path,
+        expected="the imagery to ask, and its rules",
+        cure="Put an imagery.toml there, or name yours by `python -m builder points --imagery FILE`.",
+    )
     try:
         return parse(table, path.parent)
     except errors.InputError as error:
         raise errors.InputError(f"{path}: {error}") from error
 
 
-def parse(table: Mapping[str, Any], base: pathlib.Path) -> Imagery:
-    """The settings in a parsed table; relative paths start at `base`."""
-    _known(table, ("rules", "chip", "source"), "the file")
-    tables = table.get("source", [])
-    if not isinstance(tables, list) or not tables:
+def parse(values: Mapping[str, Any], base: pathlib.Path) -> Imagery:
+    """The settings in a parsed table; relative paths start at `base`.
+
+    Raises:
+      errors.InputError: naming the table, the key or value, and the cure.
+    """
+    toml_tables.Table.of(values, "the file", ("rules", "chip", "source"))
+    entries = values.get("source", [])
+    if not isinstance(entries, list) or not entries:
         raise errors.InputError("expected at least one [[source]] with name, type and path or href; received none.")
-    sources = tuple(_source(entry, base) for entry in tables)
+    sources = tuple(_source(entry, base) for entry in entries)
     names = [s.name for s in sources]
     if len(set(names)) != len(names):
         raise errors.InputError(f"two [[source]] have the same name: {', '.join(names)}. Give each its own.")
-    rules, size = _rules(table.get("rules", {})), _chip(table.get("chip", {}))
-    return Imagery(sources, rules, size, _digest(rules, size, tables))
+    rules, size = _rules(values.get("rules", {})), _chip(values.get("chip", {}))
+    return Imagery(sources, rules, size, _digest(rules, size, entries))
 
 
 def _digest(rules: imagery_rules.ImageryRules, size: ChipSize, sources: Iterable[Mapping[str, Any]]) -> str:
@@ -97,188 +96,183 @@ def _digest(rules: imagery_rules.ImageryRules, size: ChipSize, sources: Iterable
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _rules(table: Mapping[str, Any]) -> imagery_rules.ImageryRules:
-    _known(table, _RULES, "[rules]")
-    default = imagery_rules.ImageryRules()
-    first, last = _two(table, "dates", [default.first_day, default.last_day], _day)
+def _rules(values: object) -> imagery_rules.ImageryRules:
+    """The table [rules]."""
+    table, default = toml_tables.Table.of(values, "[rules]", _RULES), imagery_rules.ImageryRules()
+    first, last = (table.as_day("dates", day) for day in table.pair("dates", (default.first_day, default.last_day)))
     if first > last:
-        raise errors.InputError(f"[rules] dates: expected [first, last]; received [{first}, {last}].")
-    deny = table.get("deny", list(default.deny))
-    if not isinstance(deny, list) or not all(isinstance(word, str) and word for word in deny):
-        raise errors.InputError(f'[rules] deny: expected a list of words, as ["NASA", "Landsat"]; received {deny!r}.')
-    seasons, for_all, every = _seasons(table.get("season"))
+        raise table.refusal("dates", "[first, last], the first day not after the last")
+    seasons, for_all, every = _seasons(table)
     return imagery_rules.ImageryRules(
-        first,
-        last,
-        _day(table.get("prefer", default.prefer), "[rules] prefer"),
-        tuple(deny),
-        _number(table, "max_gsd_m", default.max_gsd_m, above=0.0),
-        seasons,
-        for_all,
-        every,
-        _number(table, "max_nodata_share", default.max_nodata_share, above=-1e-12, most=1.0),
+        first_day=first,
+        last_day=last,
+        prefer=table.day("prefer", default.prefer),
+        deny=table.texts("deny", default.deny, 'a list of words, as ["NASA", "Landsat"]'),
+        max_gsd_m=table.number("max_gsd_m", default.max_gsd_m, least=source.FINEST_GSD_M),
+        seasons=seasons,
+        season_for_all=for_all,
+        every_season=every,
+        max_nodata_share=table.number("max_nodata_share", default.max_nodata_share, least=0.0, most=1.0),
     )
 
 
-def _seasons(value: object) -> tuple[tuple[tuple[str, imagery_rules.Season], ...], imagery_rules.Season | None, bool]:
-    default = imagery_rules.ImageryRules().seasons
+def _seasons(
+    rules: toml_tables.Table,
+) -> tuple[tuple[tuple[str, imagery_rules.Season], ...], imagery_rules.Season | None, bool]:
+    """(season of each class, season of every acquisition, whether each must satisfy the seasons of all classes)."""
+    default, value = imagery_rules.ImageryRules().seasons, rules.values.get("season")
     if value is None:
         return default, None, False
     if value == "all":
         return default, None, True
     if not isinstance(value, dict):
-        raise errors.InputError(
-            f'[rules] season: expected "all" or a table as {{ water = ["05-01", "09-30"] }}; received {value!r}.'
-        )
-    _known(value, (*legend.seven().names, "all"), "[rules] season")
-    seasons = {name: imagery_rules.Season(*_two(value, name, None, _month_day)) for name in value}
+        raise rules.refusal("season", '"all" or a table as { water = ["05-01", "09-30"] }')
+    table = toml_tables.Table.of(value, "[rules] season", (*legend.seven().names, "all"))
+    seasons = {
+        name: imagery_rules.Season(*(_month_day(table, name, day) for day in table.pair(name))) for name in value
+    }
     for_all = seasons.pop("all", None)
     return tuple(sorted(seasons.items())), for_all, False
 
 
-def _chip(table: Mapping[str, Any]) -> ChipSize:
-    _known(table, _CHIP, "[chip]")
-    default = ChipSize()
-    return ChipSize(
-        _number(table, "size_m", default.size_m, above=0.0, most=10_000.0),
-        _whole(table, "size_px", default.size_px, 8, 4096),
-        _whole(table, "jpeg_quality", default.jpeg_quality, 1, 100),
-    )
-
-
-def _source(table: Mapping[str, Any], base: pathlib.Path) -> source.Source:
-    kind, name = table.get("type"), table.get("name")
-    if not isinstance(name, str) or not name:
-        raise errors.InputError(f"[[source]]: expected a name; received {name!r}.")
-    where = f"[[source]] {name}"
-    if kind not in _SOURCE:
-        raise errors.InputError(f"{where}: expected type = {' or '.join(map(repr, _SOURCE))}; received {kind!r}.")
-    _known(table, _SOURCE[kind], where)
-    stated = _stated(table, where)
-    if kind == "stac":
-        return stac.Catalogue(name, _location(table, base, where), stated, table.get("asset"))
-    if not isinstance(table.get("path"), str):
-        raise errors.InputError(f"{where}: expected path = the folder of GeoTIFFs; received {table.get('path')!r}.")
-    undated = table.get("undated", "stop")
-    if undated not in ("stop", "skip"):
-        raise errors.InputError(f'{where}: expected undated = "stop" or "skip"; received {undated!r}.')
-    dates = _dates(table.get("date", {}), base, where)
-    return folder.Folder(name, str(base / table["path"]), stated, dates, table.get("files"), undated == "skip")
-
-
-def _location(table: Mapping[str, Any], base: pathlib.Path, where: str) -> str:
-    values = [table[key] for key in ("href", "path") if key in table]
-    if len(values) != 1 or not isinstance(values[0], str):
-        raise errors.InputError(
-            f"{where}: expected href = a catalogue's URL, or path = its folder or file; received {values}."
-        )
-    return values[0] if re.match(r"https?://", values[0]) else str(base / values[0])
-
-
-def _dates(table: Mapping[str, Any], base: pathlib.Path, where: str) -> folder.Dates:
-    _known(table, _DATE, f"{where} date")
-    kind, pattern, file = table.get("from", "tag"), table.get("pattern"), table.get("file")
-    if kind not in folder.DATE_KINDS:
-        kinds = ", ".join(map(repr, folder.DATE_KINDS))
-        raise errors.InputError(f"{where}: expected date.from = {kinds}; received {kind!r}.")
-    if kind == "csv" and not isinstance(file, str):
-        raise errors.InputError(f'{where}: date.from = "csv" needs date.file, a CSV with the columns file,acquired.')
-    try:
-        groups = re.compile(pattern).groups if pattern is not None else 1
-    except (re.error, TypeError) as error:
-        raise errors.InputError(f"{where}: date.pattern {pattern!r} is no regular expression: {error}.") from error
-    if groups < 1:
-        raise errors.InputError(f"{where}: date.pattern {pattern!r} needs a group round the date, as (\\d{{8}}).")
-    return folder.Dates(kind, pattern, str(base / file) if file else None)
-
-
-def _stated(table: Mapping[str, Any], where: str) -> source.Stated:
-    redistribution = table.get("redistribution")
-    if redistribution not in (None, *source.REDISTRIBUTION):
-        known = ", ".join(map(repr, source.REDISTRIBUTION))
-        raise errors.InputError(f"{where}: expected redistribution = {known}; received {redistribution!r}.")
-    bands, stretch = table.get("bands"), table.get("stretch")
-    if bands is not None and not (_is_list_of(bands, int, 3) and min(bands) > 0):
-        raise errors.InputError(
-            f"{where}: expected bands = three band numbers from 1 for red, green, blue; received {bands!r}."
-        )
-    if stretch is not None and not (_is_list_of(stretch, int | float, 2) and stretch[0] < stretch[1]):
-        raise errors.InputError(f"{where}: expected stretch = [low, high], low below high; received {stretch!r}.")
-    texts = {key: table.get(key) for key in ("licence", "attribution", "sensor")}
-    for key, value in texts.items():
-        if value is not None and not isinstance(value, str):
-            raise errors.InputError(f"{where}: expected {key} = a text; received {value!r}.")
-    return source.Stated(
-        **texts,
-        gsd_m=_number(table, "gsd_m", None, above=0.0) if "gsd_m" in table else None,
-        redistribution=redistribution,
-        bands=tuple(bands) if bands else None,
-        stretch=(float(stretch[0]), float(stretch[1])) if stretch else None,
-        nodata=_number(table, "nodata", None, above=-LARGEST) if "nodata" in table else None,
-        mask=_flag(table, "mask", True, where),
-    )
-
-
-def _is_list_of(value: object, kind: Any, length: int) -> bool:
-    return isinstance(value, list) and len(value) == length and all(isinstance(v, kind) for v in value)
-
-
-def _flag(table: Mapping[str, Any], key: str, default: bool, where: str) -> bool:
-    value = table.get(key, default)
-    if not isinstance(value, bool):
-        raise errors.InputError(f"{where}: expected {key} = true or false; received {value!r}.")
-    return value
-
-
-def _known(table: object, known: Iterable[str], where: str) -> None:
-    known = tuple(known)
-    if not isinstance(table, Mapping):
-        raise errors.InputError(f"{where}: expected a table with the keys {', '.join(known)}; received {table!r}.")
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=2, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}."
-            raise errors.InputError(f"{where}: unknown key {key!r}: {hint}")
-
-
-def _number(table: Mapping[str, Any], key: str, default: float | None, *, above: float, most: float = LARGEST) -> float:
-    value = table.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
-        limit = "" if most >= LARGEST else f", at most {most:g}"
-        least = "" if above <= -LARGEST else f" above {above:g}" if above >= 0 else " of at least 0"
-        raise errors.InputError(f"{key}: expected a number{least}{limit}; received {value!r}.")
-    return float(value)
-
-
-def _whole(table: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
-    value = table.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise errors.InputError(f"{key}: expected a whole number of {least}..{most}; received {value!r}.")
-    return value
-
-
-def _two(table: Mapping[str, Any], key: str, default: list[Any] | None, convert: Any) -> tuple[Any, Any]:
-    value = table.get(key, default)
-    if not isinstance(value, list) or len(value) != 2:
-        raise errors.InputError(f"{key}: expected [first, last]; received {value!r}.")
-    return convert(value[0], key), convert(value[1], key)
-
-
-def _day(value: object, where: str) -> datetime.date:
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return value
-    try:
-        return datetime.date.fromisoformat(str(value))
-    except ValueError as error:
-        raise errors.InputError(f"{where}: expected a day as 2010-07-01; received {value!r}.") from error
-
-
-def _month_day(value: object, where: str) -> imagery_rules.MonthDay:
-    match = re.fullmatch(r"(\d\d)-(\d\d)", str(value))
+def _month_day(table: toml_tables.Table, key: str, value: object) -> imagery_rules.MonthDay:
+    """(month, day) of a text as "05-01"."""
+    match = re.fullmatch(r"([0-9]{2})-([0-9]{2})", value) if isinstance(value, str) else None
     try:
         day = datetime.date(2000, int(match[1]), int(match[2])) if match else None
     except ValueError:
         day = None
     if day is None:
-        raise errors.InputError(f'season {where}: expected a day of the year as "05-01"; received {value!r}.')
+        raise table.refusal(key, 'days of the year, as ["05-01", "09-30"]')
     return day.month, day.day
+
+
+def _chip(values: object) -> ChipSize:
+    """The table [chip]."""
+    table, default = toml_tables.Table.of(values, "[chip]", _CHIP), ChipSize()
+    return ChipSize(
+        table.number("size_m", default.size_m, least=1.0, most=10_000.0),
+        table.whole("size_px", default.size_px, 8, 4096),
+        table.whole("jpeg_quality", default.jpeg_quality, 1, 100),
+    )
+
+
+# --- Sources ----------------------------------------------------------------------------------------------------
+
+
+def _source(values: object, base: pathlib.Path) -> source.Source:
+    """One table [[source]]."""
+    if not isinstance(values, Mapping):
+        raise errors.InputError(
+            f"[[source]]: expected a table with name, type and path or href; received {input_files.shown(values)}. "
+            "Write each source as [[source]]."
+        )
+    name = toml_tables.Table(values, "[[source]]").text("name")
+    where = f"[[source]] {name}"
+    kind = toml_tables.Table(values, where).word("type", tuple(_SOURCE))
+    table = toml_tables.Table.of(values, where, _SOURCE[kind])
+    stated = _stated(table)
+    if kind == "stac":
+        return stac.Catalogue(name, _location(table, base), stated, table.optional_text("asset"))
+    return folder.Folder(
+        name,
+        str(base / table.text("path", "the folder of GeoTIFFs")),
+        stated,
+        _dates(table, base),
+        _pattern_of_files(table),
+        table.word("undated", ("stop", "skip"), "stop") == "skip",
+    )
+
+
+def _location(table: toml_tables.Table, base: pathlib.Path) -> str:
+    """The address of a catalogue: a URL, or a local path."""
+    given = [key for key in ("href", "path") if table.holds(key)]
+    if len(given) != 1:
+        raise errors.InputError(
+            f"{table.where}: expected href = a catalogue's URL, or path = its folder or file; received "
+            f"{' and '.join(given) or 'neither'}. Give one of the two."
+        )
+    address = table.text(given[0], "a catalogue's URL, folder or file")
+    return address if http.is_remote(address) else str(base / address)
+
+
+def _pattern_of_files(table: toml_tables.Table) -> str | None:
+    """The glob of the files below the folder."""
+    pattern = table.optional_text("files", _FILES)
+    if pattern is None:
+        return None
+    path = pathlib.PurePath(pattern)
+    if not path.parts or path.is_absolute() or any("**" in part and part != "**" for part in path.parts):
+        raise table.refusal("files", _FILES)
+    return pattern
+
+
+_FILES = 'one pattern below the folder, as "2010/**/*.tif"'
+
+
+def _dates(of_source: toml_tables.Table, base: pathlib.Path) -> folder.Dates:
+    """The table `date` of a folder."""
+    table = toml_tables.Table.of(of_source.values.get("date", {}), f"{of_source.where} date", _DATE)
+    kind = table.word("from", folder.DATE_KINDS, "tag")
+    pattern, file = table.optional_text("pattern"), table.optional_text("file")
+    if kind == "csv" and not file:
+        raise errors.InputError(f'{table.where}: from = "csv" needs file, a CSV with the columns file,acquired.')
+    try:
+        groups = re.compile(pattern).groups if pattern is not None else 1
+    except (re.error, RecursionError, OverflowError) as error:
+        raise errors.InputError(
+            f"{table.where}: expected pattern = a regular expression; {error} in {input_files.shown(pattern)}. "
+            "Correct pattern."
+        ) from error
+    if groups < 1:
+        raise errors.InputError(f"{table.where}: pattern {pattern!r} needs a group round the date, as (\\d{{8}}).")
+    return folder.Dates(kind, pattern, str(base / file) if file else None)
+
+
+def _stated(table: toml_tables.Table) -> source.Stated:
+    """What a source's table states about all of its scenes."""
+    stretch = _stretch(table)
+    return source.Stated(
+        licence=table.optional_text("licence"),
+        attribution=table.optional_text("attribution"),
+        sensor=table.optional_text("sensor"),
+        gsd_m=table.number("gsd_m", 0.0, least=source.FINEST_GSD_M, most=source.COARSEST_GSD_M)
+        if table.holds("gsd_m")
+        else None,
+        redistribution=table.word("redistribution", source.REDISTRIBUTION) if table.holds("redistribution") else None,
+        bands=_bands(table),
+        stretch=stretch,
+        nodata=_nodata(table, is_stretched=stretch is not None),
+        mask=table.flag("mask", True),
+    )
+
+
+def _bands(table: toml_tables.Table) -> tuple[int, int, int] | None:
+    """Numbers of the bands that are red, green and blue, from 1."""
+    if not table.holds("bands"):
+        return None
+    bands = table.values["bands"]
+    is_good = isinstance(bands, list) and len(bands) == 3
+    if not is_good or not all(isinstance(b, int) and not isinstance(b, bool) and 1 <= b <= _MOST_BANDS for b in bands):
+        raise table.refusal("bands", "three band numbers from 1 for red, green, blue, as [3, 2, 1]")
+    return bands[0], bands[1], bands[2]
+
+
+def _stretch(table: toml_tables.Table) -> tuple[float, float] | None:
+    """Sample values that become black and white."""
+    if not table.holds("stretch"):
+        return None
+    low, high = table.pair("stretch")
+    is_good = all(toml_tables.is_number(one) and abs(one) <= toml_tables.LARGEST for one in (low, high)) and low < high
+    if not is_good:
+        raise table.refusal("stretch", "[low, high], low below high, as [100, 2000]")
+    return float(low), float(high)
+
+
+def _nodata(table: toml_tables.Table, *, is_stretched: bool) -> float | None:
+    """The sample value that means no data; samples that are not stretched have 8 bits."""
+    if not table.holds("nodata"):
+        return None
+    if is_stretched:
+        return table.number("nodata", 0.0)
+    return float(table.whole("nodata", 0, 0, _UINT8))

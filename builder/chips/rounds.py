@@ -216,7 +216,7 @@ def selection(points: pa.Table, answers: pa.Table, design: designs.SamplingDesig
 def _with_unranked(
     counts: Mapping[tuple[str, str], Tally], design: designs.SamplingDesign
 ) -> dict[tuple[str, str], Tally]:
-    """The counts and, short of their whole quota, the wanted groups of which no point was ranked; split by split."""
+    """The counts, split by split, with an empty tally for each group that has a quota but no ranked point."""
     classes = () if design.is_given else legend.seven().names
     every = {*counts, *((split, name) for split in SPLITS for name in classes if design.quota(split))}
     order = sorted(every, key=lambda group: (SPLITS.index(group[0]), group[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import pathlib
@@ -98,8 +99,11 @@ class ChipStore:
 
     def begin(self, batch: str) -> None:
         """Notes in the journal that the batch is asked for."""
+        path = self.folder / _JOURNAL
+        if path.exists():
+            input_files.check_regular(path, expected="the journal of the chip store", cure="Remove it.")
         try:
-            with (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal:
+            with path.open("a", encoding="utf-8") as journal:
                 journal.write(f"{batch}\n")
         except OSError as error:
             raise self._explained(error) from error
@@ -198,7 +202,7 @@ class ChipStore:
 
 
 def row_of(outcome: chip.Outcome, size: imagery_toml.ChipSize) -> dict[str, Any]:
-    """An outcome as a row of STORED; the digest and hash are of the pixels that a reader decodes."""
+    """An outcome as a row of STORED. Digest and hash are those of the pixels that a reader decodes."""
     request, result = outcome.request, outcome.result
     row: dict[str, Any] = {
         "key": request.key,
@@ -212,25 +216,19 @@ def row_of(outcome: chip.Outcome, size: imagery_toml.ChipSize) -> dict[str, Any]
         return row | {"reason": str(result.reason), "detail": result.detail}
     image = pictures.encoded(result.pixels, size.jpeg_quality)
     pixels = pictures.decoded(image)
-    seen = result.acquisition
-    return row | {
-        "image": image,
-        "pixels_sha256": pictures.sha256(pixels),
-        "phash": pictures.phash(pixels),
-        "source": seen.source,
-        "sensor": seen.sensor,
-        "scene_ids": list(seen.scene_ids),
-        "acquired_from": seen.acquired_from,
-        "acquired_to": seen.acquired_to,
-        "gsd_m": seen.gsd_m,
-        "licence": seen.licence,
-        "attribution": seen.attribution,
-        "url": seen.url,
-        "redistribution": seen.redistribution,
-        "affine": list(result.footprint.affine(size.size_px)),
-        "crs": result.footprint.crs,
-        "corners": np.ravel(result.footprint.corners()).tolist(),
-    }
+    square = result.footprint
+    return (
+        row
+        | dataclasses.asdict(result.acquisition)  # its fields are columns
+        | {
+            "image": image,
+            "pixels_sha256": pictures.sha256(pixels),
+            "phash": pictures.phash(pixels),
+            "affine": list(square.affine(size.size_px)),
+            "crs": square.crs,
+            "corners": np.ravel(square.corners()).tolist(),
+        }
+    )
 
 
 def _flushed(path: pathlib.Path) -> None:

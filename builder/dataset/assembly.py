@@ -1,4 +1,4 @@
-"""Which examples a dataset holds, under which label, and in which shard each is written. Pure tables, no pictures."""
+"""Which examples a dataset holds, under which label and in which shard: tables alone, no pictures."""
 
 from __future__ import annotations
 
@@ -40,10 +40,13 @@ OF_CHIP = tuple(field.name for field in store.INDEX if field.name not in ("reaso
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What a config changes.
+    """What train and validation of a config hold; the test splits are the same in every config.
 
-    `reviewed_only`: train and validation hold reviewed points only, under their reviewed label, and no rotated chips.
-    `per_class`: at most so many examples of a class in train and validation together; None = all that were kept.
+    The metadata of a version calls it `config_rules`.
+
+    Attributes:
+      reviewed_only: only reviewed points, under the label of the reviewers, and no rotated chips.
+      per_class: the most examples of one class in train and validation together; None for all that were kept.
     """
 
     reviewed_only: bool = False
@@ -52,9 +55,11 @@ class Contents:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Assembly:
-    """`rows`: one per example: the columns `OF_CHIP`, `OF_POINT`, label, label_origin, shard.
+    """The examples of a dataset, and the accepted chips that are none.
 
-    `left_out`: the accepted chips that are no example, with the label of their point and the reason.
+    Attributes:
+      rows: one per example, with the columns `OF_CHIP`, `OF_POINT`, batch, unit, label, label_origin and shard.
+      left_out: one per accepted chip that is no example, with the label of its point and the reason.
     """
 
     rows: pa.Table
@@ -83,15 +88,15 @@ class Decision:
 
 
 def assemble(
-    points: pa.Table, kept: pa.Table, verdicts: Mapping[str, str], rules: Contents, validation_share: float
+    points: pa.Table, kept: pa.Table, verdicts: Mapping[str, str], contents: Contents, validation_share: float
 ) -> Assembly:
-    """The examples of a dataset, from the points, the chips that acquiring kept, and what reviewers say.
+    """The examples of a dataset, from the points, the chips that were kept, and what reviewers say.
 
     Args:
       points: `points.parquet`, with the inclusion probability of the part of the sample that was attempted.
       kept: rows of the chip store's index that the selection keeps, with their `batch`.
       verdicts: label, "unusable" or "tie" per reviewed key; see `reviews.majority`.
-      rules: what the config changes.
+      contents: what train and validation of the config hold.
       validation_share: share of `per_class` that validation holds.
 
     Raises:
@@ -100,8 +105,8 @@ def assemble(
     of_points = points_of(points, kept)
     rows = _joined(of_points, kept)
     asked = of_points.select(["key", "split", "label", "state"]).append_column("parent", kept["parent"])
-    decisions = [_decide(row, verdicts, rules) for row in asked.to_pylist()]
-    decisions = _limited(rows, decisions, rules, validation_share)
+    decisions = [_decide(row, verdicts, contents) for row in asked.to_pylist()]
+    decisions = _limited(rows, decisions, contents, validation_share)
     reason = pa.array([d.left_out for d in decisions], pa.string())
     left_out = rows.append_column("label", of_points["label"]).append_column("reason", reason)
     rows = rows.append_column("label", pa.array([d.label for d in decisions], pa.string()))
@@ -121,8 +126,8 @@ def points_of(points: pa.Table, chips: pa.Table) -> pa.Table:
     if where.null_count:
         lost = owner.filter(pc.is_null(where))[0].as_py()
         raise errors.InputError(
-            f"the chip store holds a chip of the point {lost}, which points.parquet does not have. "
-            "It is of another frame: remove the folder chips of this frame and acquire again."
+            f"chips: expected chips of the points in points.parquet; received one of {lost}, which is none of them. "
+            "The chips are of another frame: remove the folder chips of this frame and acquire again."
         )
     return points.take(where)
 
@@ -131,7 +136,8 @@ def _joined(of_points: pa.Table, kept: pa.Table) -> pa.Table:
     """Chips with what their point says of them."""
     if len(pc.unique(kept["key"])) != len(kept):
         raise errors.InputError(
-            "the chip store holds two chips with one key. Remove the folder chips and acquire again."
+            "chips: expected one chip for each key; received two chips with one key. Remove the folder chips of the "
+            "frame and acquire again."
         )
     rows = kept.select([*OF_CHIP, "batch"])
     for name in OF_POINT:
@@ -142,28 +148,26 @@ def _joined(of_points: pa.Table, kept: pa.Table) -> pa.Table:
     return rows.append_column("unit", unit)
 
 
-def _decide(row: Mapping[str, str | None], verdicts: Mapping[str, str], rules: Contents) -> Decision:
-    verdict = verdicts.get(row["key"] or "")
-    in_test = row["split"] in designs.TEST_SPLITS
-    if not in_test and rules.reviewed_only and row["parent"] is not None:
+def _decide(row: Mapping[str, str | None], verdicts: Mapping[str, str], contents: Contents) -> Decision:
+    """A point of test takes its reviewed label if it has one; train and validation do if they hold only such points."""
+    in_test, verdict = row["split"] in designs.TEST_SPLITS, verdicts.get(row["key"] or "")
+    is_rotated = row["parent"] is not None
+    if contents.reviewed_only and not in_test and (is_rotated or verdict is None):
         return Decision(None, left_out=NOT_REVIEWED)
-    if (in_test or rules.reviewed_only) and verdict is not None:
-        return (
-            Decision(None, left_out=verdict)
-            if verdict in (reviews.UNUSABLE, reviews.TIE)
-            else Decision(verdict, "review")
-        )
-    if row["label"] is None or (rules.reviewed_only and not in_test):
+    if verdict is not None and (in_test or contents.reviewed_only):
+        is_label = verdict not in (reviews.UNUSABLE, reviews.TIE)
+        return Decision(verdict, "review") if is_label else Decision(None, left_out=verdict)
+    if row["label"] is None:
         return Decision(None, left_out=NOT_REVIEWED)
     return Decision(row["label"], "given" if row["state"] == points_table.GIVEN else "consensus")
 
 
-def _limited(rows: pa.Table, decisions: list[Decision], rules: Contents, validation_share: float) -> list[Decision]:
+def _limited(rows: pa.Table, decisions: list[Decision], contents: Contents, validation_share: float) -> list[Decision]:
     """The decisions with the quota of each class and split applied: the lowest ranks stay."""
-    if rules.per_class is None:
+    if contents.per_class is None:
         return decisions
-    of_validation = round(rules.per_class * validation_share)
-    quota = {designs.TRAIN: rules.per_class - of_validation, designs.VALIDATION: of_validation}
+    of_validation = round(contents.per_class * validation_share)
+    quota = {designs.TRAIN: contents.per_class - of_validation, designs.VALIDATION: of_validation}
     splits, ranks, keys = (rows[name].to_pylist() for name in ("split", "rank", "key"))
     taken: collections.Counter[tuple[str, str]] = collections.Counter()
     limited = list(decisions)

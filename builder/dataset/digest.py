@@ -19,7 +19,7 @@ _MODULUS = 1 << 256
 class Digest:
     """Sum modulo 2^256 of the SHA-256 of every example; `+` joins the digests of two parts.
 
-    An order-free sum of hashes is enough against accident, which is what it is for. It is not a signature.
+    A sum of hashes does not depend on the order. It shows accidental changes; it is no signature.
     """
 
     total: int = 0
@@ -40,7 +40,7 @@ def of_example(split: str, example: shard_files.Example) -> Digest:
 
 
 def with_features(split: str, example: shard_files.Example) -> tuple[Digest, dict[str, Digest]]:
-    """`of_example`, and a digest of each feature alone, tied to the example's key: it says which features changed."""
+    """`of_example`, and a digest of each feature with the example's key, by which one sees which features changed."""
     hashes = _hashes(example)
     key = hashes.get("key", b"")
     features = {name: _of_hashes(split, {"key": key, name: value}) for name, value in hashes.items()}
@@ -55,7 +55,7 @@ def _of_hashes(split: str, hashes: Mapping[str, bytes]) -> Digest:
 
 
 def _hashes(example: shard_files.Example) -> dict[str, bytes]:
-    """SHA-256 of type and values of each feature."""
+    """SHA-256 of the type and the values of each feature."""
     return {name: hashlib.sha256(b"".join(map(_framed, _canonical(v)))).digest() for name, v in example.items()}
 
 

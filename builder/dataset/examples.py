@@ -1,20 +1,24 @@
-"""What one example holds: the only place that knows the names of the features."""
+"""What one example holds, and what a stored one says: the only place that knows the names of the features."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from builder.dataset import assembly
+from builder import errors
+from builder.dataset import assembly, shard_files
 
 Row = Mapping[str, Any]  # one row of `assembly.Assembly.rows`
 Images = Callable[[Collection[str], Iterable[str]], Iterable[tuple[str, bytes]]]  # (keys, batches) -> (key, JPEG)
 DEGREES_TO_E7 = 10_000_000
+CORNER_NUMBERS = 8  # longitude and latitude of four corners
+_LABEL_AND_PICTURE = frozenset(("key", "label", "image", "pixels_sha256", "phash"))
 
 
 class Kind(enum.Enum):
@@ -155,8 +159,8 @@ FEATURES = (
     Feature(
         "state",
         Kind.TEXT,
-        "What the maps say of the cell: consistent (all agree), inconsistent (one differs from the base map), "
-        "undetermined, or no data.",
+        "What the maps say of the cell: consistent (all agree), inconsistent (one differs from the base map), or "
+        "given (the point came with its label).",
         _text("state"),
     ),
     Feature("stratum", Kind.TEXT, "Stratum of the sample: class of the base map / state.", _text("stratum")),
@@ -202,6 +206,8 @@ FEATURES = (
     ),
 )
 
+DOCS: Mapping[str, str] = {feature.name: feature.doc for feature in FEATURES}
+
 
 def of_row(row: Row) -> dict[str, Any]:
     """The example of one row, as TFDS encodes it."""
@@ -220,3 +226,111 @@ def of_shard(rows: pa.Table, images: Images) -> Iterator[tuple[str, dict[str, An
     order = sorted(range(len(keys)), key=lambda i: assembly.order_of(keys[i]))
     for row in rows.take(pa.array(order, pa.int64())).to_pylist():
         yield row["key"], of_row({**row, "image": pictures.pop(row["key"])})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """What one stored example says, without its picture.
+
+    Attributes:
+      label: number of the class in the legend.
+      rotation_deg: of the footprint, clockwise.
+      lonlat: longitude and latitude of the centre in degrees.
+      corners: longitude and latitude in degrees of the four corners, in ring order: 8 numbers.
+      gsd_m: ground sample distance of the scene in metres.
+      acquired: first and last day, ISO 8601.
+      pixels_sha256: of the decoded picture, hexadecimal.
+      phash: perceptual hash of the picture, a signed 64-bit number.
+    """
+
+    key: str
+    label: int
+    rotation_deg: int
+    lonlat: tuple[float, float]
+    corners: tuple[float, ...]
+    gsd_m: float
+    acquired: tuple[str, str]
+    pixels_sha256: str
+    phash: int
+
+    @classmethod
+    def of(cls, example: shard_files.Example) -> Stored:
+        """The facts of one example of a shard.
+
+        Raises:
+          LookupError, TypeError, ValueError: if it lacks a feature, or holds one of another type or shape.
+        """
+        corners = tuple(int(value) / DEGREES_TO_E7 for value in example["corners_e7"])
+        if len(corners) != CORNER_NUMBERS:
+            raise ValueError(f"corners_e7 holds {len(corners)} numbers instead of {CORNER_NUMBERS}")
+        return cls(
+            key=_stored_text(example, "key"),
+            label=int(example["label"][0]),
+            rotation_deg=int(example["rotation_deg"][0]),
+            lonlat=(int(example["lon_e7"][0]) / DEGREES_TO_E7, int(example["lat_e7"][0]) / DEGREES_TO_E7),
+            corners=corners,
+            gsd_m=float(example["gsd_m"][0]),
+            acquired=(_stored_text(example, "acquired_from"), _stored_text(example, "acquired_to")),
+            pixels_sha256=_stored_text(example, "pixels_sha256"),
+            phash=int(example["phash"][0]),
+        )
+
+    def shared(self, names: Sequence[str]) -> dict[str, object]:
+        """What `index.parquet` says of the example too; `names` are those of the classes, in order."""
+        return {
+            "label": names[self.label] if self.label in range(len(names)) else self.label,
+            "centre": self.lonlat,
+            "acquired": self.acquired,
+            "gsd_m": self.gsd_m,
+            "pixels_sha256": self.pixels_sha256,
+            "phash": self.phash,
+        }
+
+
+def shared_of_row(row: Row) -> dict[str, object]:
+    """`Stored.shared` of the example that a row of `index.parquet` is about, as exactly as a shard stores it."""
+    return {
+        "label": row["label"],
+        "centre": (_e7(row["lon"]) / DEGREES_TO_E7, _e7(row["lat"]) / DEGREES_TO_E7),
+        "acquired": (str(row["acquired_from"]), str(row["acquired_to"])),
+        "gsd_m": None if row["gsd_m"] is None else float(np.float32(row["gsd_m"])),
+        "pixels_sha256": row["pixels_sha256"],
+        "phash": row["phash"],
+    }
+
+
+COLUMNS_OF_SHARED = (
+    "label", "lon", "lat", "acquired_from", "acquired_to", "gsd_m", "pixels_sha256", "phash",
+)  # fmt: skip
+
+
+def _stored_text(example: shard_files.Example, name: str) -> str:
+    return bytes(example[name][0]).decode()
+
+
+def read(shard: shard_files.Shard) -> Iterator[tuple[shard_files.Example, Stored]]:
+    """Each example of a shard, with what it says, in order.
+
+    Raises:
+      errors.InputError: naming the shard and the example, if the shard is damaged or holds another kind of example.
+    """
+    for number, example in enumerate(shard_files.examples(shard)):
+        try:
+            picture_of(example)
+            stored = Stored.of(example)
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise errors.InputError(
+                f"{shard.path}: expected the features of this dataset in every example; {error!r} in number {number}. "
+                "Build or copy the dataset again."
+            ) from error
+        yield example, stored
+
+
+def picture_of(example: shard_files.Example) -> bytes:
+    """The stored picture of an example: the bytes of a JPEG."""
+    return bytes(example["image"][0])
+
+
+def without_label_and_picture(example: shard_files.Example) -> shard_files.Example:
+    """The features that say neither which example it is, nor its label, nor what its picture shows."""
+    return {name: values for name, values in example.items() if name not in _LABEL_AND_PICTURE}

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import json
 import pathlib
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from builder import atomic, parquet_files
+from builder import atomic, errors, parquet_files
 from builder.chips import rounds
-from builder.dataset import assembly
+from builder.dataset import assembly, examples
+from builder.frame import design as designs
 from builder.frame import points_table
 
 FILE = "index.parquet"
+_EXPECTED = "the index that `tfds build` writes"
+_CURE = "Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again."
 
 _FROM_POINT = ("lon", "lat", "state", "base_class", "consensus", "votes", "valid", "purity")
+_NOT_FROM_ANSWER = ("key", "lon", "lat", "reason", "detail", "affine", "crs", "corners", "batch", "asked_for")
 SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),  # null = an example of the dataset, else why the point is none
-        pa.field("detail", pa.string()),
-        pa.field("label", pa.string()),  # of examples: the label in the dataset; of others: what the maps say
-        pa.field("label_origin", pa.string()),
-        pa.field("stratum", pa.string()),
+        *(pa.field(name, pa.string()) for name in ("reason", "detail", "label", "label_origin", "stratum")),
         *(points_table.SCHEMA.field(name) for name in _FROM_POINT),
         pa.field("product_labels", points_table.PRODUCT_LABELS),
         pa.field("inclusion_probability", pa.float64()),
-        *(
-            field.with_nullable(True)
-            for field in rounds.ANSWERS
-            if field.name
-            not in ("key", "lon", "lat", "reason", "detail", "affine", "crs", "corners", "batch", "asked_for")
-        ),
-        pa.field("geometry", pa.binary(), nullable=False),  # WKB point, EPSG:4326
+        *(field.with_nullable(True) for field in rounds.ANSWERS if field.name not in _NOT_FROM_ANSWER),
+        pa.field("geometry", pa.binary(), nullable=False),
     ]
 )
+# What each column means: as the feature of the same name, or as said here of columns that are no feature.
+DOCS: Mapping[str, str] = {
+    **{name: examples.DOCS[name] for name in SCHEMA.names if name in examples.DOCS},
+    "split": f"Split: {', '.join(designs.SPLITS[:-1])} or {designs.SPLITS[-1]}.",
+    "reason": "Why the point is no example of the dataset; null for an example.",
+    "detail": "The reason in more words.",
+    "label": "Name of the land cover class: of an example its label, of any other point what the maps say.",
+    "lon": "Longitude of the centre in degrees, WGS84 (EPSG:4326).",
+    "lat": "Latitude of the centre in degrees, WGS84 (EPSG:4326).",
+    "geometry": "The centre as a WKB point, WGS84 (EPSG:4326).",
+}
 
 
 def of_build(points: pa.Table, built: assembly.Assembly, refused: pa.Table) -> pa.Table:
@@ -46,15 +53,12 @@ def of_build(points: pa.Table, built: assembly.Assembly, refused: pa.Table) -> p
     Args:
       points: `points.parquet` with the inclusion probabilities of the attempted part.
       built: the examples and the accepted chips that are left out.
-      refused: `plan.Selection.refused`.
+      refused: `rounds.Selection.refused`.
     """
     of_refused = assembly.points_of(points, refused)
-    told = pa.table(
-        {name: refused[name] for name in ("key", "parent", "split", "stratum", "label", "reason", "detail")}
-    )
-    for name in (*_FROM_POINT, "product_labels", "inclusion_probability"):
-        told = told.append_column(name, of_refused[name])
-    parts = [_as_index(part) for part in (built.rows, built.left_out, told)]
+    columns = {name: refused[name] for name in ("key", "parent", "split", "stratum", "label", "reason", "detail")}
+    columns |= {name: of_refused[name] for name in (*_FROM_POINT, "product_labels", "inclusion_probability")}
+    parts = [_as_index(part) for part in (built.rows, built.left_out, pa.table(columns))]
     return with_geometry(pa.concat_tables(parts)).sort_by([("split", "ascending"), ("key", "ascending")])
 
 
@@ -84,18 +88,19 @@ def write(folder: pathlib.Path, index: pa.Table) -> None:
 
 
 def read(folder: pathlib.Path) -> pa.Table:
-    """The index of the version in `folder`.
+    """The index of the version in `folder`, with the columns of `SCHEMA`.
 
     Raises:
-      errors.InputError: if there is none, or it is damaged.
+      errors.InputError: if there is none, it is damaged, or it lacks a column or has one of another type.
     """
-    return parquet_files.read(
-        folder / FILE,
-        expected="the index that `tfds build` writes",
-        cure="Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again.",
-    )
+    path = folder / FILE
+    rows = parquet_files.read(path, expected=_EXPECTED, cure=_CURE)
+    try:
+        return rows.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata(rows.schema.metadata)
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise errors.InputError(f"{path}: expected {_EXPECTED}; {error}. {_CURE}") from error
 
 
-def examples(index: pa.Table) -> pa.Table:
+def examples_of(index: pa.Table) -> pa.Table:
     """The rows that are examples."""
     return index.filter(pc.is_null(index["reason"]))

@@ -1,4 +1,4 @@
-"""What a built version holds, read back from its shards: counts, digest, and the distance of its splits."""
+"""What a built version holds, read back from its shards: counts, digest, pictures, and the distance of its splits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,22 @@ from typing import Any
 import numpy as np
 
 from builder import errors, progress
-from builder.dataset import digest, examples, leakage, shard_files
+from builder.dataset import digest, example_faults, examples, leakage, shard_files
 
 LEAKAGE_FILE = "leakage.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleFault:
+    """What is wrong with one example, as a sentence without its full stop, and where the example is stored."""
+
+    shard: str  # name of the file
+    split: str
+    key: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.shard}: {self.key} of {self.split}: {self.what}"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,15 +37,30 @@ class Inspection:
       total: digest of everything.
       features: of each feature alone, which says what differs between two versions.
       counts: examples per split and shard.
-      labels: label of each key, per split.
+      stored: per split, what each of its examples says.
+      faults: what is wrong with single examples.
       between: how near each pair of splits comes.
     """
 
     total: digest.Digest
     features: Mapping[str, digest.Digest]
     counts: Mapping[str, list[int]]
-    labels: Mapping[str, Mapping[str, int]]
+    stored: Mapping[str, list[examples.Stored]]
+    faults: tuple[ExampleFault, ...]
     between: list[leakage.Between]
+
+    def check_examples(self) -> None:
+        """Refuses a version in which an example is wrong.
+
+        Raises:
+          errors.InputError: naming the first, and how many there are.
+        """
+        if self.faults:
+            more = f" ({len(self.faults) - 1} more are wrong)" if len(self.faults) > 1 else ""
+            raise errors.InputError(
+                f"expected sound examples; {self.faults[0]}{more}. Remove the folder chips of the frame, or the "
+                "batches of these keys in it, and build again."
+            )
 
     def leakage_json(self) -> dict[str, Any]:
         """The content of `leakage.json`."""
@@ -44,81 +72,68 @@ class Inspection:
         }
 
 
-def inspect(folder: pathlib.Path, file_format: str | None = None) -> Inspection:
+def inspect(folder: pathlib.Path, file_format: str | None = None, *, expected: example_faults.Expected) -> Inspection:
     """Reads every example of a built version once.
+
+    Args:
+      folder: of the version.
+      file_format: of the shards to read; the first that the folder has by default.
+      expected: what every example promises, and whether to decode its picture.
 
     Raises:
       errors.InputError: if a shard is damaged, two examples share a key, or two splits share a picture or ground.
     """
     found = shard_files.shards(folder, file_format)
-    chosen = file_format or found[0].file_format
-    read: dict[str, _Split] = {}
-    counts: dict[str, list[int]] = collections.defaultdict(list)
+    chosen = [shard for shard in found if shard.file_format == (file_format or found[0].file_format)]
+    read: dict[str, list[_Shard]] = collections.defaultdict(list)
     with progress.Progress("reading back", None, unit="examples") as shown:
-        for shard in (shard for shard in found if shard.file_format == chosen):
-            split = read.setdefault(shard.split, _Split())
-            before = len(split.facts)
-            split.add(shard)
-            counts[shard.split].append(len(split.facts) - before)
-            shown.advance(counts[shard.split][-1])
-    features: dict[str, digest.Digest] = {}
-    for split in read.values():
-        _add(features, split.features)
-    labels = {name: {facts.key: facts.label for facts in split.facts} for name, split in read.items()}
-    between = leakage.check({name: _chips(split.facts) for name, split in read.items()})
-    return Inspection(sum((s.digest for s in read.values()), digest.Digest()), features, dict(counts), labels, between)
+        for shard in chosen:
+            read[shard.split].append(_read(shard, expected))
+            shown.advance(len(read[shard.split][-1].stored))
+    parts = [part for of_split in read.values() for part in of_split]
+    stored = {split: [one for part in of_split for one in part.stored] for split, of_split in read.items()}
+    return Inspection(
+        total=sum((part.total for part in parts), digest.Digest()),
+        features=_summed(part.features for part in parts),
+        counts={split: [len(part.stored) for part in of_split] for split, of_split in read.items()},
+        stored=stored,
+        faults=tuple(fault for part in parts for fault in part.faults),
+        between=leakage.check({split: _chips(of_split) for split, of_split in stored.items()}),
+    )
 
 
-class _Split:
-    """What is known of one split, shard by shard."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Shard:
+    """What one shard holds."""
 
-    def __init__(self) -> None:
-        self.digest = digest.Digest()
-        self.features: dict[str, digest.Digest] = {}
-        self.facts: list[Facts] = []
-
-    def add(self, shard: shard_files.Shard) -> None:
-        """Reads one shard more."""
-        for example in shard_files.examples(shard):
-            of_example, of_features = digest.with_features(shard.split, example)
-            self.digest += of_example
-            _add(self.features, of_features)
-            try:
-                self.facts.append(Facts.of(example))
-            except (LookupError, UnicodeDecodeError, ValueError) as error:
-                raise errors.InputError(
-                    f"{shard.path}: expected the features of this dataset in every example; {error!r} in number "
-                    f"{len(self.facts)}. Build or copy the dataset again."
-                ) from error
+    total: digest.Digest
+    features: Mapping[str, digest.Digest]
+    stored: list[examples.Stored]
+    faults: list[ExampleFault]
 
 
-def _add(total: dict[str, digest.Digest], more: Mapping[str, digest.Digest]) -> None:
-    for name, part in more.items():
-        total[name] = total.get(name, digest.Digest()) + part
+def _read(shard: shard_files.Shard, expected: example_faults.Expected) -> _Shard:
+    total, features = digest.Digest(), dict[str, digest.Digest]()
+    read, faults = list[examples.Stored](), list[ExampleFault]()
+    for example, stored in examples.read(shard):
+        of_example, of_features = digest.with_features(shard.split, example)
+        total, features = total + of_example, _summed((features, of_features))
+        read.append(stored)
+        found = example_faults.of_example(stored, examples.picture_of(example), expected)
+        faults += [ExampleFault(shard.path.name, shard.split, stored.key, what) for what in found]
+    return _Shard(total, features, read, faults)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Facts:
-    """The few features that telling chips apart needs."""
-
-    key: str
-    lonlat: tuple[float, float]
-    corners: np.ndarray  # float64[8], degrees
-    pixels_sha256: str
-    phash: int
-    label: int
-
-    @classmethod
-    def of(cls, example: shard_files.Example) -> Facts:
-        """The facts of one stored example."""
-        lon, lat = (float(example[name][0]) / examples.DEGREES_TO_E7 for name in ("lon_e7", "lat_e7"))
-        corners = np.asarray(example["corners_e7"], np.float64) / examples.DEGREES_TO_E7
-        key, sha256 = (bytes(example[name][0]).decode() for name in ("key", "pixels_sha256"))
-        return cls(key, (lon, lat), corners, sha256, int(example["phash"][0]), int(example["label"][0]))
+def _summed(parts: Iterable[Mapping[str, digest.Digest]]) -> dict[str, digest.Digest]:
+    total: dict[str, digest.Digest] = {}
+    for part in parts:
+        for name, of_feature in part.items():
+            total[name] = total.get(name, digest.Digest()) + of_feature
+    return total
 
 
-def _chips(facts: Iterable[Facts]) -> leakage.Chips:
-    rows = list(facts)
+def _chips(stored: Iterable[examples.Stored]) -> leakage.Chips:
+    rows = list(stored)
     return leakage.Chips(
         np.array([r.key for r in rows], np.str_),
         np.array([r.lonlat for r in rows], np.float64).reshape(-1, 2),

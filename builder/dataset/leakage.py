@@ -1,4 +1,4 @@
-"""Do the splits keep apart? No shared key, no equal picture, no shared ground; and how near they come."""
+"""Checks that splits share no key, no picture and no ground, and measures how near they come to each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARED_GROUND_M2 = 0.01  # below this, two footprints touch and do not overlap
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Chips:
-    """What the check needs of one split, one row per example."""
+    """The chips of one split, one row per example, with what the checks compare."""
 
     keys: np.ndarray  # str[n]
     lonlat: np.ndarray  # float64[n, 2], degrees
@@ -39,7 +39,7 @@ class Distance:
 
 @dataclasses.dataclass(frozen=True)
 class NearEqual:
-    """Pairs of chips of two splits whose pictures look the same (calm water does everywhere, so that is no fault)."""
+    """Pairs of chips of two splits whose pictures look the same: no fault, since all calm water looks the same."""
 
     pairs: int
     listed: tuple[tuple[str, str, int], ...]  # key, key, differing bits: the nearest first
@@ -54,7 +54,7 @@ class Between:
     near_equal: NearEqual
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `leakage.json`."""
+        """The entry of this pair in `leakage.json`."""
         closest = self.closest and {"distance_m": round(self.closest.metres, 3), "keys": list(self.closest.keys)}
         listed = [{"keys": [a, b], "bits": bits} for a, b, bits in self.near_equal.listed]
         return {
@@ -70,15 +70,15 @@ def check(splits: dict[str, Chips]) -> list[Between]:
     Raises:
       errors.InputError: if two examples share a key, or examples of different splits share a picture or ground.
     """
-    _refuse_equal_keys(splits)
+    _check_keys(splits)
     pairs = list(itertools.combinations(sorted(splits), 2))
     for first, second in pairs:
-        _refuse_equal_pictures((first, splits[first]), (second, splits[second]))
-        _refuse_shared_ground((first, splits[first]), (second, splits[second]))
+        _check_pictures((first, splits[first]), (second, splits[second]))
+        _check_ground((first, splits[first]), (second, splits[second]))
     return [_between((first, splits[first]), (second, splits[second])) for first, second in pairs]
 
 
-def _refuse_equal_keys(splits: dict[str, Chips]) -> None:
+def _check_keys(splits: dict[str, Chips]) -> None:
     keys = np.concatenate([chips.keys for chips in splits.values()])
     unique, counts = np.unique(keys, return_counts=True)
     if (counts > 1).any():
@@ -90,7 +90,7 @@ def _refuse_equal_keys(splits: dict[str, Chips]) -> None:
         )
 
 
-def _refuse_equal_pictures(first: tuple[str, Chips], second: tuple[str, Chips]) -> None:
+def _check_pictures(first: tuple[str, Chips], second: tuple[str, Chips]) -> None:
     (name_a, a), (name_b, b) = first, second
     shared = np.intersect1d(a.pixels_sha256, b.pixels_sha256)
     if len(shared):
@@ -102,7 +102,7 @@ def _refuse_equal_pictures(first: tuple[str, Chips], second: tuple[str, Chips]) 
         )
 
 
-def _refuse_shared_ground(first: tuple[str, Chips], second: tuple[str, Chips]) -> None:
+def _check_ground(first: tuple[str, Chips], second: tuple[str, Chips]) -> None:
     (name_a, a), (name_b, b) = first, second
     overlaps = _overlaps(a, b)
     if overlaps:
@@ -156,7 +156,7 @@ def _closest(a: Chips, b: Chips) -> Distance | None:
 
 
 def _near_equal(a: Chips, b: Chips) -> NearEqual:
-    """Counts pairs through the unique hashes, since ten thousand calm lakes may have the same one."""
+    """Pairs that look the same, counted by unique hashes, since ten thousand calm lakes may share one."""
     hashes = np.union1d(a.phash, b.phash)
     in_a, in_b = _multiplicity(a.phash, hashes), _multiplicity(b.phash, hashes)
     total = int((in_a * in_b).sum())

@@ -1,4 +1,4 @@
-"""Records of a built dataset, read without TensorFlow and without TFDS.
+"""The shards of a built dataset, read without TensorFlow and without TFDS.
 
 TFDS stores an example as a serialized `tf.train.Example`: a message of four levels, all of them length-delimited
 fields. Reading it here keeps `verify` small, and independent of the code that wrote the files.
@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from builder import errors
+from builder import errors, input_files
+
+TFRECORD, ARRAY_RECORD = FORMATS = ("tfrecord", "array_record")
 
 Values = list[bytes] | np.ndarray  # bytes, or int64[n], or float32[n]
 Example = Mapping[str, Values]
 
 SHARD_NAME = re.compile(
-    r"(?P<name>\w+)-(?P<split>\w+)\.(?P<format>tfrecord|array_record)-(?P<index>\d{5})-of-(?P<count>\d{5})"
+    rf"(?P<name>\w+)-(?P<split>\w+)\.(?P<format>{'|'.join(FORMATS)})-(?P<index>\d{{5}})-of-(?P<count>\d{{5}})"
 )
 
 _BYTES, _FLOATS, _INTEGERS = 1, 2, 3  # fields of tf.train.Feature
@@ -39,7 +41,7 @@ class Shard:
 
 
 def shards(folder: pathlib.Path, file_format: str | None = None) -> list[Shard]:
-    """Shard files in `folder` by split and index; of one file format, where it is given.
+    """Shard files in `folder` by split and index; of one file format if it is given.
 
     Raises:
       errors.InputError: if there is none.
@@ -65,10 +67,10 @@ def read(path: pathlib.Path, file_format: str) -> Iterator[bytes]:
     """Every record of a file, in order.
 
     Raises:
-      errors.InputError: if the file is cut short or damaged where it can be told.
+      errors.InputError: if it is no regular file, or is cut short, or is damaged in a way that its format shows.
     """
-    reader = {"tfrecord": _read_tfrecord, "array_record": _read_array_record}[file_format]
-    return reader(path)
+    input_files.check_regular(path, expected="a shard", cure="Build or copy the dataset again.")
+    return {TFRECORD: _read_tfrecord, ARRAY_RECORD: _read_array_record}[file_format](path)
 
 
 def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import pathlib
 import shutil
 
 from builder import errors
+from builder.dataset import shard_files
 
-FORMATS = ("tfrecord", "array_record")  # what the build can read back
 INCOMPLETE_PREFIX = "incomplete."  # TFDS's name for a folder under construction
 
 
 def check_format(file_format: str) -> None:
     """Raises InputError for a file format that the build cannot read back and check."""
-    if file_format not in FORMATS:
+    if file_format not in shard_files.FORMATS:
         raise errors.InputError(
-            f"--file_format: expected {' or '.join(FORMATS)}; received {file_format}. The first is for tfds.load, the "
-            "second for tfds.data_source; `python -m builder release` makes a folder with both."
+            f"--file_format: expected {' or '.join(shard_files.FORMATS)}; received {file_format}. The first is for "
+            "tfds.load, the second for tfds.data_source; `python -m builder release` makes a folder with both."
         )
 
 
@@ -42,11 +41,3 @@ def remove_empty_folders(version_folder: pathlib.Path) -> None:
         config_folder.rmdir()
     if dataset_folder.is_dir() and [path.name for path in dataset_folder.iterdir()] == [".config"]:
         shutil.rmtree(dataset_folder)
-
-
-def created_by() -> str:
-    """Name and version of this code."""
-    try:
-        return f"globeland {importlib.metadata.version('globeland')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "globeland, not installed"

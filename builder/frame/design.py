@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from builder import errors
+from builder import errors, input_files, toml_tables
 from builder.geometry import grid
 
 TRAIN = "train"
@@ -152,23 +152,43 @@ def from_json(values: Mapping[str, Any]) -> SamplingDesign:
     """The design that `SamplingDesign.to_json` wrote.
 
     Raises:
-      errors.InputError: if a name is not one of the design's, or a value is out of range.
+      errors.InputError: if a name is not one of the design's, or a value is of another type or out of range.
     """
-    names = [field.name for field in dataclasses.fields(SamplingDesign)]
-    if unknown := [name for name in values if name not in names]:
-        raise errors.InputError(
-            f"sampling design: expected names of this version of the project; received {unknown[0]!r}. "
-            f"{errors.did_you_mean(unknown[0], names)}"
-        )
-    west, south, east, north = values.get("region", SamplingDesign.region)
+    fields = {field.name: field.default for field in dataclasses.fields(SamplingDesign)}
+    for name, value in values.items():
+        if name not in fields:
+            raise errors.InputError(f"sampling design: unknown name {name!r}. {errors.did_you_mean(name, fields)}")
+        if not _fits(name, value, fields[name]):
+            raise errors.InputError(
+                f"sampling design: expected {name} of the kind of {fields[name]!r}; received "
+                f"{input_files.shown(value)}."
+            )
     return SamplingDesign(
         **dict(values)
         | {
             "products": tuple(values.get("products", ())),
-            "region": (west, south, east, north),
+            "region": tuple(values.get("region", SamplingDesign.region)),
             "given": tuple((split, count) for split, count in values.get("given", ())),
         }
     )
+
+
+def _fits(name: str, value: object, default: object) -> bool:
+    """Whether a JSON value has the type of the field `name`, whose default is `default`."""
+    if name == "products":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if name == "region":
+        return isinstance(value, list) and len(value) == 4 and all(map(toml_tables.is_number, value))
+    if name == "given":
+        return isinstance(value, list) and all(map(_is_given, value))
+    if isinstance(default, float):
+        return toml_tables.is_number(value)
+    return type(value) is type(default)  # true and false are no whole numbers
+
+
+def _is_given(pair: object) -> bool:
+    """Whether a JSON value is [split, number of points]."""
+    return isinstance(pair, list) and len(pair) == 2 and pair[0] in SPLITS and type(pair[1]) is int and pair[1] >= 0
 
 
 def _check_whole(flag: str, value: int, least: int) -> None:

@@ -125,7 +125,10 @@ class Frame:
             raise errors.InputError(
                 f"{self.points_file}: expected the sampling design in its metadata. {points_table.CURE}"
             )
-        return designs.from_json(design)
+        try:
+            return designs.from_json(design)
+        except errors.InputError as error:
+            raise errors.InputError(f"{self.points_file}: {error} {points_table.CURE}") from error
 
 
 def seal(folder: pathlib.Path) -> None:

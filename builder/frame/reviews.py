@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from builder import errors, parquet_files, proportions
 from builder.legend import legend as legends
 
-UNUSABLE = "unusable"  # the reviewer cannot tell: cloud, blur, two classes in one chip
+UNUSABLE = "unusable"  # the reviewer cannot decide: cloud, blur, two classes in one chip
 TIE = "tie"  # no label has more votes than every other
 Z_95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
 
@@ -30,7 +30,7 @@ SCHEMA = pa.schema([("key", pa.string()), ("label", pa.string()), ("reviewer", p
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """`confirmed` of `reviewed`; `low` and `high` bound the share at 95 % (Wilson), nan where nothing was reviewed."""
+    """`confirmed` of `reviewed` points, with Wilson's interval at 95 %; NaN where nothing was reviewed."""
 
     confirmed: int
     reviewed: int
@@ -100,7 +100,7 @@ def _winner(count: collections.Counter[str]) -> str:
 
 
 def confirmed(labels: Iterable[tuple[str, str]], verdicts: Mapping[str, str]) -> dict[str, Share]:
-    """Per class, how many of the labels that people looked at they confirm; unusable chips and ties do not count.
+    """Per class, how many of the reviewed labels the verdicts confirm; unusable chips and ties do not count.
 
     Args:
       labels: (key, label before any review) of points.

@@ -1,1 +1,1 @@
-"""Where things lie: the grid of cells, windows, longitudes across 180 degrees, distances and areas."""
+"""Where things lie: the grid of cells, windows and lattices of pixels, longitudes at 180 degrees, the ellipsoid."""

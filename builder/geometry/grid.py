@@ -62,6 +62,21 @@ def window_of_bbox(west: float, south: float, east: float, north: float) -> Cell
     West greater than east crosses the antimeridian.
 
     Raises:
+      errors.InputError: as `check_bbox` does.
+    """
+    check_bbox(west, south, east, north)
+    if west > east:
+        east += 360.0
+    return CellWindow(
+        *_cells((90.0 - north) * CELLS_PER_DEGREE, (90.0 - south) * CELLS_PER_DEGREE),
+        *_cells((west + 180.0) * CELLS_PER_DEGREE, (east + 180.0) * CELLS_PER_DEGREE),
+    )
+
+
+def check_bbox(west: float, south: float, east: float, north: float) -> None:
+    """Refuses what is no box in degrees; west greater than east crosses the antimeridian.
+
+    Raises:
       errors.InputError: if a latitude or longitude is outside the globe, or the box is reversed or empty.
     """
     if not (-90 <= south < north <= 90):
@@ -71,12 +86,6 @@ def window_of_bbox(west: float, south: float, east: float, north: float) -> Cell
             f"--bbox W,S,E,N: expected W and E in -180..180 degrees and W != E "
             f"(W > E crosses 180); received W={west}, E={east}."
         )
-    if west > east:
-        east += 360.0
-    return CellWindow(
-        *_cells((90.0 - north) * CELLS_PER_DEGREE, (90.0 - south) * CELLS_PER_DEGREE),
-        *_cells((west + 180.0) * CELLS_PER_DEGREE, (east + 180.0) * CELLS_PER_DEGREE),
-    )
 
 
 def _cells(start: float, stop: float) -> tuple[int, int]:

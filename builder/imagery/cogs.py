@@ -43,15 +43,15 @@ def read(pixels: source.PixelFile, grids: Sequence[source.GroundGrid]) -> list[s
     try:
         remote = http.GDAL_REMOTE if pixels.path.startswith("/vsi") else {}
         with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **remote):
-            file = geotiffs.opened(pixels.path)
-            _check(file.reader, pixels)
+            file = geotiffs.open_file(pixels.path)
+            _check_bands(file.reader, pixels)
             return _sampled(file.reader, pixels, _placed(grids, file))
     except rasterio.errors.RasterioIOError as error:
         geotiffs.forget(pixels.path)
         return [source.Unreadable(f"{pixels.path}: {error}")] * len(grids)
 
 
-def _check(file: rasterio.DatasetReader, pixels: source.PixelFile) -> None:
+def _check_bands(file: rasterio.DatasetReader, pixels: source.PixelFile) -> None:
     if max(pixels.bands) > file.count:
         raise errors.InputError(
             f"{pixels.path}: expected bands {pixels.bands} (red, green, blue); the file has {file.count}. "
@@ -70,7 +70,7 @@ def _check(file: rasterio.DatasetReader, pixels: source.PixelFile) -> None:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Placed:
-    """A grid in the file: polynomial coefficients of (u, v) in -1..1 -> (column, row), and the window that holds it."""
+    """A grid placed in the file: coefficients of polynomials of (u, v) in -1..1 for (column, row), and its box."""
 
     grid: source.GroundGrid
     plane: np.ndarray  # float64[3, 2]: 1, u, v
@@ -81,7 +81,7 @@ class _Placed:
 
     @property
     def decimation(self) -> int:
-        """By how much, a power of two, the file is read coarser, so that 1 to 2 samples remain per grid pixel."""
+        """The power of two by which the file is read coarser, so that 1 to 2 samples remain per grid pixel."""
         return 1 << max(0, math.floor(math.log2(max(self.scale, 1.0)) + 1e-9))
 
 
@@ -118,7 +118,7 @@ def _terms(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def places_of_pixels(grid: source.GroundGrid, path: str) -> np.ndarray:
     """float64[y, x, 2]: (column, row) in the file at which each pixel centre of the grid is sampled."""
-    (placed,) = _placed([grid], geotiffs.opened(path))
+    (placed,) = _placed([grid], geotiffs.open_file(path))
     if isinstance(placed, source.Unreadable):
         raise errors.InputError(f"{path}: {placed.detail}.")
     return _places(placed, np.arange(grid.size_px) + 0.5)
@@ -218,7 +218,7 @@ def _nothing(grid: source.GroundGrid) -> source.Patch:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Samples:
-    """What was read of one window: images of colour and validity (None = all valid), one sample wider on each side."""
+    """The samples of one window: images of colour and validity (None = all valid), one sample wider on each side."""
 
     colour: Image.Image
     valid: Image.Image | None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import math
 import pathlib
 import threading
 
 import numpy as np
+import pyproj.exceptions
 import rasterio
 import rasterio.errors
 
@@ -51,7 +53,7 @@ class OpenFile:
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the folder source needs of a file: bounds in degrees, pixel size on the ground, the date tag."""
+    """Facts of a file for the folder source: bounds in degrees, pixel size on the ground, the date tag."""
 
     bounds: Bounds
     pixel_m: float
@@ -63,7 +65,7 @@ def header(path: str) -> Header:
 
     Raises:
       errors.NoCrs: if it has no CRS.
-      errors.InputError: if it is not a raster.
+      errors.InputError: if it is not a raster, or does not say where on Earth its pixels lie.
     """
     try:
         file = _open(path)
@@ -72,19 +74,25 @@ def header(path: str) -> Header:
             f"{path}: expected a GeoTIFF; it cannot be opened: {error}. Replace or remove it."
         ) from error
     with file.reader:
-        return Header(_bounds(file), _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
+        bounds = _bounds(file)
+        if not all(map(math.isfinite, bounds)):
+            raise errors.InputError(
+                f"{path}: its corners have no longitude and latitude; expected a transform that fits its CRS. Correct "
+                "the file, or leave it out."
+            )
+        return Header(bounds, _pixel_m(file), file.reader.tags().get("TIFFTAG_DATETIME"))
 
 
 _LOCAL = threading.local()  # GDAL datasets must not be shared by threads
 
 
-def opened(path: str) -> OpenFile:
+def open_file(path: str) -> OpenFile:
     """The file, opened once per thread.
 
     Raises:
       rasterio.errors.RasterioIOError: if it cannot be opened.
       errors.NoCrs: if it has no CRS.
-      errors.InputError: if it is no regular file.
+      errors.InputError: if it is no regular file, or does not say where on Earth its pixels lie.
     """
     files = _files()
     if path in files:
@@ -108,10 +116,35 @@ def _open(path: str) -> OpenFile:
     if (local := pathlib.Path(path)).exists():  # a missing or a remote file is left to GDAL
         input_files.check_regular(local, expected="a GeoTIFF", cure="Replace or remove it.")
     reader = rasterio.open(path)
-    if reader.crs is None:
+    try:
+        _check_place(reader, path)
+    except errors.InputError:
         reader.close()
-        raise errors.NoCrs(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
+        raise
     return OpenFile(reader, Lattice.of(reader))
+
+
+def _check_place(reader: rasterio.DatasetReader, path: str) -> None:
+    """Refuses a file that does not say where on Earth its pixels lie.
+
+    Raises:
+      errors.NoCrs: if it has no CRS.
+      errors.InputError: if it has no transform, or a CRS of another body.
+    """
+    if reader.crs is None:
+        raise errors.NoCrs(f"{path}: has no CRS. Give it one, as `rio edit-info --crs EPSG:32649 {path}`.")
+    determinant = reader.transform.determinant
+    if determinant == 0.0 or not math.isfinite(determinant) or reader.transform.is_identity:
+        raise errors.InputError(
+            f"{path}: expected an affine transform from pixels to coordinates; received {tuple(reader.transform)[:6]}. "
+            "Give the file one, or leave it out of the source."
+        )
+    try:
+        lattices.from_lonlat(reader.crs.to_wkt())
+    except pyproj.exceptions.ProjError as error:  # such as a CRS of the Moon
+        raise errors.InputError(
+            f"{path}: expected a CRS of the Earth; received {reader.crs.to_string():.100} ({error}). Correct it."
+        ) from error
 
 
 def _files() -> collections.OrderedDict[str, OpenFile]:
@@ -127,7 +160,8 @@ def _bounds(file: OpenFile) -> Bounds:
     zero, one = np.zeros_like(along), np.ones_like(along)
     u, v = np.concatenate([along, one, along, zero]), np.concatenate([zero, along, one, along])
     lon, lat = file.lon_lat(u * file.reader.width, v * file.reader.height)
-    return lonlat.bounds_of_ring(lon, lat)
+    with np.errstate(invalid="ignore"):  # `header` refuses corners that lie nowhere
+        return lonlat.bounds_of_ring(lon, lat)
 
 
 def _pixel_m(file: OpenFile) -> float:

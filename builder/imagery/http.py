@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import pathlib
 import re
@@ -13,11 +12,12 @@ from typing import Any
 import requests
 import urllib3.util
 
-from builder import errors
+from builder import errors, input_files
 
 TIMEOUT_S = (10.0, 60.0)  # connect, read
 TRIES = 4
 MOST_BYTES = 64 * 2**20  # a catalogue document larger than this is none
+_CURE = "Check the address in imagery.toml, and the links of the document that leads here."
 GDAL_REMOTE = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing of the folder, no guesses at side files
     "GDAL_HTTP_MAX_RETRY": str(TRIES - 1),
@@ -51,24 +51,29 @@ def joined(base: str, href: str) -> str:
 
 
 def read_json(href: str) -> Any:
-    """The JSON document at a URL or path.
+    """The JSON value at a URL or in a local regular file, of at most MOST_BYTES.
 
     Raises:
-      errors.InputError: if it cannot be had or is not JSON.
+      errors.InputError: naming the address, if it cannot be read, is no JSON, nests too deep, or holds NUL or lone
+        surrogates.
     """
     try:
-        return json.loads(_read(href))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise errors.InputError(
-            f"{href}: expected JSON; received something else ({error}). Check the address in imagery.toml."
-        ) from error
+        content = _read(href)
     except (OSError, requests.RequestException) as error:
-        raise errors.InputError(f"{href}: cannot be read: {error}. Check the address in imagery.toml.") from error
+        raise errors.InputError(f"{href}: cannot be read: {error}. {_CURE}") from error
+    try:
+        return input_files.parsed_json(content)
+    except ValueError as error:
+        raise errors.InputError(f"{href}: expected JSON; received something else ({error}). {_CURE}") from error
 
 
 def _read(href: str) -> bytes:
     if not is_remote(href):
-        return pathlib.Path(href).read_bytes()
+        path = pathlib.Path(href)
+        input_files.check_regular(path, expected="a JSON document", cure=_CURE)
+        if path.stat().st_size > MOST_BYTES:
+            raise OSError(f"longer than {MOST_BYTES} bytes")
+        return path.read_bytes()
     with _session(os.getpid()).get(href, timeout=TIMEOUT_S, stream=True) as answer:
         answer.raise_for_status()
         content = answer.raw.read(MOST_BYTES + 1, decode_content=True)

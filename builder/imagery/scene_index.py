@@ -1,4 +1,4 @@
-"""Scenes by place: finds the scenes of many areas at once."""
+"""An index of scenes by place, which finds the scenes of many areas at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SceneIndex:
         return found
 
     def fingerprint(self) -> str:
-        """sha256 over all scenes: another scene, date or rule, or a local file of other size or time, changes it."""
+        """SHA-256 over all scenes; it changes with any scene, date or rule, and with size or time of a local file."""
         total = hashlib.sha256()
         for scene in self.scenes:
             total.update(f"{scene!r} {_state_of_file(scene.pixels.path)}\n".encode())
@@ -41,7 +41,7 @@ class SceneIndex:
 
 
 def _state_of_file(path: str) -> tuple[int, int] | None:
-    """(size, time of change) of a local file; of a remote one nothing is known without asking for it."""
+    """(size, time of change) of a local file; None for a remote one, which would have to be requested."""
     try:
         found = pathlib.Path(path).stat()
     except OSError:

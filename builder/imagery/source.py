@@ -1,7 +1,7 @@
-"""What a source of imagery is: it finds dated scenes over an area, and reads their pixels on a given ground grid.
+"""Sources of imagery: a source finds dated scenes over an area, and reads their pixels on a ground grid.
 
-Choosing (rules, seasons, order) is not the source's business: `builder.chips.imagery_rules` judges what `find` offers.
-Sources and scenes are frozen values that pickle; what is expensive to open is cached per process.
+A source does not choose among its scenes: `builder.chips.imagery_rules` judges them by rules, seasons and order.
+Sources and scenes are frozen values that pickle; files that are slow to open stay open, per process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from builder.geometry.lonlat import Bounds
 
+FINEST_GSD_M, COARSEST_GSD_M = 1e-3, 1e5  # limits of a ground sample distance; whatever lies beyond is a mistake
 REDISTRIBUTION = ("yes", "no", "unknown")
 # SPDX names, and the words of STAC providers; a licence that forbids derivatives or commerce is left to the user.
 OPEN_LICENCES = (
@@ -31,9 +32,14 @@ OPEN_LICENCES = (
 )
 
 
+def is_gsd(value: object) -> bool:
+    """Whether `value` can be a ground sample distance in metres: a number within FINEST_GSD_M..COARSEST_GSD_M."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and FINEST_GSD_M <= value <= COARSEST_GSD_M
+
+
 @dataclasses.dataclass(frozen=True)
 class Acquisition:
-    """Who saw the ground, when, how sharply, and under which terms. Days are UTC and inclusive."""
+    """Who saw the ground, when, at which ground sample distance, and under which terms. Days are UTC and inclusive."""
 
     source: str
     sensor: str
@@ -49,10 +55,11 @@ class Acquisition:
 
 @dataclasses.dataclass(frozen=True)
 class PixelFile:
-    """How to read one scene's pixels: GDAL path, band numbers from 1 for red, green, blue, and what is no data.
+    """How to read one scene's pixels: GDAL path, and the numbers of the bands red, green and blue, from 1.
 
     `stretch` (low, high) maps samples linearly to 0..255 and is required where samples have more than 8 bits.
-    `nodata` overrides what the file declares; without `mask` the file's own mask, alpha and nodata are not believed.
+    `nodata` replaces the value that the file declares; without `mask` the file's own mask, alpha and nodata are
+    ignored.
     """
 
     path: str
@@ -92,7 +99,7 @@ NOTHING_STATED = Stated()
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """One dated picture of the ground. `names` are all the words that a denied source may hide in."""
+    """One dated picture of the ground. `names` are further words in which a denied source is looked for."""
 
     acquisition: Acquisition
     pixels: PixelFile
@@ -145,7 +152,7 @@ class Source(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Digest of all that could be found: work that was begun on other imagery is not gone on with.
+        """Digest of every scene that could be found; unfinished work on other imagery is not continued.
 
         Raises:
           errors.InputError: as `find` does.
@@ -153,5 +160,5 @@ class Source(Protocol):
         ...
 
     def read(self, scene: Scene, grids: Sequence[GroundGrid]) -> list[Patch | Unreadable]:
-        """The scene's pixels on each grid, in order. A fault of one grid does not spoil the others."""
+        """The scene's pixels on each grid, in order. A fault on one grid leaves the others as they would be."""
         ...

@@ -5,24 +5,27 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import datetime
-import functools
-import math
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from builder import errors
+from builder import errors, input_files
 from builder.geometry.lonlat import Bounds
-from builder.imagery import cogs, http, scene_index, source
+from builder.imagery import http, listed_source, source
 
 FETCHES_AT_ONCE = 16
 _ROOTS = ("catalog.json", "collection.json")
 _ROLES = ("visual", "data")  # in order of preference
 _MEDIA = ("image/tiff", "image/vnd.stac.geotiff")
+_LINKS_BELOW = ("child", "item")
+_WHOLE_TURN = 360.0  # degrees; catalogues count longitudes from -180 or from 0
+LONGEST_TEXT = 10_000  # letters of an id, a name, a licence or an address
+_CORRECT = "Correct the document."
+_CORRECT_ITEM = "Correct the item, or leave it out of the catalogue."
 
 
 @dataclasses.dataclass(frozen=True)
-class Catalogue:
+class Catalogue(listed_source.ListedSource):
     """A STAC catalogue at `href` (URL, file or folder): catalogues and collections are followed down to their items.
 
     `asset` names the asset that holds the pixels; without it the first with the role visual or data, or the only
@@ -34,26 +37,16 @@ class Catalogue:
     stated: source.Stated = source.NOTHING_STATED
     asset: str | None = None
 
-    def find(self, areas: Sequence[Bounds]) -> list[list[source.Scene]]:
-        """See `source.Source`; the catalogue is read once per process."""
-        return _index(self).find(areas)
-
-    def fingerprint(self) -> str:
-        """See `source.Source`."""
-        return _index(self).fingerprint()
-
-    def read(self, scene: source.Scene, grids: Sequence[source.GroundGrid]) -> list[source.Patch | source.Unreadable]:
-        """See `source.Source`."""
-        return cogs.read(scene.pixels, grids)
-
-
-@functools.lru_cache(maxsize=32)
-def _index(catalogue: Catalogue) -> scene_index.SceneIndex:
-    root = _root(catalogue.href, catalogue.name)
-    found = [scene_of(item, href, collection, catalogue) for item, href, collection in items(root)]
-    if not found:
-        raise errors.InputError(f"{catalogue.href}: the STAC catalogue of source {catalogue.name!r} holds no item.")
-    return scene_index.SceneIndex(found)
+    def scenes(self) -> list[source.Scene]:
+        """The scene of every item of the catalogue."""
+        root = _root(self.href, self.name)
+        found = [scene_of(item, href, collection, self) for item, href, collection in items(root)]
+        if not found:
+            raise errors.InputError(
+                f"{self.href}: the STAC catalogue of source {self.name!r} holds no item. Add items, or leave the "
+                "source out of imagery.toml."
+            )
+        return found
 
 
 def _root(href: str, owner: str) -> str:
@@ -65,7 +58,7 @@ def _root(href: str, owner: str) -> str:
             return str(folder / name)
     raise errors.InputError(
         f"{href}: expected a STAC catalogue, a folder with {' or '.join(_ROOTS)}; found none. "
-        f"Mend href or path of source {owner!r} in imagery.toml."
+        f"Correct href or path of source {owner!r} in imagery.toml."
     )
 
 
@@ -95,19 +88,31 @@ def _items_of(document: object, href: str, collection: Document) -> Iterator[tup
         raise errors.InputError(f"{href}: expected a STAC Catalog, Collection or Item; received type {kind!r}.")
     if kind == "Feature":
         yield document, href, collection
-    for feature in document.get("features", []) if kind == "FeatureCollection" else []:
-        yield feature, href, collection
+    if kind == "FeatureCollection":
+        for feature in _objects(document, "features", href):
+            yield feature, href, collection
+
+
+def _objects(document: Document, key: str, href: str) -> list[Document]:
+    """The list of objects under `key`; empty where the document has none."""
+    values = document.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
+        raise errors.InputError(
+            f"{href}: expected {key} as a list of objects; received {input_files.shown(values)}. {_CORRECT}"
+        )
+    return values
 
 
 def _children(document: Document, href: str) -> list[str]:
     if document.get("type") == "Feature":
         return []
-    links = document.get("links", [])
-    if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
-        raise errors.InputError(f"{href}: expected links as a list of objects; received {links!r}. Mend the document.")
-    return [
-        http.joined(href, link["href"]) for link in links if link.get("rel") in ("child", "item") and link.get("href")
-    ]
+    addresses = [link.get("href") for link in _objects(document, "links", href) if link.get("rel") in _LINKS_BELOW]
+    for address in addresses:
+        if not isinstance(address, str | None):
+            raise errors.InputError(
+                f"{href}: expected href of a link as a text; received {input_files.shown(address)}. {_CORRECT}"
+            )
+    return [http.joined(href, address) for address in addresses if address]
 
 
 def scene_of(item: Document, href: str, collection: Document, catalogue: Catalogue) -> source.Scene:
@@ -120,8 +125,10 @@ def scene_of(item: Document, href: str, collection: Document, catalogue: Catalog
         return _scene(item, href, collection, catalogue)
     except errors.InputError:
         raise
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise errors.InputError(f"{href}: expected an item as STAC describes it; {error!r}. Mend the item.") from error
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise errors.InputError(
+            f"{href}: expected an item as STAC describes it; {error!r:.200}. {_CORRECT_ITEM}"
+        ) from error
 
 
 def _scene(item: Document, href: str, collection: Document, catalogue: Catalogue) -> source.Scene:
@@ -149,8 +156,19 @@ def _scene(item: Document, href: str, collection: Document, catalogue: Catalogue
         str(text) for text in (item.get("collection"), collection.get("id"), collection.get("title")) if text
     ]
     words = (*names, *instruments, *of_collection)
+    _check_texts((*words, *acquisition.scene_ids, licence, acquisition.url), href)
     pixels = stated.pixels(http.gdal_path(http.joined(href, asset["href"])))
     return source.Scene(acquisition, pixels, _bounds(item, href), tuple(filter(None, dict.fromkeys(words))))
+
+
+def _check_texts(texts: Iterable[str], href: str) -> None:
+    """Refuses texts that would swell every chip: they are copied into each."""
+    for text in texts:
+        if len(text) > LONGEST_TEXT:
+            raise errors.InputError(
+                f"{href}: expected ids, names, licences and addresses of at most {LONGEST_TEXT} letters; received "
+                f"{len(text)}, {input_files.shown(text)}. {_CORRECT_ITEM}"
+            )
 
 
 def _public(address: str) -> str:
@@ -188,18 +206,20 @@ def _dates(facts: Document, href: str) -> tuple[datetime.date, datetime.date]:
         )
     first, last = _day(str(start), href), _day(str(end), href)
     if last < first:
-        raise errors.InputError(f"{href}: start_datetime {start} is after end_datetime {end}. Mend the item.")
+        raise errors.InputError(f"{href}: start_datetime {start} is after end_datetime {end}. {_CORRECT_ITEM}")
     return first, last
 
 
 def _day(text: str, href: str) -> datetime.date:
+    """The day, in UTC, of a date and time; without a time zone it is taken as UTC."""
     try:
         moment = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment.astimezone(datetime.UTC) if moment.tzinfo else moment).date()
+    except (ValueError, OverflowError) as error:  # OverflowError: in UTC it lies before year 1 or after year 9999
         raise errors.InputError(
-            f"{href}: expected a date and time as 2010-07-01T00:00:00Z; received {text!r}. Mend the item."
+            f"{href}: expected a date and time as 2010-07-01T00:00:00Z; received {input_files.shown(text)}. "
+            f"{_CORRECT_ITEM}"
         ) from error
-    return (moment.astimezone(datetime.UTC) if moment.tzinfo else moment).date()
 
 
 def _gsd_m(asset: Document, facts: Document, collection: Document, stated: source.Stated, href: str) -> float:
@@ -207,9 +227,14 @@ def _gsd_m(asset: Document, facts: Document, collection: Document, stated: sourc
     if known is None:
         values = collection.get("summaries", {}).get("gsd", [])
         known = max(values) if isinstance(values, list) and values else None
-    if not isinstance(known, int | float) or known <= 0:
+    if known is None:
         raise errors.InputError(
             f"{href}: the item has no gsd (metres). Add it, or state gsd_m for the source in imagery.toml."
+        )
+    if not source.is_gsd(known):
+        raise errors.InputError(
+            f"{href}: expected gsd as a number of metres, {source.FINEST_GSD_M:g}..{source.COARSEST_GSD_M:g}; received "
+            f"{input_files.shown(known)}. {_CORRECT_ITEM}"
         )
     return float(known)
 
@@ -218,8 +243,9 @@ def _bounds(item: Document, href: str) -> Bounds:
     box = item.get("bbox")
     if isinstance(box, list) and len(box) in (4, 6):
         west, south, east, north = (float(box[i]) for i in ((0, 1, 2, 3) if len(box) == 4 else (0, 1, 3, 4)))
-        if math.isfinite(west) and math.isfinite(east) and -90 <= south <= north <= 90:
+        if abs(west) <= _WHOLE_TURN and abs(east) <= _WHOLE_TURN and -90 <= south <= north <= 90:  # false for NaN
             return west, south, east, north
     raise errors.InputError(
-        f"{href}: expected a bbox of 4 or 6 numbers, west, south, .. in degrees; received {box!r}. Mend the item."
+        f"{href}: expected a bbox of 4 or 6 numbers, west, south, .. in degrees; received {input_files.shown(box)}. "
+        f"{_CORRECT_ITEM}"
     )

@@ -1,22 +1,22 @@
-"""What each product's class codes mean in our legend: one CSV per product, and exact recoding by lookup.
+"""Crosswalks: the target of each product's class codes in the legend, one CSV per product, and recoding by lookup.
 
-A code has two targets. `strict`: the class whose definition holds the whole of the code's (for sampling what is sure);
-`dominant`: the class of its larger part (for finding disagreement). A code that fits no class is `outside`.
+A code has two targets. `strict` is the class whose definition covers the whole definition of the code; points are
+sampled by it. `dominant` is the class of the larger part; disagreement is found by it. A code that fits no class is
+`outside`.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-import difflib
-import hashlib
+import io
 import pathlib
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
-from builder import errors
+from builder import errors, hashing, input_files
 from builder.legend import legend as legends
 
 Use = Literal["strict", "dominant"]
@@ -24,7 +24,7 @@ Use = Literal["strict", "dominant"]
 FOLDER = pathlib.Path(__file__).with_name("crosswalks")
 REQUIRED_COLUMNS = ("code", "name", "strict", "dominant")
 OPTIONAL_COLUMNS = ("origin", "note")
-ORIGINS = ("facts", "derived", "")  # the target as studies give it, or our own choice
+ORIGINS = ("facts", "derived", "")  # the target is published in a study, or chosen by this project
 MAX_CODE = 65_535
 
 
@@ -32,7 +32,12 @@ MAX_CODE = 65_535
 class Crosswalk:
     """The targets of every class code of one product.
 
-    `strict` and `dominant` give for each code a class code of the legend, `legend.NODATA` or `legend.OUTSIDE`.
+    Attributes:
+      product: name, the stem of the file.
+      path: the CSV file.
+      names: class name by code.
+      strict: by code a class code of the legend, `legend.NODATA` or `legend.OUTSIDE`.
+      dominant: likewise.
     """
 
     product: str
@@ -56,8 +61,8 @@ class Crosswalk:
 
     @property
     def sha256(self) -> str:
-        """Digest of the CSV file, for the metadata of what is made from it."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """Digest of the CSV file, recorded beside every result of the crosswalk."""
+        return hashing.sha256_of_file(self.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,21 +84,20 @@ def shipped(name: str) -> Crosswalk:
     Raises:
       errors.InputError: if there is none.
     """
-    path = FOLDER / f"{name}.csv"
     if name not in shipped_names():
         raise errors.InputError(
-            f"expected the name of a crosswalk, one of {', '.join(shipped_names())}, or the path of a CSV; "
-            f"received {name!r}.{_near(name, shipped_names())}"
+            f"expected the name of a crosswalk of the project, or the path of a CSV; received {name!r}. "
+            f"{errors.did_you_mean(name, shipped_names())}"
         )
-    return read(path, legends.seven())
+    return read(FOLDER / f"{name}.csv", legends.seven())
 
 
 def read(path: pathlib.Path, legend: legends.Legend) -> Crosswalk:
     """The crosswalk that a CSV with the columns code, name, strict, dominant (and origin, note) defines.
 
     Raises:
-      errors.InputError: with file and line, if a code is no integer of 0..65535 or comes twice, if a target is no class
-        of the legend, `outside` or `nodata`, or if the two targets contradict each other.
+      errors.InputError: with file and line, if a code is no integer of 0..65535 or is given twice, if a target is no
+        class of the legend, `outside` or `nodata`, or if the two targets contradict each other.
     """
     rows: dict[int, _Row] = {}
     lines: dict[int, int] = {}
@@ -106,7 +110,7 @@ def read(path: pathlib.Path, legend: legends.Legend) -> Crosswalk:
             )
         rows[row.code], lines[row.code] = row, line
     if not rows:
-        raise errors.InputError(f"{path}: expected one line per class code under the header; found none.")
+        raise errors.InputError(f"{path}: expected one line per class code under the header; found none. Add one.")
     return Crosswalk(
         product=path.stem,
         path=path,
@@ -120,20 +124,22 @@ def recode(codes: np.ndarray, crosswalk: Crosswalk, use: Use, *, source: str) ->
     """Target of every pixel: a class code, `legend.NODATA` or `legend.OUTSIDE`.
 
     Args:
-      codes: integers of 8 or 16 bits, any shape; signed ones are taken as the unsigned codes of the same bits, as in
-        NetCDF files that store 210 as -46.
+      codes: integers of 8 or 16 bits, any shape. Signed ones are read as unsigned codes of the same bits, because
+        NetCDF files store 210 as -46.
       crosswalk: the product's.
       use: which of its two targets.
-      source: the file the codes come from, for the error.
+      source: the file of the codes, for the error.
 
     Returns:
       uint8, of the shape of `codes`.
 
     Raises:
-      errors.InputError: if a code is not in the crosswalk; names product, file, and every such code with its pixels.
+      errors.InputError: if a code is not in the crosswalk; names product, file, and the pixels of every such code.
     """
     if codes.dtype.kind not in "iu" or codes.dtype.itemsize > 2:
-        raise errors.InputError(f"{source}: expected class codes as 8 or 16 bit integers; received {codes.dtype}.")
+        raise errors.InputError(
+            f"{source}: expected class codes as 8 or 16 bit integers; received {codes.dtype}. Give a map of classes."
+        )
     unsigned = codes.view(f"u{codes.dtype.itemsize}")
     targets = crosswalk.targets(use)
     unknown = next(v for v in range(1, legends.OUTSIDE) if v not in targets.values())
@@ -148,7 +154,7 @@ def recode(codes: np.ndarray, crosswalk: Crosswalk, use: Use, *, source: str) ->
 
 
 def _look_up(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    if codes.dtype.itemsize == 1:  # a translated byte string needs no array of 8-byte indices
+    if codes.dtype.itemsize == 1:  # translating a byte string needs no array of 8-byte indices
         translated = bytearray(np.ascontiguousarray(codes).data).translate(table.tobytes())
         return np.frombuffer(translated, np.uint8).reshape(codes.shape)
     return np.take(table, codes)
@@ -164,13 +170,13 @@ def _unknown_codes(codes: np.ndarray, crosswalk: Crosswalk, source: str) -> str:
 
 
 def _records(path: pathlib.Path) -> list[tuple[int, dict[str, str]]]:
+    text = input_files.read_text(path, expected="a crosswalk", cure="Name a crosswalk that is saved as CSV in UTF-8.")
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            _check_columns(path, tuple(reader.fieldnames or ()))
-            records = [(reader.line_num, record) for record in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise errors.InputError(f"{path}: expected a crosswalk, a CSV file in UTF-8; received: {error}.") from error
+        _check_columns(path, tuple(reader.fieldnames or ()))
+        records = [(reader.line_num, record) for record in reader]
+    except csv.Error as error:
+        raise errors.InputError(f"{path}, line {reader.line_num}: no CSV: {error}. Correct that line.") from error
     for line, record in records:
         if None in record or None in record.values():
             raise errors.InputError(
@@ -185,21 +191,24 @@ def _check_columns(path: pathlib.Path, columns: tuple[str, ...]) -> None:
     if missing or unknown or len(set(columns)) != len(columns):
         raise errors.InputError(
             f"{path}, line 1: expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, "
-            f"{','.join(OPTIONAL_COLUMNS)}; received {','.join(columns) or 'none'}."
+            f"{','.join(OPTIONAL_COLUMNS)}; received {','.join(columns) or 'none'}. Correct the header."
         )
 
 
 def _parse(where: str, record: Mapping[str, str], legend: legends.Legend) -> _Row:
     text = record["code"].strip()
     if not text.isdecimal() or int(text) > MAX_CODE:
-        raise errors.InputError(f"{where}: expected a class code of 0..{MAX_CODE}; received {text!r}.")
+        raise errors.InputError(f"{where}: expected a class code of 0..{MAX_CODE}; received {text!r}. Correct it.")
     if record.get("origin", "").strip() not in ORIGINS:
-        raise errors.InputError(f"{where}: expected origin facts or derived; received {record['origin']!r}.")
+        raise errors.InputError(
+            f"{where}: expected origin facts or derived; received {record['origin']!r}. Correct it."
+        )
     strict, dominant = (_target(where, use, record[use].strip(), legend) for use in ("strict", "dominant"))
     if strict != dominant and (strict != legends.OUTSIDE or dominant == legends.NODATA):
         raise errors.InputError(
             f"{where}: expected strict to equal dominant or to be `outside` (a code that fits one class wholly has it "
-            f"as its dominant class too); received strict {record['strict']!r}, dominant {record['dominant']!r}."
+            f"as its dominant class too); received strict {record['strict']!r}, dominant {record['dominant']!r}. "
+            "Correct one of them."
         )
     return _Row(int(text), record["name"].strip(), strict, dominant)
 
@@ -208,11 +217,7 @@ def _target(where: str, column: str, text: str, legend: legends.Legend) -> int:
     known = {"outside": legends.OUTSIDE, "nodata": legends.NODATA} | {c.name: c.code for c in legend.classes}
     if text not in known:
         raise errors.InputError(
-            f"{where}: expected {column} to be one of {', '.join(known)}; received {text!r}.{_near(text, tuple(known))}"
+            f"{where}: expected {column} to be a class of the legend, `outside` or `nodata`; received {text!r}. "
+            f"{errors.did_you_mean(text, known)}"
         )
     return known[text]
-
-
-def _near(text: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(text, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""

@@ -1,24 +1,23 @@
-"""The classes: names, definitions, codes and colours, from one file."""
+"""The legend: classes with names, definitions, codes and colours, read from one file."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import pathlib
-import tomllib
 
 import numpy as np
 
-from builder import errors
+from builder import errors, input_files
 
-NODATA = 0  # harmonized value: nothing was observed here
-OUTSIDE = 255  # harmonized value: observed, but outside the legend, or tied
+NODATA = 0  # harmonized value: no observation
+OUTSIDE = 255  # harmonized value: observed, but outside the legend or a tie
 LEGEND_FILE = pathlib.Path(__file__).with_name("legend.toml")
 
 
 @dataclasses.dataclass(frozen=True)
 class LandCoverClass:
-    """One class: `index` is the public ClassLabel, `code` (1..254) is what rasters carry, `colour` is #rrggbb."""
+    """One class: `index` is the public ClassLabel, `code` (1..254) the value in rasters, `colour` is #rrggbb."""
 
     index: int
     code: int
@@ -60,7 +59,9 @@ class Legend:
         for c in self.classes:
             if c.name == name:
                 return c
-        raise errors.InputError(f"expected one of the classes {', '.join(self.names)}; received {name!r}.")
+        raise errors.InputError(
+            f"expected one of the classes {', '.join(self.names)}; received {name!r}. Use one of these names."
+        )
 
     def by_code(self, code: int) -> LandCoverClass:
         """The class with raster code `code`.
@@ -71,7 +72,9 @@ class Legend:
         for c in self.classes:
             if c.code == code:
                 return c
-        raise errors.InputError(f"expected one of the class codes {self.codes}; received {code}.")
+        raise errors.InputError(
+            f"expected one of the class codes {self.codes}; received {code}. Use one of these codes."
+        )
 
     def index_of_code(self) -> np.ndarray:
         """int16[256]: ClassLabel index of each raster code, -1 where the code is not a class."""
@@ -85,9 +88,9 @@ def read(path: pathlib.Path) -> Legend:
     """The legend that a TOML file defines.
 
     Raises:
-      errors.InputError: if two classes share a name or a code, or a code is 0 or 255.
+      errors.InputError: if the file cannot be read, two classes share a name or a code, or a code is 0 or 255.
     """
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = input_files.read_toml(path, expected="a legend", cure="Name a legend in TOML.")
     classes = tuple(
         LandCoverClass(i, c["code"], c["name"], c["title"], c["definition"], c["colour"])
         for i, c in enumerate(table["class"])
@@ -98,12 +101,13 @@ def read(path: pathlib.Path) -> Legend:
             raise errors.InputError(f"{path}: two classes have the same {field}: {values}. Give each its own.")
     if any(not NODATA < c.code < OUTSIDE for c in classes):
         raise errors.InputError(
-            f"{path}: a class code must be {NODATA + 1}..{OUTSIDE - 1}; received {[c.code for c in classes]}."
+            f"{path}: a class code must be {NODATA + 1}..{OUTSIDE - 1}; received {[c.code for c in classes]}. "
+            "Give each class such a code."
         )
     return Legend(table["name"], classes)
 
 
 @functools.cache
 def seven() -> Legend:
-    """The legend of the published dataset: seven classes, order and codes public and fixed."""
+    """The legend of the published dataset: seven classes; their order and codes are public and fixed."""
     return read(LEGEND_FILE)

@@ -1,4 +1,4 @@
-"""Where several maps of one grid agree: the consensus class of each cell, and its state."""
+"""Agreement of several maps on one grid: the consensus class of each cell, and its state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_PRODUCTS = 8  # the agreeing products are bits of one byte
 
 
 class State(enum.IntEnum):
-    """What a cell is, as rasters carry it."""
+    """State of a cell; rasters store the number."""
 
     NODATA = 0
     CONSISTENT = 1  # enough products hold one class strictly
@@ -24,20 +24,21 @@ class State(enum.IntEnum):
 
     @property
     def title(self) -> str:
-        """The word people use."""
+        """The word for people."""
         return "no data" if self is State.NODATA else self.name.lower()
 
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """What n products say of each cell; all uint8[y, x].
+    """Agreement of n products in each cell; every array is uint8[y, x].
 
-    consensus: the class on which enough products agree, 0 where there is none.
-    state: a `State`.
-    votes: how many products hold the most frequent class under `strict`.
-    agreeing: bit i is set where product i agrees with the base under `dominant`; bit 0 is the base itself.
-    base: the base's class under `dominant`, 255 outside, 0 no data.
-    valid: how many products have data.
+    Attributes:
+      consensus: class on which enough products agree, 0 where there is none.
+      state: a `State`.
+      votes: number of products that hold the most frequent class under `strict`.
+      agreeing: bit i is set where product i agrees with the base under `dominant`; bit 0 is the base itself.
+      base: the base's class under `dominant`, 255 outside, 0 no data.
+      valid: number of products with data.
     """
 
     consensus: np.ndarray
@@ -50,9 +51,10 @@ class Agreement:
 
 @dataclasses.dataclass(frozen=True)
 class AgreementSummary:
-    """Cells by (state, class code); summaries of two areas add up.
+    """Number of cells by (state, class code); summaries of two areas add up.
 
-    The class is the consensus of consistent cells, else the base's (255 outside the legend); cells without data have 0.
+    A consistent cell counts under its consensus, any other under the base's class (255 outside the legend), and one
+    without data under 0.
     """
 
     cells: Mapping[tuple[State, int], int] = dataclasses.field(default_factory=dict)
@@ -124,10 +126,10 @@ def judge(strict: np.ndarray, dominant: np.ndarray, *, min_agreement: int | None
     """Consensus and state of each cell; the first product is the base.
 
     - consistent: at least `min_agreement` products hold one class under `strict` (None: all of them).
-    - inconsistent: not that, and some product with data differs from the base under `dominant`. 255 differs from every
-      class, and not from 255.
-    - undetermined: the base has data, nothing differs from it, yet there is no consensus.
-    - no data otherwise.
+    - inconsistent: not consistent, and some product with data differs from the base under `dominant`. 255 differs from
+      every class, but not from 255.
+    - undetermined: the base has data and no product differs from it, but there is no consensus.
+    - no data: all other cells.
 
     Args:
       strict: uint8[product, y, x], harmonized under `strict`.
@@ -174,7 +176,7 @@ def summarize(result: Agreement) -> AgreementSummary:
 
 
 def _winner(strict: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The class that most products hold, and by how many; a tie has no meaning unless the majority is strict."""
+    """(class that most products hold, number of these products), each uint8[y, x]; of tied classes, the lowest code."""
     winner = np.zeros(strict.shape[1:], np.uint8)
     most = np.zeros(strict.shape[1:], np.uint8)
     for code in np.setdiff1d(strict, [legends.NODATA, legends.OUTSIDE]):

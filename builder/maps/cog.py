@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import pathlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import affine
 import numpy as np
@@ -17,7 +16,7 @@ import rasterio.io
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError  # what copying raises; rasterio has no public name for it
 
-from builder import atomic, errors
+from builder import atomic, code_version, errors
 from builder.geometry import grid
 from builder.geometry.lattice import Lattice
 from builder.geometry.window import Window
@@ -27,11 +26,12 @@ from builder.maps import pam
 BLOCK_SIZE = 512
 CACHE_BYTES = 256 << 20  # GDAL's, for blocks that are not yet whole
 Block = tuple[int, int, np.ndarray]  # row, column of the north-west pixel, array[band, y, x]
+WriteBlock = Callable[[Block], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Pixels and values of a raster."""
+    """The pixels of a raster on the ground, and the values they may hold."""
 
     lattice: Lattice
     bands: int = 1
@@ -55,12 +55,48 @@ def from_blocks(
     tags: Mapping[str, str] | None = None,
     overviews: str = "mode",
 ) -> None:
-    """Writes a COG and its `.aux.xml`, both or neither; memory does not grow with the raster.
+    """Writes a COG and its `.aux.xml` from `blocks`, both or neither; memory does not grow.
 
     Args:
       path: the .tif to write; an existing one is replaced.
       profile: grid and values.
-      blocks: parts of any size in any order, as they come; what no block covers holds `nodata` (0 if there is none).
+      blocks: parts of any size in any order, as they come.
+      band_names: see `open_writer`, as for all that follow.
+      categories: names of values by band.
+      palette: colours and names of band 1.
+      tags: metadata of the file.
+      overviews: GDAL's resampling.
+
+    Raises:
+      errors.InputError, ValueError: as `open_writer` does.
+    """
+    writer = open_writer(
+        path, profile, band_names=band_names, categories=categories, palette=palette, tags=tags, overviews=overviews
+    )
+    with writer as write:
+        for block in blocks:
+            write(block)
+
+
+@contextlib.contextmanager
+def open_writer(
+    path: pathlib.Path,
+    profile: Profile,
+    *,
+    band_names: tuple[str, ...] = (),
+    categories: Mapping[int, Mapping[int, str]] | None = None,
+    palette: legends.Legend | None = None,
+    tags: Mapping[str, str] | None = None,
+    overviews: str = "mode",
+) -> Iterator[WriteBlock]:
+    """What writes one block of a COG, which appears with its `.aux.xml` when the context ends well, both or neither.
+
+    Blocks are of any size and come in any order; what no block covers holds `nodata` (0 if there is none). Memory does
+    not grow with the raster. Several writers may be open at once, to be fed in step.
+
+    Args:
+      path: the .tif to write; an existing one is replaced.
+      profile: grid and values.
       band_names: one description per band, shown by GDAL and QGIS.
       categories: band number (from 1) to class names by value.
       palette: colours and names of band 1; needs a single band of uint8, since GDAL drops the colours of others.
@@ -83,7 +119,7 @@ def from_blocks(
         with _scratch(path) as plain, rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, GDAL_PAM_ENABLED=False):
             with rasterio.open(plain, "w", **_creation(profile)) as dataset:
                 _describe(dataset, band_names, palette, tags or {})
-                _fill(dataset, profile, blocks)
+                yield lambda block: _write(dataset, path, profile, block)
             _translate(plain, finished, profile, overviews)
         described.write_bytes(pam.document([names.get(i + 1, {}) for i in range(profile.bands)], palette))
 
@@ -99,21 +135,20 @@ def _describe(
     palette: legends.Legend | None,
     tags: Mapping[str, str],
 ) -> None:
-    dataset.update_tags(TIFFTAG_SOFTWARE=f"globeland {importlib.metadata.version('globeland')}", **tags)
+    dataset.update_tags(TIFFTAG_SOFTWARE=code_version.created_by(), **tags)
     for number, name in enumerate(band_names, start=1):
         dataset.set_band_description(number, name)
     if palette is not None:
         dataset.write_colormap(1, _colours(palette))
 
 
-def _fill(dataset: rasterio.io.DatasetWriter, profile: Profile, blocks: Iterable[Block]) -> None:
-    for row, column, array in blocks:
-        bands, height, width = array.shape
-        window = Window(row, row + height, column, column + width)
-        if bands != profile.bands or not profile.lattice.whole.holds(window):
-            raise ValueError(
-                f"expected a block inside {profile}; received {array.shape} at row {row}, column {column}."
-            )
+def _write(dataset: rasterio.io.DatasetWriter, path: pathlib.Path, profile: Profile, block: Block) -> None:
+    row, column, array = block
+    bands, height, width = array.shape
+    window = Window(row, row + height, column, column + width)
+    if bands != profile.bands or not profile.lattice.whole.holds(window):
+        raise ValueError(f"expected a block inside {profile}; received {array.shape} at row {row}, column {column}.")
+    with _explained(path):
         dataset.write(array.astype(profile.dtype, copy=False), window=window.in_raster)
 
 

@@ -25,8 +25,11 @@ BAND_ROWS = 60  # cell rows sampled at once, so that memory does not grow with t
 
 @dataclasses.dataclass(frozen=True)
 class Harmonized:
-    """`classes` uint8[y, x]: class code, 0 or 255. `purity` float32[y, x]: share 0..1 of the cell's valid pixels that
-    hold the most frequent class; 0 where there is no data.
+    """The classes of one product on a window of cells.
+
+    Attributes:
+      classes: uint8[y, x], class code, 0 or 255.
+      purity: float32[y, x], share 0..1 of the cell's valid pixels that hold the most frequent class; 0 without data.
     """
 
     classes: np.ndarray
@@ -35,9 +38,13 @@ class Harmonized:
 
 @dataclasses.dataclass(frozen=True)
 class PixelCounts:
-    """What was seen in each cell: `pixels` int64[y, x, slot] and `share` float64[y, x], the valid share of its area.
+    """How many pixels of each class a cell holds, counted once for both uses of the crosswalk.
 
-    Slots (n classes): 0..n-1 class under both uses; n..2n-1 class under `dominant`, outside under `strict`; 2n outside.
+    Attributes:
+      pixels: int64[y, x, slot]. Of n classes, slots 0..n-1 hold a class under both uses, n..2n-1 a class under
+        `dominant` that is outside under `strict`, and 2n what is outside under both.
+      share: float64[y, x], share of the cell's area with data.
+      codes: class codes of the slots 0..n-1.
     """
 
     pixels: np.ndarray
@@ -72,7 +79,7 @@ def harmonize(product: products.Product, window: grid.CellWindow, use: crosswalk
 
 
 def count(product: products.Product, window: grid.CellWindow) -> PixelCounts:
-    """Pixels of every class in each cell, for both uses in one reading (see `harmonize`)."""
+    """Pixels of every class in each cell, for both uses, while the files are read once (see `harmonize`)."""
     if product.sampling == "mode":
         return _count_pixels(product, window)
     offsets = [(-TOUCH, -TOUCH), (-TOUCH, TOUCH), (TOUCH, -TOUCH), (TOUCH, TOUCH)]
@@ -95,8 +102,8 @@ def decide(counts: PixelCounts, use: crosswalks.Use, *, unanimous: bool = False)
 def core_class(product: products.Product, window: grid.CellWindow) -> np.ndarray:
     """The strict class that all nine pixels of 30 m round the cell's centre hold, else 0: uint8[y, x].
 
-    The nine are looked up at -30, 0 and +30 m east and north of the centre, so this is what lies under a 90 m chip,
-    whatever the resolution of the product.
+    The nine lie at -30, 0 and +30 m east and north of the centre: the ground of a 90 m chip, whatever the resolution
+    of the product.
     """
     codes = _codes(product)
     core = np.zeros(window.shape, np.uint8)
@@ -118,7 +125,7 @@ def _codes(product: products.Product) -> tuple[int, ...]:
 
 
 def _slots(native: np.ndarray, product: products.Product, file: rasters.RasterFile) -> np.ndarray:
-    """uint8 of the shape of `native`: 0 no data, else 1 + slot of `Counts`."""
+    """uint8 of the shape of `native`: 0 no data, else 1 + slot of `PixelCounts`."""
     codes = _codes(product)
     source = str(file.path)
     strict = crosswalks.recode(native, product.crosswalk, "strict", source=source)
@@ -138,7 +145,7 @@ def _count_pixels(product: products.Product, window: grid.CellWindow) -> PixelCo
     total = np.zeros((rows, columns, slots - 1), np.int64)
     share = np.zeros((rows, columns))
     earlier: list[tuple[rasters.RasterFile, np.ndarray]] = []
-    for file in product.files_over(*window.bounds):
+    for file in product.files_over(window.bounds):
         with_rim = _count_file(product, file, window, slots, earlier).reshape(rows + 2, columns + 2, slots)
         pixels = with_rim[1:-1, 1:-1, 1:]
         valid = pixels.sum(axis=-1)
@@ -157,7 +164,7 @@ def _count_file(
     slots: int,
     earlier: list[tuple[rasters.RasterFile, np.ndarray]],
 ) -> np.ndarray:
-    """int64[cell with rim * slot]: pixels of `file` whose ground no earlier file has seen."""
+    """int64[cell with rim * slot]: pixels of `file` on ground for which no earlier file has data."""
     width = window.shape[1] + 2
     total = np.zeros((window.shape[0] + 2) * width * slots, np.int64)
     for chunk in placement.chunks(file, window):
@@ -235,7 +242,7 @@ def _bands(window: grid.CellWindow) -> list[grid.CellWindow]:
 
 
 def centres(window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
-    """Longitudes and latitudes of the window's cell centres; longitudes run on past 180."""
+    """(longitudes float64[x], latitudes float64[y]) of the window's cell centres; longitudes run on past 180."""
     lon = (np.arange(window.col0, window.col1) + 0.5) / grid.CELLS_PER_DEGREE - 180.0
     lat = 90.0 - (np.arange(window.row0, window.row1) + 0.5) / grid.CELLS_PER_DEGREE
     return lon, lat

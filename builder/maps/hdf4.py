@@ -24,7 +24,7 @@ class Hdf4Grid:
     """One layer of one grid of an HDF4-EOS file; a `RasterReader`."""
 
     def __init__(self, path: pathlib.Path, variable: str | None) -> None:
-        # pyhdf comes with the extra `modis`; without it, `ModuleNotFoundError` says so.
+        # Comes with the extra `modis`, which `command_line` names where the package is missing.
         from pyhdf import SD
 
         self._path = path

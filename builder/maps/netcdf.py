@@ -24,7 +24,7 @@ class NetCdf:
     """One variable over (lat, lon) in any order and direction, maybe with axes of length one; a `RasterReader`."""
 
     def __init__(self, path: pathlib.Path, variable: str | None) -> None:
-        # netCDF4 comes with the extra `build`; without it, `ModuleNotFoundError` says so.
+        # Comes with the extra `build`, which `command_line` names where the package is missing.
         import netCDF4
 
         self._path = path
@@ -106,5 +106,5 @@ def _axis(path: pathlib.Path, centres: np.ndarray) -> tuple[float, float]:
 
 
 def _stored(start: int, stop: int, length: int, is_reversed: bool) -> tuple[slice, int]:
-    """Where rows (or columns) start..stop of the north-up grid lie in the file, and the step that orders them."""
+    """(slice of the file's rows or columns that hold start..stop of the north-up grid, step that orders them)."""
     return (slice(length - stop, length - start), -1) if is_reversed else (slice(start, stop), 1)

@@ -1,4 +1,4 @@
-"""What GDAL keeps beside a raster (`.aux.xml`): the names of classes, which no driver can write through rasterio."""
+"""The sidecar of a raster (`.aux.xml`): names of classes, which no driver of GDAL can write through rasterio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cell of a window each source pixel falls in, for sources in any projection: exact, and fast.
+"""Finds the cell of a window that each pixel of a map falls in, exactly and fast, whatever the map's projection.
 
 A pixel belongs to the cell that holds its centre. Positions are counted in cells from the window's north-west corner:
 x to the east, y to the south. The cells of a window carry a rim one cell wide (index 0 and size + 1), which takes all
@@ -36,8 +36,8 @@ def cells(file: rasters.RasterFile, chunk: Window, window: grid.CellWindow) -> n
     """Index of the cell of each pixel, in the window with its rim: (row + 1) * (columns + 2) + column + 1.
 
     Equal to projecting every pixel centre on its own. Where the projection is curved, only every 32nd pixel is
-    projected; between them positions are interpolated, and pixels nearer to a border than the interpolation may be
-    wrong are projected after all.
+    projected, and the positions between are interpolated. A pixel so near to a border that the error of interpolation
+    may matter is projected as well.
 
     Returns:
       int32[y, x], of the chunk's shape.
@@ -75,14 +75,16 @@ def pixel_centres(file: rasters.RasterFile, rows: np.ndarray, columns: np.ndarra
 def pixel_position(file: rasters.RasterFile, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(column, row) of points in degrees, counted in pixels from the file's corner; infinite where there is none.
 
-    Files in longitude and latitude are entered across the antimeridian too, whether they count from -180 or from 0.
+    In files of longitude and latitude, points are found in any turn of the globe, whether the file counts from -180 or
+    from 0.
     """
     x, y = lattices.from_lonlat(file.crs).transform(lon, lat)
-    a, _, c, _, e, f = file.transform
+    left, _, _, top = file.lattice.bounds
+    width, height = file.lattice.pixel_size
     with np.errstate(invalid="ignore"):
-        column, row = _snap((np.asarray(x) - c) / a), _snap((np.asarray(y) - f) / e)
+        column, row = _snap((np.asarray(x) - left) / width), _snap((top - np.asarray(y)) / height)
         if lattices.is_lonlat(file.crs):
-            column = np.mod(column, _snap(np.array(360.0 / a)))
+            column = np.mod(column, _snap(np.array(360.0 / width)))
     return column, row
 
 
@@ -93,10 +95,12 @@ def _snap(position: np.ndarray) -> np.ndarray:
 
 def _axes(file: rasters.RasterFile, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the pixel centres along both axes, x in 0..COLUMNS."""
-    a, _, c, _, e, f = file.transform
+    left, _, _, top = file.lattice.bounds
+    width, height = file.lattice.pixel_size
     rows, columns = file.shape
-    x = _snap((c + (np.arange(columns) + 0.5) * a + 180.0) * grid.CELLS_PER_DEGREE - window.col0) % grid.COLUMNS
-    y = _snap((90.0 - (f + (np.arange(rows) + 0.5) * e)) * grid.CELLS_PER_DEGREE - window.row0)
+    lon, lat = left + (np.arange(columns) + 0.5) * width, top - (np.arange(rows) + 0.5) * height
+    x = _snap((lon + 180.0) * grid.CELLS_PER_DEGREE - window.col0) % grid.COLUMNS
+    y = _snap((90.0 - lat) * grid.CELLS_PER_DEGREE - window.row0)
     return x, y
 
 
@@ -113,7 +117,7 @@ def _runs(inside: np.ndarray) -> Runs:
 
 
 def _ranges_projected(file: rasters.RasterFile, window: grid.CellWindow) -> tuple[Runs, Runs]:
-    """Rows and columns round the projected outline of the window, with room for the bend between its samples."""
+    """Rows and columns around the projected outline of the window, with room for its bend between the samples."""
     west, south, east, north = window.bounds
     lon, lat = np.linspace(west, east, EDGE_SAMPLES), np.linspace(south, north, EDGE_SAMPLES)
     outline_lon = np.concatenate([lon, lon, np.full_like(lat, west), np.full_like(lat, east)])
@@ -140,7 +144,7 @@ def _with_rim(y: np.ndarray, x: np.ndarray, window: grid.CellWindow) -> tuple[np
 
 
 def _window_position(lon: np.ndarray, lat: np.ndarray, window: grid.CellWindow) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) of points, continuous round the window's middle; far away where the projection has no answer."""
+    """(x, y) of points, without a jump within half the globe of the window; -inf where there is no projection."""
     half = window.shape[1] / 2.0
     with np.errstate(invalid="ignore"):
         x = (lon + 180.0) * grid.CELLS_PER_DEGREE - window.col0 - half
@@ -185,16 +189,16 @@ def _split(position: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarr
 
 
 def _nodes(size: int) -> np.ndarray:
-    """Offsets of nodes round 0..size - 1: an odd number of them, at least three."""
+    """Offsets of nodes that enclose 0..size - 1: an odd number of them, at least three."""
     intervals = 2 * math.ceil(size / (2 * NODE_STEP))
     return np.arange(intervals + 1) * NODE_STEP
 
 
 def _interpolation_error(nodes: np.ndarray) -> float:
-    """Bound on the error of interpolating between nodes: what interpolating between every second one shows.
+    """Bound on the error of interpolating between nodes: the error of interpolating between every second one.
 
-    The error of linear interpolation grows with the square of the step, so this is about four times too large. Both
-    directions are looked at on their own: for conformal projections their curvatures cancel at the middle of a patch.
+    The error of linear interpolation grows with the square of the step, so this is about four times too large. Each
+    direction has its own term: in conformal projections their curvatures cancel at the middle of a patch.
     """
     with np.errstate(invalid="ignore"):
         along_rows = np.abs((nodes[:-2:2] + nodes[2::2]) / 2.0 - nodes[1::2]).max()
@@ -203,7 +207,7 @@ def _interpolation_error(nodes: np.ndarray) -> float:
 
 
 def _interpolated(nodes: np.ndarray, shape: tuple[int, int], size: int) -> np.ndarray:
-    """float32[y, x]: position of each pixel, with the rim: 0..1 is outside before, size + 1 and more outside behind."""
+    """float32[y, x]: position of each pixel, the rim included: below 1 lies before the window, size + 1 behind it."""
     rows, columns = shape
     across = _along_rows(np.ascontiguousarray(nodes.T, np.float32))[:columns].T
     position = _along_rows(np.ascontiguousarray(across))[:rows]

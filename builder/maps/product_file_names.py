@@ -1,4 +1,4 @@
-"""The files of the five products, by their names, which say year, version and the crosswalk of the codes."""
+"""Finds the files of the five products by their names, and reads year, version and crosswalk from these."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COMPANIONS = {  # rasters that come with the maps and hold no classes
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """What a file name says. All files of one product must agree in year, version and crosswalk."""
+    """The facts that a file name holds; all files of one product must agree in year and version."""
 
     year: int
     version: str
@@ -49,7 +49,7 @@ def folder_of(folder: pathlib.Path, product: str) -> pathlib.Path | None:
 
 
 def files_of(folder: pathlib.Path, product: str) -> tuple[tuple[pathlib.Path, ...], Named]:
-    """The files of `product` in its folder (at any depth, in order), and what all their names say.
+    """The files of `product` in its folder (at any depth, in order), and the facts that all their names hold.
 
     Raises:
       errors.InputError: if there is no such folder or file, a raster is not named as the product's are, or the files
@@ -87,7 +87,7 @@ def _one_edition(home: pathlib.Path, names: dict[pathlib.Path, Named]) -> Named:
 
 
 def of(product: str, path: pathlib.Path) -> Named | None:
-    """What the name of a file of `product` says; None where it is not named as the product is distributed."""
+    """The facts that the name of a file of `product` holds; None if it is not named as the product is distributed."""
     reader = _READERS.get(product)
     return None if reader is None or is_companion(product, path) else reader(path.name)
 

@@ -8,21 +8,21 @@ import functools
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 
 from builder import errors, input_files
 from builder.geometry import grid, lonlat
+from builder.geometry.lonlat import Bounds
 from builder.legend import crosswalk as crosswalks
 from builder.legend import legend as legends
-from builder.maps import known_products, product_file_names, products_toml, rasters
+from builder.maps import agreement, known_products, product_file_names, products_toml, rasters
 
-Sampling = Literal["mode", "centre", "touching"]
+Sampling = products_toml.Sampling
 
 COARSEST_M = 500.0
 FIRST_YEAR, LAST_YEAR = 2007, 2013
-MOST_PRODUCTS = 8  # one bit each in the layer of agreeing products
 PIXELS_PER_CELL_SIDE = 2.0  # from here on a cell holds enough pixels for a mode
 TWIN_TOLERANCE_PIXELS = 0.5
 SIZE_TOLERANCE = 1e-4  # relative
@@ -32,11 +32,15 @@ READERS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """One land cover map, ready to be read. `year` is of the land; `crosswalk` knows the nodata codes already.
+    """One land cover map, ready to be read.
 
-    `sampling` says how it comes onto the grid: "mode" of finer pixels, the pixel at the cell's "centre", or, for
-    pixels of the cell's size whose centres fall on cell corners, the pixels "touching" the centre. `allow` is the
-    user's reason for a product outside the rules. `nodata` is the code that counts as no data beside the crosswalk's.
+    Attributes:
+      year: of the land that the map shows.
+      crosswalk: class codes of the product to ours; it includes `nodata`.
+      nodata: code that counts as no data beside the crosswalk's own; None if there is none.
+      sampling: how pixels come onto the grid: the "mode" of finer pixels, the pixel at the cell's "centre", or, for
+        pixels of the cell's size whose centres fall on cell corners, the pixels "touching" the centre.
+      allow: the user's reason for a product outside the rules; None for one within them.
     """
 
     name: str
@@ -55,13 +59,12 @@ class Product:
     sampling: Sampling
     allow: str | None = None
 
-    def files_over(self, west: float, south: float, east: float, north: float) -> tuple[rasters.RasterFile, ...]:
-        """The files that may hold pixels of a box in degrees; east may exceed 180."""
-        box = west, south, east, north
+    def files_over(self, box: Bounds) -> tuple[rasters.RasterFile, ...]:
+        """The files that may hold pixels of a box in degrees; its east may exceed 180."""
         return tuple(file for file in self.files if lonlat.overlaps(file.bounds_lonlat, box))
 
     def record(self) -> dict[str, Any]:
-        """What the metadata of a frame keep of the product: plain values, with the digest of every file."""
+        """The product in the metadata of a frame: plain values, with the digest of every file."""
         return {
             "name": self.name,
             "title": self.title,
@@ -87,7 +90,7 @@ class ProductSet:
 
     @property
     def base(self) -> Product:
-        """The product that is to be refined."""
+        """The product that refined maps start from."""
         return self.products[0]
 
     @property
@@ -106,8 +109,8 @@ def find(folder: pathlib.Path) -> ProductSet:
     Every file is opened, and read once for its digest.
 
     Raises:
-      errors.InputError: if the folder or a product is missing (says what to put where), a file cannot be read, two
-        files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
+      errors.InputError: if the folder or a product is missing (the text names what to put where), a file cannot be
+        read, two files hold one tile, or a product is coarser than 500 m or outside 2007-2013 and not allowed.
     """
     if not folder.is_dir():
         raise errors.InputError(
@@ -116,9 +119,10 @@ def find(folder: pathlib.Path) -> ProductSet:
         )
     toml = folder / products_toml.FILE_NAME
     descriptions = products_toml.read(toml) if os.path.lexists(toml) else _the_five(folder)
-    if not 2 <= len(descriptions) <= MOST_PRODUCTS:
+    if not 2 <= len(descriptions) <= agreement.MAX_PRODUCTS:
         raise errors.InputError(
-            f"{toml}: expected 2 to {MOST_PRODUCTS} products, since agreement needs two; received {len(descriptions)}."
+            f"{toml}: expected 2 to {agreement.MAX_PRODUCTS} products, since agreement needs two; "
+            f"received {len(descriptions)}."
         )
     base = _base(toml, descriptions)
     products = [_product(folder, d, is_base=d.name == base) for d in descriptions]
@@ -157,7 +161,7 @@ def _product(folder: pathlib.Path, description: products_toml.Description, *, is
     facts = known_products.facts_of(description.name)
     paths, named = _paths(folder, description)
     files = _described_files(paths, description)
-    _refuse_twins(description.name, files)
+    _check_twins(description.name, files)
     crosswalk = _crosswalk(folder, description, named, files)
     nodata = _nodata(crosswalk, files, description)
     product = Product(
@@ -177,7 +181,7 @@ def _product(folder: pathlib.Path, description: products_toml.Description, *, is
         sampling=_sampling(description, files),
         allow=description.allow,
     )
-    _refuse_outside_rules(folder, product)
+    _check_rules(folder, product)
     return product
 
 
@@ -199,9 +203,9 @@ def _matched(folder: pathlib.Path, pattern: str, where: str) -> set[pathlib.Path
     try:
         matched = {path for path in anchor.glob(relative) if path.is_file()}
     except (ValueError, IndexError) as error:  # "", "/" and "a**" are no patterns
-        raise errors.InputError(f"{where}: {pattern!r} is no name or pattern of files. Mend `files`.") from error
+        raise errors.InputError(f"{where}: {pattern!r} is no name or pattern of files. Correct `files`.") from error
     if not matched:
-        raise errors.InputError(f"{where}: no file matches {pattern!r} in {anchor}. Mend `files`.")
+        raise errors.InputError(f"{where}: no file matches {pattern!r} in {anchor}. Correct `files`.")
     return matched
 
 
@@ -213,8 +217,8 @@ def _described_files(
         return tuple(pool.map(describe, paths))
 
 
-def _refuse_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
-    """Two files of one extent would be counted twice, or hide each other."""
+def _check_twins(name: str, files: Sequence[rasters.RasterFile]) -> None:
+    """Refuses two files of one extent: they would be counted twice, or hide each other."""
     bounds = np.array([file.lattice.bounds for file in files])
     pixel_sizes = np.array([file.lattice.pixel_size for file in files])
     for i, file in enumerate(files[:-1]):
@@ -256,7 +260,7 @@ def _crosswalk(
 def _nodata(
     crosswalk: crosswalks.Crosswalk, files: Sequence[rasters.RasterFile], description: products_toml.Description
 ) -> int | None:
-    """The code beside the crosswalk's own that counts as no data: as the user states it, else as the files' tags do."""
+    """The code that counts as no data beside the crosswalk's own: the user's if given, else that of the files' tags."""
     if description.nodata is not None or description.ignores_tags:
         return description.nodata
     tags = {file.nodata: file for file in files if file.nodata is not None}
@@ -265,7 +269,7 @@ def _nodata(
         if code in crosswalk.strict:
             raise errors.InputError(
                 f"{file.path}: its tag says nodata = {code}, but in {crosswalk.path.name} that is "
-                f"{crosswalk.names[code]!r}. Say which is right in {products_toml.FILE_NAME}: nodata = {code}, or "
+                f"{crosswalk.names[code]!r}. State which is right in {products_toml.FILE_NAME}: nodata = {code}, or "
                 'nodata = "none" to ignore the tag.'
             )
     if len(extra) > 1:
@@ -295,7 +299,7 @@ def _licence(description: products_toml.Description) -> str:
 
 def _sampling(description: products_toml.Description, files: Sequence[rasters.RasterFile]) -> Sampling:
     if description.sampling is not None:
-        return cast(Sampling, description.sampling)
+        return description.sampling
     found = {_sampling_of(file) for file in files}
     if len(found) > 1:
         raise errors.InputError(
@@ -316,7 +320,7 @@ def _sampling_of(file: rasters.RasterFile) -> Sampling:
     return "touching" if file.lattice.is_geographic and has_cell_size and on_corners else "centre"
 
 
-def _refuse_outside_rules(folder: pathlib.Path, product: Product) -> None:
+def _check_rules(folder: pathlib.Path, product: Product) -> None:
     if product.allow:
         return
     faults = []

@@ -1,9 +1,9 @@
-"""`products.toml`: which maps take part, for maps that are not found by name, or not as they are.
+"""`products.toml`: products described by the user, whose files have other names or whose facts must be overridden.
 
     [[product]]
     name = "corine"                 # a short name; known ones bring title, licence, citation and crosswalk along
     base = true                     # exactly one product is the base; without any it is globeland30
-    files = ["corine/*.tif"]        # relative to this file; left out, they are found by name in the product's folder
+    files = ["corine/*.tif"]        # relative to this file; without it, found by name in the product's folder
     crosswalk = "corine_grid"       # a crosswalk of ours, or the path of a CSV
     year = 2012
     nodata = "none"                 # a code that counts as no data too; "none" ignores the tags of the files
@@ -20,12 +20,13 @@ import math
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from builder import errors, input_files
 
 FILE_NAME = "products.toml"
-SAMPLINGS = ("mode", "centre", "touching")
+Sampling = Literal["mode", "centre", "touching"]  # see `products.Product`
+SAMPLINGS = get_args(Sampling)
 NO_TAG = "none"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -50,7 +51,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """One `[[product]]`; what is left out is None. `ignores_tags`: nodata = "none", no code beyond the crosswalk's."""
+    """One `[[product]]`; keys that are not given are None.
+
+    `where` names the entry in errors. `ignores_tags` is true for nodata = "none": the files' nodata tags do not count.
+    """
 
     name: str
     where: str
@@ -68,7 +72,7 @@ class Description:
     crs: str | None = None
     variable: str | None = None
     resolution_m: float | None = None
-    sampling: str | None = None
+    sampling: Sampling | None = None
     allow: str | None = None
 
 
@@ -81,7 +85,7 @@ def read(path: pathlib.Path) -> tuple[Description, ...]:
     table = input_files.read_toml(
         path, expected="descriptions of products", cure="Correct it, or remove it to take the five products by name."
     )
-    _refuse_unknown(str(path), table, ("product",))
+    _check_keys(str(path), table, ("product",))
     entries = table.get("product", [])
     if not isinstance(entries, list) or not entries or not all(isinstance(e, dict) for e in entries):
         raise errors.InputError(f"{path}: expected a table [[product]] for each product; found none.")
@@ -97,7 +101,7 @@ def _description(path: pathlib.Path, number: int, entry: Mapping[str, Any]) -> D
     where = f"{path}, [[product]] {number}"
     if isinstance(entry.get("name"), str):
         where += f" ({entry['name']})"
-    _refuse_unknown(where, entry, tuple(_TYPES))
+    _check_keys(where, entry, tuple(_TYPES))
     for key, value in entry.items():
         _check_type(where, key, value)
     values = dict(entry)
@@ -145,7 +149,7 @@ def _kind(types: tuple[type, ...]) -> str:
     return {str: "a text", bool: "true or false"}.get(types[0], "a number")
 
 
-def _refuse_unknown(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _check_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
             raise errors.InputError(f"{where}: unknown key {key!r}. {errors.did_you_mean(key, known)}")

@@ -179,8 +179,12 @@ def _one_spelling(path: pathlib.Path, crs: str) -> str:
     """The same text for the same CRS, whatever the form of the file: authority and code where PROJ knows them."""
     try:
         known = lattices.crs_of(crs)
-    except pyproj.exceptions.CRSError as error:
-        raise errors.InputError(f"{path}: expected a CRS that PROJ knows, e.g. EPSG:4326; received {crs!r}.") from error
+        lattices.to_lonlat(crs)
+    except pyproj.exceptions.ProjError as error:  # unknown, local, or of another body than the earth
+        raise errors.InputError(
+            f"{path}: expected a CRS of the earth that PROJ knows, e.g. EPSG:4326; received {crs!r}. "
+            "State the right one as `crs` in products.toml."
+        ) from error
     authority = known.to_authority(min_confidence=100)
     return ":".join(authority) if authority else str(known.to_wkt())
 

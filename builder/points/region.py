@@ -1,4 +1,4 @@
-"""Where to draw: a box, an area of interest from a file, or all that the base product covers."""
+"""The region to draw points in: a box, an area of interest from a file, or all that the base product covers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Region:
 
 
 def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None) -> Region:
-    """The region that a user asks for.
+    """The region of a box or of an area of interest; without either, all that the base covers.
 
     Raises:
       errors.InputError: if both a box and an area are given, the box is reversed, the area is empty or has no CRS, or
@@ -47,7 +47,7 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
         return Region(_window_of_base(base))
     if bbox is not None:
         refuse_swapped(*bbox)
-    if not base.files_over(*region.window.bounds):
+    if not base.files_over(region.window.bounds):
         west, south, east, north = _window_of_base(base).bounds
         raise errors.InputError(
             f"{name}: expected a region that the base product {base.name} covers; its {len(base.files)} files lie "
@@ -57,10 +57,10 @@ def of(base: products.Product, *, bbox: Bounds | None, aoi: pathlib.Path | None)
 
 
 def refuse_swapped(west: float, south: float, east: float, north: float) -> None:
-    """A box across 180 degrees that covers more than half the globe is one with W and E swapped.
+    """Refuses a box across 180 degrees that covers more than half the globe: its W and E are probably swapped.
 
     Raises:
-      errors.InputError: with the box as it was meant.
+      errors.InputError: with the box in the right order.
     """
     if east + 360.0 - west > 180.0 and west > east:
         raise errors.InputError(
@@ -74,21 +74,12 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
     """The area of a vector file of any CRS, as one valid geometry in degrees of EPSG:4326.
 
     Raises:
-      errors.InputError: if the file cannot be read, has no CRS, or holds no polygon.
+      errors.NoCrs: if the file has no CRS.
+      errors.InputError: if the file cannot be read, or holds no polygon.
     """
-    import geopandas
-
-    if not path.is_dir():  # some formats are folders
-        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
-    try:
-        features = geopandas.read_file(path)
-    except Exception as error:  # each driver has its own
-        raise errors.InputError(
-            f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
-            f"read: {str(error).split(';')[0].rstrip('.')}. Give such a file."
-        ) from error
+    features = _read_features(path)
     if getattr(features, "crs", None) is None:
-        raise errors.InputError(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
+        raise errors.NoCrs(f"--aoi {path}: expected a file that states its CRS; it has none. Write it with one.")
     whole: Any = shapely.make_valid(_in_degrees(features).union_all())
     polygons = [part for part in shapely.get_parts(whole).tolist() if part.geom_type in ("Polygon", "MultiPolygon")]
     area = shapely.union_all(polygons)
@@ -98,6 +89,20 @@ def read_area(path: pathlib.Path) -> shapely.Geometry:
             "Give a file that holds polygons."
         )
     return area
+
+
+def _read_features(path: pathlib.Path) -> Any:
+    import geopandas
+
+    if not path.is_dir():  # some formats are folders
+        input_files.check_regular(path, expected="a file of polygons (--aoi)", cure="Check the path.")
+    try:
+        return geopandas.read_file(path)
+    except Exception as error:  # each driver has its own
+        raise errors.InputError(
+            f"--aoi {path}: expected polygons in a format GDAL reads (GeoJSON, GeoPackage, shapefile); it cannot be "
+            f"read: {str(error).split(';')[0].rstrip('.')}. Give such a file."
+        ) from error
 
 
 def _in_degrees(features: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import string
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,80 +12,64 @@ import pyarrow as pa
 
 from builder import hashing
 from builder.dataset import index
-from builder.release import extent, version
+from builder.release import card, extent, licences, version
+from builder.release.facts import Release
 
 FILE = "croissant.json"
 PARQUET = "application/x-parquet"  # the name that mlcroissant knows
 UNPUBLISHED = "urn:globeland:samples"  # where no --url says from where the release can be fetched
 
-MEANINGS = {
-    "key": "Identity of the point.",
-    "split": "train, validation, test or test_inconsistent.",
-    "reason": "Empty for an example of the dataset; else why the point is none.",
-    "detail": "The reason in more words.",
-    "label": "Land cover class.",
-    "label_origin": "consensus of the maps, review by people, or given with the point.",
-    "stratum": "Stratum of the sample: class / state.",
-    "lon": "Longitude of the centre in degrees, EPSG:4326.",
-    "lat": "Latitude of the centre in degrees, EPSG:4326.",
-    "state": "consistent, inconsistent or given.",
-    "base_class": "Class of the base map.",
-    "consensus": "Class on which the maps agree.",
-    "votes": "Maps that hold the consensus class.",
-    "valid": "Maps with data.",
-    "purity": "Share of the base map's pixels in the cell that hold its class.",
-    "inclusion_probability": "Chance with which the cell entered the test sample.",
-    "parent": "Key of the chip that a rotated chip shows again.",
-    "rotation_deg": "Clockwise rotation of the footprint in degrees.",
-    "pixels_sha256": "SHA-256 of the decoded picture.",
-    "phash": "64-bit perceptual hash of the picture.",
-    "source": "Source of the imagery.",
-    "sensor": "Camera or satellite.",
-    "acquired_from": "First day of acquisition.",
-    "acquired_to": "Last day of acquisition.",
-    "gsd_m": "Ground sample distance in metres.",
-    "licence": "Licence of the picture.",
-    "attribution": "Credit line of the picture.",
-    "url": "Where the scene can be found.",
-    "redistribution": "May the picture be passed on: yes, no, unknown.",
-}
+_COLLECTION = string.Template(
+    "Points where global land cover maps agree; pictures from imagery that was acquired from $first to $last."
+)
+_COLLECTION_OF_GIVEN = string.Template(
+    "Points that were given with their labels; pictures from imagery that was acquired from $first to $last."
+)
+_ANNOTATION = "Consensus of the maps, and the majority of people who looked at the pictures."
+_ANNOTATION_OF_GIVEN = "Labels that came with the points, and the majority of people who looked at the pictures."
+_LIMITATIONS = f"Wetland and tundra are outside the legend. See {card.FILE} for biases of place and class."
+RECORDS = (
+    "Every example and every refused point; an example has no reason. Where a feature of the shards is empty, 0 or NaN "
+    "for lack of a value, the column is null."
+)
 
 
-def document(release: version.Version, rows: pa.Table, url: str, date: datetime.date) -> dict[str, Any]:
+def document(release: Release, url: str, date: datetime.date) -> dict[str, Any]:
     """The content of the file; sums are of the files in the release's folder.
 
     Args:
-      release: the version, with `index.parquet` and its shards in its folder.
-      rows: the index.
+      release: with `index.parquet` and its shards in its folder.
       url: where the release's folder will be found, or "".
       date: of publication.
     """
     import mlcroissant as mlc
 
+    of = release.version
+    collection = _COLLECTION_OF_GIVEN if of.is_given else _COLLECTION
     metadata = mlc.Metadata(
-        name=release.name,
-        description=str(release.info.get("description", "")).strip(),
-        cite_as=str(release.info.get("citation", "")).strip(),
-        license=["LICENSES"],
+        name=of.name,
+        description=of.text("description"),
+        cite_as=of.text("citation"),
+        license=[licences.FILE],
         url=url or UNPUBLISHED,
-        version=release.number,
+        version=of.number,
         date_published=datetime.datetime.combine(date, datetime.time()),
-        keywords=["land cover", "remote sensing", "very high resolution", "label noise", release.config],
-        data_collection="Points where global land cover maps agree; pictures from dated imagery of 2007 to 2013.",
-        data_annotation_protocol="Consensus of the maps, and the majority of people who looked at the pictures.",
-        data_limitations="Wetland and tundra are outside the legend. See README.md for biases of place and class.",
-        distribution=list(_files(release, url)),
-        record_sets=[_record_set(rows)],
+        keywords=["land cover", "remote sensing", "very high resolution", "label noise", of.config],
+        data_collection=collection.substitute(first=release.extent.first, last=release.extent.last),
+        data_annotation_protocol=_ANNOTATION_OF_GIVEN if of.is_given else _ANNOTATION,
+        data_limitations=_LIMITATIONS,
+        distribution=list(_files(of, url)),
+        record_sets=[_record_set()],
     )
     content: dict[str, Any] = json.loads(json.dumps(metadata.to_json(), default=str))
-    return content | _coverage(extent.of_examples(index.examples(rows)))
+    return content | _coverage(release.extent)
 
 
-def _files(release: version.Version, url: str) -> Iterator[Any]:
+def _files(of: version.Version, url: str) -> Iterator[Any]:
     import mlcroissant as mlc
 
     base = f"{url.rstrip('/')}/" if url else ""
-    for path in [release.folder / index.FILE, *sorted(release.folder.glob(f"{release.name}-*-of-*"))]:
+    for path in [of.folder / index.FILE, *of.shard_files]:
         is_index = path.name == index.FILE
         yield mlc.FileObject(
             id=path.name,
@@ -96,7 +81,8 @@ def _files(release: version.Version, url: str) -> Iterator[Any]:
         )
 
 
-def _record_set(rows: pa.Table) -> Any:
+def _record_set() -> Any:
+    """The columns of the index that hold one value a row; Croissant's readers take no geometry."""
     import mlcroissant as mlc
 
     kinds = {
@@ -109,17 +95,17 @@ def _record_set(rows: pa.Table) -> Any:
     }
     fields = [
         mlc.Field(
-            id=f"points/{name}",
-            name=name,
-            description=meaning,
-            data_types=[kinds[rows.schema.field(name).type]],
-            source=mlc.Source(file_object=index.FILE, extract=mlc.Extract(column=name)),
+            id=f"points/{column.name}",
+            name=column.name,
+            description=index.DOCS[column.name],
+            data_types=[kinds[column.type]],
+            source=mlc.Source(file_object=index.FILE, extract=mlc.Extract(column=column.name)),
         )
-        for name, meaning in MEANINGS.items()
+        for column in index.SCHEMA
+        if column.type in kinds
     ]
-    description = "Every example and every refused point; an example has no reason."
     return mlc.RecordSet(
-        id="points", name="points", description=description, key=["points/split", "points/key"], fields=fields
+        id="points", name="points", description=RECORDS, key=["points/split", "points/key"], fields=fields
     )
 
 

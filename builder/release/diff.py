@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from builder.dataset import digest, shard_files
+from builder.dataset import digest, examples, shard_files
 from builder.geometry import ellipsoid
 from builder.release import version
 
-MOVED_WITHIN_M = 1_000.0  # an example that went and one of the same split and label that came this near: one that moved
-
-Key = tuple[str, str]  # split, key
+# An example that is gone and a new one of the same split and label at most so far away count as one that moved.
+MOVED_WITHIN_M = 1_000.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Fact:
-    """What tells one example from another, without its picture."""
+class Compared:
+    """One example of a version, without its picture; `rest` is the digest of the features that say something else."""
 
     split: str
-    key: str
-    label: int
-    pixels_sha256: str
-    place: tuple[float, float]  # longitude, latitude
-    rest: int  # digest of all other features
+    stored: examples.Stored
+    rest: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """Keys by what happened to them, each list sorted. An example may be in `relabelled` and in `reimaged`.
 
-    `moved`: (old key, new key, metres): an example went, and one of the same split and label came nearby.
-    `changed`: neither label nor picture, but another feature.
+    Attributes:
+      moved: (old key, new key, metres): one example is gone, and a new one of the same split and label is near it.
+      changed: another feature differs, and neither label nor picture nor split.
+      equal: number of examples that do not differ.
     """
 
     added: tuple[str, ...]
@@ -69,55 +67,52 @@ def between(before: pathlib.Path, after: pathlib.Path) -> Difference:
     Raises:
       errors.InputError: if a folder is no version, or a shard is damaged.
     """
-    return of_facts(facts(before), facts(after))
+    return of_examples(compared(before), compared(after))
 
 
-def facts(folder: pathlib.Path) -> dict[str, Fact]:
-    """One `Fact` per example, by key."""
+def compared(folder: pathlib.Path) -> dict[str, Compared]:
+    """Every example of the version in `folder`, by key."""
     file_format = version.read(folder).formats[0]
-    found: dict[str, Fact] = {}
+    found: dict[str, Compared] = {}
     for shard in shard_files.shards(folder, file_format):
-        for example in shard_files.examples(shard):
-            fact = _fact(shard.split, example)
-            found[fact.key] = fact
+        for example, stored in examples.read(shard):
+            rest = digest.of_example("", examples.without_label_and_picture(example)).total
+            found[stored.key] = Compared(shard.split, stored, rest)
     return found
 
 
-def _fact(split: str, example: shard_files.Example) -> Fact:
-    apart = {"key", "label", "image", "pixels_sha256", "phash"}
-    rest = digest.of_example("", {name: value for name, value in example.items() if name not in apart})
-    key, sha256 = (bytes(example[name][0]).decode() for name in ("key", "pixels_sha256"))
-    place = int(example["lon_e7"][0]) / 1e7, int(example["lat_e7"][0]) / 1e7
-    return Fact(split, key, int(example["label"][0]), sha256, place, rest.total)
-
-
-def of_facts(before: Mapping[str, Fact], after: Mapping[str, Fact]) -> Difference:
+def of_examples(before: Mapping[str, Compared], after: Mapping[str, Compared]) -> Difference:
     """The difference of two sets of examples."""
     gone = [before[key] for key in sorted(before.keys() - after.keys())]
     come = [after[key] for key in sorted(after.keys() - before.keys())]
     moved = list(_moved(gone, come))
-    both = [(before[key], after[key]) for key in sorted(before.keys() & after.keys())]
-    relabelled = tuple(b.key for b, a in both if b.label != a.label)
-    reimaged = tuple(b.key for b, a in both if b.pixels_sha256 != a.pixels_sha256)
-    resplit = tuple(b.key for b, a in both if b.split != a.split)
-    told = {*relabelled, *reimaged, *resplit}
+    both = {key: (before[key], after[key]) for key in sorted(before.keys() & after.keys())}
+    relabelled = [key for key, (b, a) in both.items() if b.stored.label != a.stored.label]
+    reimaged = [key for key, (b, a) in both.items() if b.stored.pixels_sha256 != a.stored.pixels_sha256]
+    resplit = [key for key, (b, a) in both.items() if b.split != a.split]
+    named = {*relabelled, *reimaged, *resplit}
+    changed = [key for key, (b, a) in both.items() if b.rest != a.rest and key not in named]
     return Difference(
-        added=tuple(fact.key for fact in come if fact.key not in {new for _, new, _ in moved}),
-        removed=tuple(fact.key for fact in gone if fact.key not in {old for old, _, _ in moved}),
+        added=_keys(come, without={new for _, new, _ in moved}),
+        removed=_keys(gone, without={old for old, _, _ in moved}),
         moved=tuple(moved),
-        resplit=resplit,
-        relabelled=relabelled,
-        reimaged=reimaged,
-        changed=tuple(b.key for b, a in both if b.rest != a.rest and b.key not in told),
-        equal=sum(b == a for b, a in both),
+        resplit=tuple(resplit),
+        relabelled=tuple(relabelled),
+        reimaged=tuple(reimaged),
+        changed=tuple(changed),
+        equal=len(both) - len(named) - len(changed),
     )
 
 
-def _moved(gone: list[Fact], come: list[Fact]) -> Iterator[tuple[str, str, float]]:
+def _keys(of: Iterable[Compared], *, without: Collection[str]) -> tuple[str, ...]:
+    return tuple(one.stored.key for one in of if one.stored.key not in without)
+
+
+def _moved(gone: list[Compared], come: list[Compared]) -> Iterator[tuple[str, str, float]]:
     """Pairs of examples of one split and label, nearest first, each example in one pair."""
     if not gone or not come:
         return
-    places = [ellipsoid.geocentric(*np.array([fact.place for fact in facts]).T) for facts in (gone, come)]
+    places = [ellipsoid.geocentric(*np.array([one.stored.lonlat for one in part]).T) for part in (gone, come)]
     pairs = sorted(
         (float(distance), int(i), int(j))
         for part in ellipsoid.within(places[0], places[1], MOVED_WITHIN_M)
@@ -125,7 +120,11 @@ def _moved(gone: list[Fact], come: list[Fact]) -> Iterator[tuple[str, str, float
     )
     old, new = set[int](), set[int]()
     for metres, i, j in pairs:
-        if i not in old and j not in new and (gone[i].split, gone[i].label) == (come[j].split, come[j].label):
+        if i not in old and j not in new and _group(gone[i]) == _group(come[j]):
             old.add(i)
             new.add(j)
-            yield gone[i].key, come[j].key, metres
+            yield gone[i].stored.key, come[j].stored.key, metres
+
+
+def _group(one: Compared) -> tuple[str, int]:
+    return one.split, one.stored.label

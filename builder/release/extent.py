@@ -1,4 +1,4 @@
-"""Where and when the pictures of a version were taken."""
+"""The extent of a version: the box that holds its examples, and the days of acquisition."""
 
 from __future__ import annotations
 

@@ -2,60 +2,68 @@
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-from collections.abc import Iterator
+import string
+from collections.abc import Mapping
+from typing import Any
 
-import pyarrow as pa
-
-from builder.release import version
+from builder.release import terms
+from builder.release.facts import Release
 
 FILE = "LICENSES"
+_TEXT = string.Template("""\
+Terms of $title
+
+PICTURES
+Each example carries the licence and attribution of its picture (features `licence`, `attribution`,
+`redistribution`); this is their union.
+
+$pictures
+
+LABELS
+Labels derive from these land cover products, and from people who looked at the pictures.
+
+$products
+""")
+_OF_PICTURES = string.Template("""\
+  $licence ($pictures pictures from $source)
+    attribution: $attribution
+    may be passed on: $redistribution""")
+_OF_PRODUCT = string.Template("""\
+  $title
+    licence: $licence
+    citation: $citation""")
 
 
-@dataclasses.dataclass(frozen=True)
-class Terms:
-    """The terms of some pictures."""
-
-    source: str
-    licence: str
-    attribution: str
-    redistribution: str
-    pictures: int
-
-
-def of_pictures(examples: pa.Table) -> list[Terms]:
-    """The different terms of the examples' pictures, the most frequent first."""
-    columns = ("source", "licence", "attribution", "redistribution")
-    rows = ([value or "" for value in examples[name].to_pylist()] for name in columns)
-    counts = collections.Counter(zip(*rows, strict=True))
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Terms(s, licence, credit, leave, count) for (s, licence, credit, leave), count in ordered]
-
-
-def text(release: version.Version, examples: pa.Table) -> str:
+def text(release: Release) -> str:
     """The file's content."""
-    return "\n".join([*_of_pictures(release, examples), "", *_of_labels(release)]) + "\n"
+    return (
+        _TEXT.substitute(
+            title=release.version.title,
+            pictures="\n\n".join(map(_of_pictures, release.terms)),
+            products="\n\n".join(map(_of_product, release.version.metadata["products"])),
+        ).rstrip()
+        + "\n"
+    )
 
 
-def _of_pictures(release: version.Version, examples: pa.Table) -> Iterator[str]:
-    yield f"Terms of {release.title}"
-    yield ""
-    yield "PICTURES"
-    yield "Each example carries the licence and attribution of its picture (features `licence`, `attribution`,"
-    yield "`redistribution`); this is their union."
-    for terms in of_pictures(examples):
-        yield ""
-        yield f"  {terms.licence or 'no licence stated'} ({terms.pictures} pictures from {terms.source})"
-        yield f"    attribution: {terms.attribution or 'none stated'}"
-        yield f"    may be passed on: {terms.redistribution}"
+def _of_pictures(one: terms.Terms) -> str:
+    return _OF_PICTURES.substitute(
+        licence=_line(one.licence) or "no licence stated",
+        pictures=one.pictures,
+        source=_line(one.source),
+        attribution=_line(one.attribution) or "none stated",
+        redistribution=_line(one.redistribution),
+    )
 
 
-def _of_labels(release: version.Version) -> Iterator[str]:
-    yield "LABELS"
-    yield "Labels derive from these land cover products, and from people who looked at the pictures."
-    for product in release.metadata["products"]:
-        yield ""
-        yield f"  {product.get('title', product['name'])}"
-        yield f"    licence: {product.get('licence') or 'not stated'}"
-        yield f"    citation: {product.get('citation') or 'see CITATIONS.bib of the project'}"
+def _of_product(product: Mapping[str, Any]) -> str:
+    return _OF_PRODUCT.substitute(
+        title=_line(product.get("title") or product["name"]),
+        licence=_line(product.get("licence") or "not stated"),
+        citation=_line(product.get("citation") or "see CITATIONS.bib of the project"),
+    )
+
+
+def _line(text: str) -> str:
+    """`text` on one line: what others wrote must not look like a line of ours."""
+    return " ".join(text.split())

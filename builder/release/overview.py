@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image, ImageDraw, ImageFont
 
-from builder.dataset import assembly, shard_files
+from builder.dataset import assembly, examples, shard_files
 from builder.frame import design as designs
 from builder.geometry import lonlat
 from builder.legend import legend
+from builder.release import version
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAP_FILE, SHEET_FILE = "map.png", "chips.png"
 CHIPS_PER_CLASS = 10
 TILE_PX, GAP_PX, MARGIN_PX = 96, 6, 150
-# Longitude and latitude (degrees) of where a continent's name stands, so that a world map without coasts can be read.
+# Longitude and latitude (degrees) of each continent's name, so that a world map without coasts can be read.
 CONTINENTS = {
     "North America": (-102, 46),
     "South America": (-60, -14),
@@ -39,7 +40,7 @@ REFUSED_COLOUR = "#b0b0b0"
 
 
 def write_map(path: pathlib.Path, index: pa.Table) -> None:
-    """A world map of all points, and beside it their region, by split; refused points in grey.
+    """Writes a world map of all points, and beside it one of their region, by split; refused points are grey.
 
     Args:
       path: PNG to write.
@@ -72,7 +73,7 @@ def write_map(path: pathlib.Path, index: pa.Table) -> None:
 
 
 def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
-    """Draws the points; returns their longitudes without a jump inside the region."""
+    """Draws the points; returns their longitudes, counted so that none of the region's neighbours are a turn apart."""
     lon, lat = (index[name].to_numpy() for name in ("lon", "lat"))
     west, _ = lonlat.narrowest(lon)
     lon = west + (lon - west) % 360.0
@@ -90,16 +91,15 @@ def _draw(axes: Axes, index: pa.Table, size: float) -> np.ndarray:
     return unbroken
 
 
-def write_sheet(path: pathlib.Path, folder: pathlib.Path, file_format: str, names: Sequence[str]) -> None:
-    """A sheet of chips: a row per class, unrotated examples chosen by the hash of their key, train first.
+def write_sheet(path: pathlib.Path, of: version.Version) -> None:
+    """Writes a sheet of chips: a row per class, unrotated examples chosen by the hash of their key, train first.
 
     Args:
       path: PNG to write.
-      folder: of the version.
-      file_format: of the shards to read.
-      names: of the classes, in order.
+      of: the version whose shards are read.
     """
-    chosen = _chosen(folder, file_format, len(names))
+    names = of.classes
+    chosen = _chosen(of, len(names))
     step = TILE_PX + GAP_PX
     sheet = Image.new("RGB", (MARGIN_PX + CHIPS_PER_CLASS * step, len(names) * step + GAP_PX), "white")
     canvas, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
@@ -117,15 +117,15 @@ def _title(name: str) -> str:
     return titles.get(name, name)
 
 
-def _chosen(folder: pathlib.Path, file_format: str, classes: int) -> Mapping[int, list[bytes]]:
-    """Up to `CHIPS_PER_CLASS` JPEGs per label: the lowest hashes, of train where it has the class."""
+def _chosen(of: version.Version, classes: int) -> Mapping[int, list[bytes]]:
+    """Up to `CHIPS_PER_CLASS` JPEGs of each label: first those of train, then by the hash of the key."""
     best: dict[int, list[tuple[bool, int, bytes]]] = {label: [] for label in range(classes)}
-    for shard in shard_files.shards(folder, file_format):
-        for example in shard_files.examples(shard):
-            if int(example["rotation_deg"][0]) == 0 and int(example["label"][0]) in best:
-                ranked = best[int(example["label"][0])]
-                key = bytes(example["key"][0]).decode()
-                ranked.append((shard.split != designs.TRAIN, assembly.order_of(key), bytes(example["image"][0])))
+    for shard in shard_files.shards(of.folder, of.formats[0]):
+        for example, stored in examples.read(shard):
+            if stored.rotation_deg == 0 and stored.label in best:
+                ranked = best[stored.label]
+                order = (shard.split != designs.TRAIN, assembly.order_of(stored.key))
+                ranked.append((*order, examples.picture_of(example)))
                 ranked.sort()
                 del ranked[CHIPS_PER_CLASS:]
     return {label: [picture for _, _, picture in ranked] for label, ranked in best.items()}

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import pathlib
 import shutil
-from collections.abc import Iterator
+import urllib.parse
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builder import atomic, checksums, errors
+from builder import atomic, checksums, errors, output_folders
 from builder.dataset import index, inspection, shard_files
-from builder.release import card, catalog, croissant, licences, overview, stac_collection, verify, version
+from builder.release import (
+    card,
+    catalog,
+    croissant,
+    facts,
+    forms,
+    licences,
+    overview,
+    record,
+    stac_collection,
+    verify,
+    version,
+)
+from builder.release.facts import Release
 
-BOTH_FORMATS = (version.TFRECORD, version.ARRAY_RECORD)  # tfds.load reads the first, tfds.data_source the second
+OPTION = "--to"
+KIND = output_folders.FolderKind(
+    what="a release",
+    mark=version.INFO_FILE,
+    files=("*.json", "*.png", "*.txt", "*-of-*", index.FILE, card.FILE, licences.FILE, "LICENSE"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Released:
-    """A published version: its folder, and the record that the project keeps of it."""
+    """A published version: its folder, the project's record of it, and what to settle before it is shown."""
 
     folder: pathlib.Path
     record: pathlib.Path
@@ -50,46 +70,69 @@ def release(
     Raises:
       errors.InputError: if the version is damaged, holds pictures that must not be passed on, or is recorded with
         another digest.
+      errors.RefusedOverwrite: if `to` has that version already and `overwrite` is false.
     """
+    _check_url(url)
+    version.check_files(built)
     source = version.read(built)
-    found = inspection.inspect(built, source.formats[0])
+    target = to / source.path
+    output_folders.check(target, KIND, option=OPTION, overwrite=overwrite)
+    found = inspection.inspect(built, source.formats[0], expected=source.expected)
     rows = index.read(built)
-    _check_sound(source, found)
-    warnings = tuple(_check_redistribution(index.examples(rows)))
-    terms = [dataclasses.asdict(terms) for terms in licences.of_pictures(index.examples(rows))]
+    _check_sound(source, rows, found)
+    described = facts.of_version(source, rows)
+    warnings = tuple(_check_redistribution(described.examples))
     today = datetime.datetime.now(datetime.UTC).date()
-    record = version.record_of(source, found, date or today, terms, url)
-    record = version.check_recorded(record_in, source, record) or record
-    target = to / source.name / source.config / source.number
-    target.parent.mkdir(parents=True, exist_ok=True)
-    atomic.remove_litter(target.parent)
-    with atomic.folder(target, overwrite=overwrite) as folder:
+    entry = record.of_release(described, found.features, date or today, url)
+    entry = record.before(record_in, source, entry) or entry
+    with _published(target, overwrite=overwrite) as folder:
         _write_formats(source, folder)
-        published = version.read(folder)
-        where = f"{url.rstrip('/')}/{source.name}/{source.config}/{source.number}" if url else ""
-        _write_papers(published, rows, where, datetime.date.fromisoformat(record["date"]))
+        described = dataclasses.replace(described, version=version.read(folder))
+        address = f"{url.rstrip('/')}/{source.path}" if url else ""
+        _write_papers(described, address, datetime.date.fromisoformat(entry["date"]))
         checksums.write(folder)
-        _write_default_config(to / source.name)
-        _write_record(version.record_path(record_in, source), record, folder / overview.MAP_FILE)
-    return Released(target, version.record_path(record_in, source), warnings)
+        _write_json(_default_config(target), verify.DEFAULT_CONFIG)
+        _write_record(record.path_of(record_in, source), entry, folder / overview.MAP_FILE)
+    return Released(target, record.path_of(record_in, source), warnings)
 
 
-def _check_sound(source: version.Version, found: inspection.Inspection) -> None:
-    if found.total.text != source.metadata["digest"]:
+def _check_url(url: str) -> None:
+    """Refuses an address with a secret in it, since it is published."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_plain = parts.scheme in ("http", "https") and not ("@" in parts.netloc or parts.query or parts.fragment)
+    except ValueError:
+        is_plain = False
+    if url and not is_plain:
         raise errors.InputError(
-            f"{source.folder}: expected the digest {str(source.metadata['digest'])[:16]} that the build wrote "
-            "down; the shards "
-            f"have {found.total.text[:16]}. They were changed since: build again."
+            "--url: expected the address of a folder, as https://example.org/samples, without user, password and "
+            "query, since it is published with the release; received another. Leave them out."
+        )
+
+
+def _check_sound(source: version.Version, rows: pa.Table, found: inspection.Inspection) -> None:
+    """Refuses a build in which `verify` would find a fault."""
+    faults = [
+        *verify.shard_faults(source, found, source.formats[0]),
+        *verify.differences_from_index(source, rows, found, source.formats[0]),
+        *verify.index_faults(source, rows),
+    ]
+    if faults:
+        more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+        raise errors.InputError(
+            f"{source.folder}: expected the version that `tfds build` wrote; {faults[0]}{more}. Build again; if the "
+            "fault remains, remove the folder chips of the frame before."
         )
 
 
 def _check_redistribution(examples: pa.Table) -> Iterator[str]:
+    """Refuses pictures that must not be passed on; a warning for those of which it is not known."""
     forbidden = examples.filter(pc.equal(examples["redistribution"], "no"))
     if len(forbidden):
         raise errors.InputError(
             f"expected pictures that may be passed on; {len(forbidden)} must not, such as "
-            f"{forbidden['key'][0].as_py()} from "
-            f"{forbidden['source'][0].as_py()}. Leave that source out of imagery.toml and build again."
+            f"{forbidden['key'][0].as_py()} from {forbidden['source'][0].as_py()}. Leave that source out of "
+            "imagery.toml and build again."
         )
     unknown = examples.filter(pc.equal(examples["redistribution"], "unknown"))
     if len(unknown):
@@ -100,48 +143,87 @@ def _check_redistribution(examples: pa.Table) -> Iterator[str]:
         )
 
 
+@contextlib.contextmanager
+def _published(target: pathlib.Path, *, overwrite: bool) -> Iterator[pathlib.Path]:
+    """A temporary folder that becomes `target` when the block ends well; a failure leaves no new folder behind."""
+    config = _default_config(target)
+    around = (config, config.parent, *target.parents)
+    new = [path for path in around if not path.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with atomic.folder(target, overwrite=overwrite, option=OPTION) as folder:
+            yield folder
+    except BaseException:
+        _remove_empty(new)
+        raise
+
+
+def _remove_empty(new: Iterable[pathlib.Path]) -> None:
+    """Removes files, and folders that hold nothing; the rest stays."""
+    for path in new:
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+
+
 def _write_formats(source: version.Version, folder: pathlib.Path) -> None:
     """Copies the version and adds the file format that it lacks: the same examples, in the same shards and order.
 
     `tfds convert_format` does the same, but imports TensorFlow to read the shards.
     """
-    shutil.copytree(source.folder, folder, dirs_exist_ok=True)
-    for file_format in BOTH_FORMATS:
+    for path in checksums.files(source.folder):
+        copy = folder / path.relative_to(source.folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy, follow_symlinks=False)
+    default, *others = shard_files.FORMATS  # tfds.load reads the first, tfds.data_source the second
+    for file_format in shard_files.FORMATS:
         if file_format not in source.formats:
             for shard in shard_files.shards(folder, source.formats[0]):
                 _convert(shard, file_format)
-    info = source.info | {"fileFormat": BOTH_FORMATS[0], "alternativeFileFormats": list(BOTH_FORMATS[1:])}
-    _write_json(folder / version.INFO_FILE, info)
+    _write_json(folder / version.INFO_FILE, source.info | {"fileFormat": default, "alternativeFileFormats": others})
 
 
 def _convert(shard: shard_files.Shard, file_format: str) -> None:
+    """Writes the records of a shard again, in another file format beside it."""
     from tensorflow_datasets.core import file_adapters
 
     adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
     path = shard.path.with_name(shard.path.name.replace(f".{shard.file_format}-", f".{file_format}-"))
-    adapter.write_examples(path, enumerate(shard_files.read(shard.path, shard.file_format)))
+    try:
+        adapter.write_examples(path, enumerate(shard_files.read(shard.path, shard.file_format)))
+    except (OSError, ImportError, errors.InputError):
+        raise
+    except Exception as error:  # TFDS writes by TensorFlow and riegeli, whose errors share no class
+        reason = str(error).partition("\n")[0][:200]
+        raise errors.InputError(
+            f"{OPTION}: {path.name} cannot be written: {reason}. Look whether the disk is full, and run the same "
+            "command again."
+        ) from error
 
 
-def _write_papers(published: version.Version, rows: pa.Table, url: str, date: datetime.date) -> None:
-    folder, names = published.folder, [entry["name"] for entry in published.metadata["legend"]]
-    overview.write_map(folder / overview.MAP_FILE, rows)
-    overview.write_sheet(folder / overview.SHEET_FILE, folder, published.formats[0], names)
-    (folder / licences.FILE).write_text(licences.text(published, index.examples(rows)), encoding="utf-8")
-    (folder / card.FILE).write_text(card.text(published, rows), encoding="utf-8")
-    _write_json(folder / stac_collection.FILE, stac_collection.document(published, rows))
-    _write_json(folder / croissant.FILE, croissant.document(published, rows, url, date))
+def _write_papers(release: Release, url: str, date: datetime.date) -> None:
+    """Everything that describes a release: pictures, licences, card, STAC and Croissant."""
+    of, folder = release.version, release.version.folder
+    overview.write_map(folder / overview.MAP_FILE, release.rows)
+    overview.write_sheet(folder / overview.SHEET_FILE, of)
+    (folder / licences.FILE).write_text(licences.text(release), encoding="utf-8")
+    (folder / card.FILE).write_text(card.text(release), encoding="utf-8")
+    _write_json(folder / stac_collection.FILE, stac_collection.document(release))
+    _write_json(folder / croissant.FILE, croissant.document(release, url, date))
 
 
-def _write_default_config(dataset_folder: pathlib.Path) -> None:
-    """What TFDS's own publishing leaves out: without it `tfds.load` does not know the default config."""
-    _write_json(dataset_folder / ".config" / version.METADATA_FILE, verify.DEFAULT_CONFIG)
+def _default_config(target: pathlib.Path) -> pathlib.Path:
+    """The file that TFDS's own publishing leaves out: without it `tfds.load` does not know the default config."""
+    return target.parent.parent / ".config" / version.METADATA_FILE
 
 
-def _write_record(path: pathlib.Path, record: version.Json, picture: pathlib.Path) -> None:
+def _write_record(path: pathlib.Path, content: forms.Json, picture: pathlib.Path) -> None:
     """The record, and the map of the points beside it, which the catalogue shows."""
     with atomic.file(path.with_suffix(".png")) as temporary:
         shutil.copyfile(picture, temporary)
-    _write_json(path, record)
+    _write_json(path, content)
 
 
 def _write_json(path: pathlib.Path, content: object) -> None:

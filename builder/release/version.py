@@ -1,27 +1,64 @@
-"""One version of the dataset, as `tfds build` or `release` wrote it: its folder, and its record in the project."""
+"""One version of the dataset, as `tfds build` or `release` wrote it."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import json
+import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from builder import errors
-from builder.dataset import inspection, tfds_quirks
+from builder import errors, input_files
+from builder.dataset import example_faults, shard_files
 from builder.frame import design as designs
+from builder.release import forms
+from builder.release.forms import COUNT, DAY, NUMBER, OBJECT, POSITIVE, SHA256, TEXT, VERSION, Json, Optional
 
 INFO_FILE = "dataset_info.json"
 METADATA_FILE = "metadata.json"
 FEATURES_FILE = "features.json"
-TFRECORD, ARRAY_RECORD = tfds_quirks.FORMATS
+CURE = "Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again."
 
-# What the metadata of a version say of how it was made; a record keeps it.
-RECORDED = ("design", "config_rules", "imagery_rules", "imagery_digest", "chip", "reviews", "products", "legend")
-
-Json = dict[str, Any]
+_SHARE = {"confirmed": COUNT, "reviewed": COUNT, "share": NUMBER, "low": NUMBER, "high": NUMBER}
+_BETWEEN = {
+    "splits": [TEXT],
+    "closest": Optional({"distance_m": NUMBER}),
+    "near_equal": {"pairs": COUNT, "at_most_bits": COUNT},
+}
+# What is read of each file; TFDS and the build write more.
+INFO = {
+    "name": TEXT,
+    "configName": TEXT,
+    "version": VERSION,
+    "fileFormat": forms.one_of(*shard_files.FORMATS),
+    "alternativeFileFormats": Optional([forms.one_of(*shard_files.FORMATS)]),
+    "splits": [
+        {"name": forms.one_of(*designs.SPLITS), "shardLengths": [forms.matching("a count in digits", r"\d{1,15}")]}
+    ],
+    **{name: Optional(TEXT) for name in ("description", "configDescription", "citation")},
+    "releaseNotes": Optional({...: TEXT}),
+}
+METADATA = {
+    "created_by": TEXT,
+    "digest": SHA256,
+    "chip": {"size_m": POSITIVE, "size_px": COUNT},
+    "imagery_rules": {"first_day": DAY, "last_day": DAY, "max_gsd_m": POSITIVE, "deny": [TEXT]},
+    "imagery_digest": TEXT,
+    "config_rules": OBJECT,
+    "design": OBJECT,
+    "legend": [{"name": TEXT}],
+    "products": [{"name": TEXT, **{name: Optional(TEXT) for name in ("title", "version", "licence", "citation")}}],
+    "examples": {...: {...: COUNT}},
+    "label_origins": {...: {...: COUNT}},
+    "reviews": {"rows": COUNT, "reviewers": COUNT},
+    "confirmed_by_reviewers": {...: {...: _SHARE}},
+    "leakage": {"between_splits": [_BETWEEN]},
+}
+_FEATURE = {
+    "pythonClassName": TEXT,
+    "description": Optional(TEXT),
+    "tensor": Optional({"dtype": TEXT, "shape": Optional({"dimensions": Optional([TEXT])})}),
+}
+FEATURES = {"featuresDict": {"features": {...: _FEATURE}}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +90,14 @@ class Version:
         return f"{self.name}/{self.config}:{self.number}"
 
     @property
+    def path(self) -> pathlib.PurePosixPath:
+        """name/config/version: where the version lies below a `data_dir`."""
+        return pathlib.PurePosixPath(self.name, self.config, self.number)
+
+    @property
     def formats(self) -> tuple[str, ...]:
         """File formats that the folder claims to hold, the default first."""
-        return (str(self.info["fileFormat"]), *self.info.get("alternativeFileFormats", ()))
+        return (str(self.info["fileFormat"]), *(self.info.get("alternativeFileFormats") or ()))
 
     @property
     def shard_lengths(self) -> dict[str, list[int]]:
@@ -68,25 +110,57 @@ class Version:
         """Examples per split."""
         return {split: sum(lengths) for split, lengths in self.shard_lengths.items()}
 
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their labels."""
+        return [entry["name"] for entry in self.metadata["legend"]]
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the points were given with their labels, instead of drawn."""
+        return bool(self.metadata["design"].get("given"))
+
+    @property
+    def expected(self) -> example_faults.Expected:
+        """What every example promises; the check of it decodes the pictures."""
+        chip = self.metadata["chip"]
+        return example_faults.Expected(chip["size_m"], chip["size_px"], decodes=True)
+
+    @property
+    def shard_files(self) -> list[pathlib.Path]:
+        """Every shard, of every file format, by name."""
+        return sorted(shard.path for shard in shard_files.shards(self.folder))
+
+    def text(self, name: str) -> str:
+        """A text of `dataset_info.json`, without the white space around it; empty if it is absent."""
+        return str(self.info.get(name) or "").strip()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What changed in each version, by its number."""
+        return dict(self.info.get("releaseNotes") or {})
+
 
 def read(folder: pathlib.Path) -> Version:
     """The version in `folder`.
 
     Raises:
-      errors.InputError: if the folder is no version that this project built.
+      errors.InputError: if the folder is no version that this project built, or a name in it is not fit for a path.
     """
-    info, metadata = (_json(folder / name) for name in (INFO_FILE, METADATA_FILE))
-    lacking = [f"{INFO_FILE}: {k}" for k in ("name", "configName", "version", "fileFormat", "splits") if k not in info]
-    lacking += [f"{METADATA_FILE}: {k}" for k in ("digest", "examples", "created_by", *RECORDED) if k not in metadata]
-    if lacking:
-        raise errors.InputError(f"{folder}: expected a version that `tfds build` wrote; missing {', '.join(lacking)}.")
+    info, metadata = _read(folder / INFO_FILE, INFO), _read(folder / METADATA_FILE, METADATA)
+    for name, what in (("name", "the name of a dataset"), ("configName", "the name of a config")):
+        input_files.check_name(info[name], where=f"{folder / INFO_FILE}: {name}", what=what)
     return Version(folder, info, metadata)
 
 
 def features(folder: pathlib.Path) -> dict[str, tuple[str, str]]:
-    """(type, meaning) of each feature of the version in `folder`, as TFDS wrote them down."""
-    declared = _json(folder / FEATURES_FILE)["featuresDict"]["features"]
-    return {name: (_type_of(feature), feature.get("description", "")) for name, feature in declared.items()}
+    """(type, meaning) of each feature of the version in `folder`, as TFDS wrote them down.
+
+    Raises:
+      errors.InputError: if the file is missing or damaged.
+    """
+    declared = _read(folder / FEATURES_FILE, FEATURES)["featuresDict"]["features"]
+    return {name: (_type_of(feature), feature.get("description") or "") for name, feature in declared.items()}
 
 
 def _type_of(feature: Json) -> str:
@@ -94,119 +168,38 @@ def _type_of(feature: Json) -> str:
     tensor = feature.get("tensor")
     if tensor is None:
         return str(feature["pythonClassName"]).rpartition(".")[2]
-    shape = ", ".join(tensor.get("shape", {}).get("dimensions", ()))
+    shape = ", ".join((tensor.get("shape") or {}).get("dimensions") or ())
     return f"{tensor['dtype']}[{shape}]" if shape else str(tensor["dtype"])
 
 
-def _json(path: pathlib.Path) -> Json:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise errors.InputError(
-            f"{path}: expected a file that `tfds build` writes; {error}. "
-            "Name the folder of one version, .../globeland_samples/<config>/<version>."
-        ) from error
-    if not isinstance(values, dict):
-        raise errors.InputError(
-            f"{path}: expected a JSON object; received {type(values).__name__}. Copy the release again."
-        )
-    return values
+def _read(path: pathlib.Path, form: forms.Form) -> Json:
+    document = input_files.read_json(path, expected="a file that `tfds build` writes", cure=CURE)
+    forms.check(path, document, form, cure=CURE)
+    return document
 
 
-# --- The record that the project keeps of a release ----------------------------------------------------------------
+def strangers(folder: pathlib.Path, *, allow_links: bool) -> Iterator[str]:
+    """Paths in `folder` and below that are neither folders nor regular files, such as a FIFO that blocks its reader.
+
+    Args:
+      folder: of the version.
+      allow_links: whether a symbolic link to a regular file is one, as caches of downloads keep them.
+    """
+    for parent, folders, names in os.walk(folder):
+        for path in (pathlib.Path(parent, name) for name in sorted(folders + names)):
+            is_wrong_link = path.is_symlink() and not (allow_links and path.is_file())
+            if is_wrong_link or not (path.is_dir() or path.is_file()):
+                yield path.relative_to(folder).as_posix()
 
 
-def record_of(
-    version: Version, found: inspection.Inspection, date: datetime.date, terms: Sequence[Json], url: str
-) -> Json:
-    """What `releases/<config>-<version>.json` says: enough for the catalogue, and to tell later what changed."""
-    return {
-        "name": version.name,
-        "config": version.config,
-        "version": version.number,
-        "date": date.isoformat(),
-        "digest": found.total.text,
-        "examples": version.examples,
-        "classes": version.metadata["examples"],
-        "confirmed_by_reviewers": version.metadata["confirmed_by_reviewers"],
-        "terms": list(terms),
-        "notes": version.info.get("releaseNotes", {}).get(version.number, ""),
-        "url": url,
-        "features": {name: digest.text for name, digest in sorted(found.features.items())},
-        "created_by": version.metadata["created_by"],
-        **{name: version.metadata[name] for name in RECORDED},
-    }
-
-
-def record_path(records: pathlib.Path, version: Version) -> pathlib.Path:
-    """Where the record of a version lies."""
-    return records / f"{version.config}-{version.number}.json"
-
-
-def check_recorded(records: pathlib.Path, version: Version, record: Json) -> Json | None:
-    """The record that is there already, if it tells of the same dataset; None if there is none.
+def check_files(folder: pathlib.Path) -> None:
+    """Refuses a built folder with a link in it, which might lead to a private file, or anything but files.
 
     Raises:
-      errors.InputError: if another dataset is recorded under this version; says what changed and which part to raise.
+      errors.InputError: naming the first.
     """
-    path = record_path(records, version)
-    if not path.is_file():
-        return None
-    before = _json(path)
-    if before.get("digest") == record["digest"]:
-        return before
-    level, number = raised(version.number, before.get("features", {}), record["features"])
-    raise errors.InputError(
-        f"raise VERSION: {version.config} {version.number} is recorded in {path} with the digest "
-        f"{str(before.get('digest'))[:16]}; this build has {record['digest'][:16]}. {level} to {number}, since "
-        f"{'; '.join(changes(before, record))}. "
-        "Set VERSION and RELEASE_NOTES in globeland_samples_dataset_builder.py and build again."
-    )
-
-
-def raised(number: str, before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, str]:
-    """(MINOR or MAJOR, next version): MINOR if what was there is unchanged and features were added, MAJOR otherwise.
-
-    PATCH (the same data as other bytes) never comes up here: then the digests are equal.
-    """
-    major, minor, _ = (int(part) for part in number.split("."))
-    if before and all(now.get(name) == digest for name, digest in before.items()):
-        return "MINOR", f"{major}.{minor + 1}.0"
-    return "MAJOR", f"{major + 1}.0.0"
-
-
-def changes(before: Json, now: Json) -> list[str]:
-    """What differs between two records, cause before effect, each in a few words."""
-    found = [text for name in RECORDED for text in _differences(name, before.get(name), now.get(name))]
-    old, new = before.get("features", {}), now["features"]
-    differing = sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
-    if "key" in differing:
-        found.append("other points")
-        differing = []
-    for what, names in (
-        ("features added", sorted(new.keys() - old.keys())),
-        ("features removed", sorted(old.keys() - new.keys())),
-        ("features with other values", differing),
-    ):
-        if names:
-            found.append(f"{what}: {', '.join(names)}")
-    if before.get("examples") != now["examples"]:
-        found.append(f"examples {before.get('examples')} -> {now['examples']}")
-    return found
-
-
-def _differences(name: str, before: object, now: object) -> Iterator[str]:
-    """`name.key: before -> now` of every leaf that differs."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(before.keys() | now.keys()):
-            yield from _differences(f"{name}.{key}", before.get(key), now.get(key))
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        for number, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _differences(f"{name}.{number}", old, new)
-    elif before != now:
-        yield f"{name}: {_short(before)} -> {_short(now)}"
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    for name in strangers(folder, allow_links=False):
+        raise errors.InputError(
+            f"{folder / name}: expected nothing but regular files in a built version; found a link or a special file. "
+            "Remove it, or build again."
+        )

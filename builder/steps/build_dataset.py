@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builder import errors
+from builder import code_version, errors
 from builder.chips import imagery_toml, rounds, store
-from builder.dataset import assembly, examples, inclusion, index, inspection, tfds_quirks
+from builder.dataset import assembly, example_faults, examples, inclusion, index, inspection, tfds_quirks
 from builder.frame import design as designs
 from builder.frame import frame as frames
 from builder.frame import reviews
@@ -56,7 +56,10 @@ class Build:
           errors.InputError: if splits share a key, a picture or ground, or a shard does not hold what was planned.
         """
         tfds_quirks.remove_shard_notes(folder)
-        found = inspection.inspect(folder, file_format)
+        size = self.imagery.chip
+        expected = example_faults.Expected(size.size_m, size.size_px, decodes=False)  # decoding is left to `release`
+        found = inspection.inspect(folder, file_format, expected=expected)
+        found.check_examples()
         self._check_counts(found)
         (folder / inspection.LEAKAGE_FILE).write_text(
             json.dumps(found.leakage_json(), indent=2) + "\n", encoding="utf-8"
@@ -79,7 +82,7 @@ class Build:
         """How the dataset was made, as JSON values; no paths, no times: equal datasets have equal metadata."""
         of_frame = self.frame.metadata
         return {
-            "created_by": tfds_quirks.created_by(),
+            "created_by": code_version.created_by(),
             "chip": dataclasses.asdict(self.imagery.chip),
             "imagery_rules": json.loads(json.dumps(dataclasses.asdict(self.imagery.rules), default=str)),
             "imagery_digest": self.imagery.digest,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from builder import errors
+from builder import code_version, errors
 from builder.chips import imagery_toml
 from builder.frame import design as designs
 from builder.frame import frame as frames
@@ -196,8 +195,7 @@ def _metadata(
     short: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The metadata of points.parquet, as JSON values."""
-    version = importlib.metadata.version("globeland")
-    how = {"design": design.to_json(), "design_sha256": design.digest, "created_by": f"globeland {version}"}
+    how = {"design": design.to_json(), "design_sha256": design.digest, "created_by": code_version.created_by()}
     return how | {"products": records, "strata": strata, "shortfalls": short}
 
 

@@ -1,6 +1,8 @@
-"""The demo world: small, generated, in the formats that the real products come in, with a truth that is known.
+"""The demo world: small, generated, in the formats of the real products, with a known truth.
 
-`settings` holds every constant, `truth` draws the ground, `perception` says what each product takes it for, `products`
-writes the five as they are distributed, `textures` paints the ground, `scenes` photographs it into a STAC catalogue,
-`reviews` lets three imperfect people judge points, and `demo` runs all of it.
+`world_settings` holds every constant and `truth` draws the ground. `perception` decides what each product takes the
+ground for, `native_codes` words it in the product's codes, and `product_files` writes the five products as they are
+distributed. `shots` plans the imagery, `textures` paints the ground, `photographs` writes the scenes and
+`scene_catalogue` their STAC catalogue. `reviewers` lets three imperfect people label points. `make_world` runs all of
+it.
 """

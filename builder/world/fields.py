@@ -1,4 +1,4 @@
-"""Smooth random fields over the ground of a world."""
+"""Smooth random fields over a world."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Field:
     per_cell: int = SAMPLES_PER_CELL
 
     def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-        """float32 values at points (degrees, any shape), bilinear; beyond the edge the edge's value."""
+        """float32 values at points in degrees, any shape; bilinear, constant beyond the edge."""
         per_degree = self.per_cell * 360
         x = np.clip((np.asarray(lon) - self.west) * per_degree - 0.5, 0, self.values.shape[1] - 1.001)
         y = np.clip((self.north - np.asarray(lat)) * per_degree - 0.5, 0, self.values.shape[0] - 1.001)
@@ -38,7 +38,9 @@ def gaussian(world: world_settings.World, purpose: str, scale_m: float) -> Field
     """A field of mean 0 and variance 1 with a Gaussian correlation of length `scale_m`; one per (seed, purpose)."""
     rows, columns = (n * SAMPLES_PER_CELL for n in world.ground.shape)
     generator = np.random.default_rng(hashing.stream(world.seed, f"field {purpose}"))
-    noise = generator.standard_normal((rows * 2, columns * 2))  # twice as large: the transform wraps round
+    noise = generator.standard_normal(
+        (rows * 2, columns * 2)
+    )  # twice as large, because the Fourier transform wraps round
     east_m, north_m = (m / (360 * SAMPLES_PER_CELL) for m in world.metres_per_degree)
     ky = np.fft.fftfreq(rows * 2, north_m)[:, None]
     kx = np.fft.rfftfreq(columns * 2, east_m)[None, :]
@@ -49,7 +51,7 @@ def gaussian(world: world_settings.World, purpose: str, scale_m: float) -> Field
 
 
 def uniform(field: Field) -> Field:
-    """The field with its values replaced by their ranks in (0, 1), so that a threshold is a share of the area."""
+    """The field with values replaced by their ranks in (0, 1), so that a threshold equals a share of the area."""
     flat = field.values.ravel()
     ranks = np.empty(flat.size, np.float32)
     ranks[np.argsort(flat, kind="stable")] = (np.arange(flat.size, dtype=np.float32) + 0.5) / flat.size
@@ -57,6 +59,6 @@ def uniform(field: Field) -> Field:
 
 
 def mixed(parts: list[tuple[float, Field]]) -> Field:
-    """The sum of fields weighted by the square roots of their shares of the variance."""
+    """Sum of fields, weighted by the square roots of their shares (part, field) of the variance."""
     total = sum(np.sqrt(share) * field.values for share, field in parts if share > 0)
     return dataclasses.replace(parts[0][1], values=np.asarray(total, np.float32))

@@ -1,4 +1,4 @@
-"""Periodic tiles of grain that textures are made of: noise, tree crowns, shrubs, dunes, shaded relief."""
+"""Grains: periodic tiles that textures are composed of, such as noise, tree crowns, shrubs, dunes, shaded relief."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _TABLE = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Grains:
-    """Tiles float32[SIDE * SIDE], flattened, of mean 0 and variance 1 unless said, and a hash of integers."""
+    """Flattened tiles float32[SIDE * SIDE] by name, of mean 0 and variance 1 unless noted in `make`, and a hash."""
 
     tiles: Mapping[str, np.ndarray]
     permutation: np.ndarray  # int32[4096]
     fractions: np.ndarray  # float32[4096] in 0..1
 
     def at(self, name: str, x: np.ndarray, y: np.ndarray, metres: float) -> np.ndarray:
-        """float32 values of a tile at positions in metres, one sample every `metres`, repeated without end."""
+        """float32 values of a tile at positions in metres; a sample every `metres`, repeated endlessly."""
         scale = np.float32(1 / metres)
         column = (x * scale).astype(np.int32) & _MASK
         row = (y * scale).astype(np.int32) & _MASK
         return np.asarray(self.tiles[name].take((row << 9) | column))
 
     def fraction(self, column: np.ndarray, row: np.ndarray, salt: int) -> np.ndarray:
-        """float32 in 0..1: a hash of integer positions (int32), the same wherever they are asked for."""
+        """float32 in 0..1: a hash of integer positions (int32), the same in every call."""
         inner = self.permutation.take((column + salt * 101) & (_TABLE - 1))
         return np.asarray(self.fractions.take((inner + row + salt * 57) & (_TABLE - 1)))
 

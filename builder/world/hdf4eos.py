@@ -1,4 +1,4 @@
-"""MODIS tiles: the sinusoidal grid, and HDF4-EOS files of it (GeoTIFF exports where `pyhdf` is not installed)."""
+"""MODIS tiles on the sinusoidal grid, as HDF4-EOS files, or as GeoTIFF exports where `pyhdf` is not installed."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def to_lonlat(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_tiles(folder: pathlib.Path, codes: np.ndarray, row0: int, column0: int) -> list[pathlib.Path]:
-    """Writes every tile that `codes` (uint8[y, x], its corner at row0, column0 of the global grid) touches.
+    """Writes every tile that `codes` overlaps: uint8[y, x], its corner at row0, column0 of the global grid.
 
-    HDF4-EOS where `pyhdf` is installed; else the GeoTIFF that export services make of the same layer.
+    Tiles are HDF4-EOS where `pyhdf` is installed, else GeoTIFF as export services write the same layer.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -107,7 +107,7 @@ def _write_tile(folder: pathlib.Path, tile: np.ndarray, h: int, v: int) -> pathl
 def _write_hdf(path: pathlib.Path, tile: np.ndarray, structure: str) -> None:
     from pyhdf import SD
 
-    path.unlink(missing_ok=True)  # the library creates files, and refuses to fill empty ones
+    path.unlink(missing_ok=True)  # the library creates files, and refuses to write into empty ones
     file = SD.SD(str(path), SD.SDC.WRITE | SD.SDC.CREATE | SD.SDC.TRUNC)
     try:
         file.attr("StructMetadata.0").set(SD.SDC.CHAR8, structure)

@@ -1,4 +1,4 @@
-"""What each product takes the ground for: mixed pixels, and errors that hang together in space and between products."""
+"""What each product observes: mixed pixels, and errors that are correlated in space and between products."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder import hashing
 from builder.world import fields, truth, world_settings
 
 # What a class is mistaken for, with shares: the confusions of the paper's Table 2 (grass and bareland, cultivated and
-# grass, water and snow in shadow), completed so that every class has two or three.
+# grass, water and snow in shadow), and others, so that every class has two or three.
 MISTAKEN_FOR: Mapping[int, tuple[tuple[int, float], ...]] = MappingProxyType(
     {
         world_settings.ARTIFICIAL: ((world_settings.CULTIVATED, 0.6), (world_settings.BARELAND, 0.4)),
@@ -44,11 +44,11 @@ MISTAKEN_FOR: Mapping[int, tuple[tuple[int, float], ...]] = MappingProxyType(
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """What a product sees in its pixels: arrays of one shape.
+class Observed:
+    """What a product observes in its pixels: arrays of one shape.
 
-    `first` and `second` are the classes that it believes to be largest and second (codes), `first_share` the share of
-    the first. The other fields in 0..1 choose among subtypes: conifer or broadleaved, open or closed, and so on.
+    `first` and `second` are the codes of the classes that it takes for the largest and the second, `first_share` is the
+    share of the first. The other fields, in 0..1, choose subtypes: conifer or broadleaved, open or closed, and so on.
     """
 
     first: np.ndarray
@@ -60,8 +60,8 @@ class Seen:
     wetness: np.ndarray
 
 
-class Eyes:
-    """The fields that decide what the products of one world get wrong. Drawn once, asked by every product."""
+class ErrorFields:
+    """The random fields that decide where the products of one world are wrong; all products share them."""
 
     def __init__(self, world: world_settings.World) -> None:
         self._world = world
@@ -71,7 +71,9 @@ class Eyes:
         self._target = self._uniform("target", world.shared_scale_m)
         self._traits = {name: self._uniform(name, 700.0) for name in ("species", "shrubbiness", "wetness")}
 
-    def see(self, observer: world_settings.Observer, ground: truth.Truth, lon: np.ndarray, lat: np.ndarray) -> Seen:
+    def observe(
+        self, observer: world_settings.Observer, ground: truth.Truth, lon: np.ndarray, lat: np.ndarray
+    ) -> Observed:
         """What `observer` takes its pixels for.
 
         Args:
@@ -90,7 +92,7 @@ class Eyes:
         first = self._mistake(observer, first, centre_lon, centre_lat)
         openness = self._uniform(f"openness {observer.name}", 500.0).at(centre_lon, centre_lat)
         traits = {name: field.at(centre_lon, centre_lat) for name, field in self._traits.items()}
-        return Seen(first, np.where(second == first, codes[order[..., 0]], second), first_share, openness, **traits)
+        return Observed(first, np.where(second == first, codes[order[..., 0]], second), first_share, openness, **traits)
 
     def _mistake(
         self, observer: world_settings.Observer, codes: np.ndarray, lon: np.ndarray, lat: np.ndarray

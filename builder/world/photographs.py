@@ -1,4 +1,4 @@
-"""Photographs of the world: cloud-optimized GeoTIFFs in UTM, from the truth and the textures."""
+"""Imagery of the world: cloud-optimized GeoTIFFs in UTM, painted from the truth and the textures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import signal
 from collections.abc import Iterator
 
 import numpy as np
-import pyproj
 import rasterio
 import rasterio.shutil
 from affine import Affine
 
 from builder import atomic
+from builder.geometry import window
 from builder.legend import legend
 from builder.progress import Progress
 from builder.world import grains, scene_catalogue, shots, textures, truth, world_settings
@@ -30,7 +30,7 @@ RAGGED_M = 4.0  # borders of classes wander by this much, so that the truth's pi
 
 @dataclasses.dataclass(frozen=True)
 class Studio:
-    """All that a photographer needs: the world, its truth and its grains."""
+    """The world, its truth and its grains, from which every scene is painted."""
 
     world: world_settings.World
     ground: truth.Truth
@@ -43,15 +43,15 @@ class Studio:
         for code in np.flatnonzero(np.bincount(codes, minlength=256)):
             here = np.flatnonzero(codes == code)
             whole = here.size == x.size
-            ground = textures.PaintedGround(x if whole else x[here], y if whole else y[here], self.grains, shot.winter)
-            for band, values in enumerate(textures.TEXTURES[self._texture(int(code))](ground)):
+            surface = textures.Surface(x if whole else x[here], y if whole else y[here], self.grains, shot.winter)
+            for band, values in enumerate(textures.TEXTURES[self._texture(int(code))](surface)):
                 image[here if not whole else slice(None), band] = np.clip(values, 0, 255)
         return image
 
     def weather(self, shot: shots.Shot, pixels: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """uint8[y, x, 3]: the picture under thin haze and uneven light, other on every day (`x`, `y` float32[y, x])."""
+        """uint8[y, x, 3]: the picture under the thin haze and uneven light of the day (`x`, `y` float32[y, x])."""
         drift = np.float32(37.0 * (shot.date.toordinal() % 997))
-        coarse = textures.PaintedGround(x[::8, ::8] + drift, y[::8, ::8] + drift, self.grains, shot.winter)
+        coarse = textures.Surface(x[::8, ::8] + drift, y[::8, ::8] + drift, self.grains, shot.winter)
         light = shot.gain * (1 + np.clip(LIGHT_CHANGE * coarse.slow(9.0), -0.3, 0.3))
         haze = np.clip(HAZE_CHANGE * (coarse.slow(11.0) - 0.2), 0, HAZE_MOST)
         light, haze = (np.repeat(np.repeat(v, 8, 0), 8, 1)[: x.shape[0], : x.shape[1], None] for v in (light, haze))
@@ -71,7 +71,7 @@ class Studio:
         return np.asarray(self.ground.codes.ravel().take(row * columns + column))
 
     def _texture(self, code: int) -> int:
-        """The class whose texture a class wears."""
+        """The class whose texture this class is painted with."""
         pair = self.world.indistinguishable
         if pair is not None and code == legend.seven().by_name(pair[1]).code:
             return legend.seven().by_name(pair[0]).code
@@ -81,19 +81,22 @@ class Studio:
 def write(
     world: world_settings.World, ground: truth.Truth, folder: pathlib.Path, *, workers: int | None = None
 ) -> None:
-    """Writes every scene of the world and their STAC catalogue into `folder`, whatever the number of workers alike."""
-    jobs = shots.jobs(world)
-    scene_catalogue.write(world, jobs, folder)
+    """Writes all scenes of the world and their STAC catalogue into `folder`.
+
+    The files do not depend on the number of workers.
+    """
+    scenes = shots.scene_files(world)
+    scene_catalogue.write(world, scenes, folder)
     studio = Studio(world, ground, grains.make(world.seed))
     workers = workers or min(2, os.cpu_count() or 1)
-    with Progress("scenes", len(jobs), unit="files") as progress:
+    with Progress("scenes", len(scenes), unit="files") as progress:
         if workers == 1:
-            for job in jobs:
-                write_scene(studio, job, folder)
+            for scene in scenes:
+                write_scene(studio, scene, folder)
                 progress.advance()
             return
         context = multiprocessing.get_context("spawn")  # a forked child may inherit locks of running threads
-        largest_first = sorted(jobs, key=lambda job: -job.shape[0] * job.shape[1])
+        largest_first = sorted(scenes, key=lambda scene: -scene.shape[0] * scene.shape[1])
         with concurrent.futures.ProcessPoolExecutor(workers, context, _start, (studio, folder)) as pool:
             for _ in pool.map(_work, largest_first):
                 progress.advance()
@@ -108,50 +111,44 @@ def _start(studio: Studio, folder: pathlib.Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent ends the pool
 
 
-def _work(job: shots.SceneJob) -> None:
+def _work(scene: shots.SceneFile) -> None:
     if _worker is None:
-        raise RuntimeError("a worker was asked to paint before it was given its studio")
-    write_scene(_worker[0], job, _worker[1])
+        raise RuntimeError("expected a worker that has its studio; _start must run in each worker before _work")
+    write_scene(_worker[0], scene, _worker[1])
 
 
-def write_scene(studio: Studio, job: shots.SceneJob, folder: pathlib.Path) -> None:
+def write_scene(studio: Studio, scene: shots.SceneFile, folder: pathlib.Path) -> None:
     """Writes one scene as a COG with JPEG compression, overviews, and a mask where it is partly empty."""
-    rows, columns = job.shape
-    gsd_m = job.shot.gsd_m
+    rows, columns = scene.shape
     profile = {
-        "driver": "MEM", "height": rows, "width": columns, "count": 3, "dtype": "uint8", "crs": shots.epsg(job.zone),
-        "transform": Affine(gsd_m, 0, job.left, 0, -gsd_m, job.top),
+        "driver": "MEM", "height": rows, "width": columns, "count": 3, "dtype": "uint8", "crs": scene.lattice.crs,
+        "transform": Affine(*scene.lattice.transform),
     }  # fmt: skip
     options = {"compress": "JPEG", "quality": JPEG_QUALITY, "blocksize": BLOCK, "overview_resampling": "average"}
     with rasterio.Env(GDAL_NUM_THREADS=1), rasterio.open("", "w", **profile) as picture:
-        mask = np.full(job.shape, 255, np.uint8)
-        for window, pixels, valid in _blocks(studio, job):
-            picture.write(pixels, window=rasterio.windows.Window(*window))
-            column, row, width, height = window
-            mask[row : row + height, column : column + width] = valid
+        mask = np.full(scene.shape, 255, np.uint8)
+        for part, pixels, valid in _blocks(studio, scene):
+            picture.write(pixels, window=part.in_raster)
+            mask[part.slices] = valid
         if not mask.all():
             picture.write_mask(mask)
-        picture.update_tags(TIFFTAG_DATETIME=f"{job.shot.date:%Y:%m:%d} 10:30:00")
-        with atomic.file(folder / scene_catalogue.scene_path(job)) as temporary:
+        picture.update_tags(TIFFTAG_DATETIME=f"{scene.shot.date:%Y:%m:%d} 10:30:00")
+        with atomic.file(folder / scene_catalogue.scene_path(scene)) as temporary:
             rasterio.shutil.copy(picture, temporary, driver="COG", **options)
 
 
-def _blocks(studio: Studio, job: shots.SceneJob) -> Iterator[tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]]:
+def _blocks(studio: Studio, scene: shots.SceneFile) -> Iterator[tuple[window.Window, np.ndarray, np.ndarray]]:
     """(window, uint8[3, y, x], uint8[y, x] mask) block by block."""
-    to_lonlat = pyproj.Transformer.from_crs(shots.epsg(job.zone), "EPSG:4326", always_xy=True).transform
-    for row in range(0, job.shape[0], BLOCK):
-        for column in range(0, job.shape[1], BLOCK):
-            height, width = min(BLOCK, job.shape[0] - row), min(BLOCK, job.shape[1] - column)
-            edge_x = job.left + (column + np.array([0.5, width - 0.5])) * job.shot.gsd_m
-            edge_y = job.top - (row + np.array([0.5, height - 0.5])) * job.shot.gsd_m
-            corners = studio.world.local_metres(*to_lonlat(*np.meshgrid(edge_x, edge_y)))
-            # Over one block the projection bends by millimetres: between its corners a bilinear mesh will do.
-            x, y = (_mesh(np.asarray(c), height, width) for c in corners)
-            pixels = studio.paint(job.shot, x.ravel(), y.ravel()).reshape(height, width, 3)
-            pixels = studio.weather(job.shot, pixels, x, y)
-            valid = _valid(studio.world, job.shot, x, y)
-            pixels[valid == 0] = 0
-            yield (column, row, width, height), np.moveaxis(pixels, 2, 0), valid
+    for part in scene.lattice.whole.tiles(BLOCK):
+        column, row = np.meshgrid([part.col0 + 0.5, part.col1 - 0.5], [part.row0 + 0.5, part.row1 - 0.5])
+        corners = studio.world.local_metres(*scene.lattice.lonlat(column, row))
+        # Over one block the projection bends by millimetres: a bilinear mesh between its corners is exact enough.
+        x, y = (_mesh(np.asarray(corner), *part.shape) for corner in corners)
+        pixels = studio.paint(scene.shot, x.ravel(), y.ravel()).reshape(*part.shape, 3)
+        pixels = studio.weather(scene.shot, pixels, x, y)
+        valid = _valid(studio.world, scene.shot, x, y)
+        pixels[valid == 0] = 0
+        yield part, np.moveaxis(pixels, 2, 0), valid
 
 
 def _mesh(corners: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What three imperfect people say when they look at the points of a frame: they see the truth, and slip."""
+"""The reviews of three imperfect people: they see the truth of each point and make mistakes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write(
     sampling: design.SamplingDesign,
     path: pathlib.Path,
 ) -> pa.Table:
-    """Writes `reviews.parquet` for the points that people get to see; returns it."""
+    """Writes `reviews.parquet` for the points that people are shown; returns the table."""
     seen = _shown(points, sampling)
     rows = [row for person in PEOPLE for row in _reviews_of(world, ground, seen, person)]
     table = pa.Table.from_pylist(rows, schema=reviews.SCHEMA)
@@ -75,7 +75,7 @@ def _reviews_of(
 def _chips(
     world: world_settings.World, ground: truth.Truth, lon: np.ndarray, lat: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(code of the largest class, its share, code of the second) of the truth in the chip round each point."""
+    """(code of the largest class, its share, code of the second class) of the truth in the chip round each point."""
     east_m, north_m = world.metres_per_degree
     offsets = ((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5) * CHIP_M
     dy, dx = (a.ravel() for a in np.meshgrid(offsets / north_m, offsets / east_m, indexing="ij"))

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyproj
 
 from builder import atomic
+from builder.geometry import lattice
 from builder.world import shots, world_settings
 
 VERSION = "1.1.0"
@@ -29,14 +29,14 @@ _TITLES = {
 }
 
 
-def scene_path(job: shots.SceneJob) -> pathlib.Path:
+def scene_path(scene: shots.SceneFile) -> pathlib.Path:
     """Where a scene's pixels are, below the catalogue."""
-    return pathlib.Path(job.shot.collection) / f"{job.name}.tif"
+    return pathlib.Path(scene.shot.collection) / f"{scene.name}.tif"
 
 
-def write(world: world_settings.World, jobs: Sequence[shots.SceneJob], folder: pathlib.Path) -> None:
+def write(world: world_settings.World, scenes: Sequence[shots.SceneFile], folder: pathlib.Path) -> None:
     """Writes catalog.json, and collection.json and one item per scene in a folder per collection."""
-    names = sorted({job.shot.collection for job in jobs})
+    names = sorted({scene.shot.collection for scene in scenes})
     links = [_link("root", "./catalog.json"), *(_link("child", f"./{name}/collection.json") for name in names)]
     catalogue = {
         "type": "Catalog", "stac_version": VERSION, "id": "globeland-demo", "title": "Scenes of the demo world",
@@ -44,44 +44,44 @@ def write(world: world_settings.World, jobs: Sequence[shots.SceneJob], folder: p
     }  # fmt: skip
     _write(folder / "catalog.json", catalogue)
     for name in names:
-        own = [job for job in jobs if job.shot.collection == name]
+        own = [scene for scene in scenes if scene.shot.collection == name]
         _write(folder / name / "collection.json", _collection(world, name, own))
-        for job in own:
-            _write(folder / name / f"{job.name}.json", _item(job))
+        for scene in own:
+            _write(folder / name / f"{scene.name}.json", _item(scene))
 
 
-def _collection(world: world_settings.World, name: str, jobs: Sequence[shots.SceneJob]) -> dict[str, Any]:
+def _collection(world: world_settings.World, name: str, scenes: Sequence[shots.SceneFile]) -> dict[str, Any]:
     title, providers = _TITLES[name]
-    days = sorted(_moment(job) for job in jobs)
+    days = sorted(_moment(scene) for scene in scenes)
     return {
         "type": "Collection", "stac_version": VERSION, "id": name, "title": title, "license": LICENCE,
         "description": f"{title}: generated, with a known truth (truth.tif).", "providers": providers,
         "extent": {"spatial": {"bbox": [list(world.window.bounds)]}, "temporal": {"interval": [[days[0], days[-1]]]}},
         "summaries": {
-            "gsd": sorted({job.shot.gsd_m for job in jobs}),
-            "platform": sorted({job.shot.platform for job in jobs}),
+            "gsd": sorted({scene.shot.gsd_m for scene in scenes}),
+            "platform": sorted({scene.shot.platform for scene in scenes}),
         },
         "links": [
             _link("root", "../catalog.json"),
             _link("parent", "../catalog.json"),
-            *(_link("item", f"./{job.name}.json") for job in jobs),
+            *(_link("item", f"./{scene.name}.json") for scene in scenes),
         ],
     }  # fmt: skip
 
 
-def _item(job: shots.SceneJob) -> dict[str, Any]:
-    ring = _outline(job)
+def _item(scene: shots.SceneFile) -> dict[str, Any]:
+    ring = _outline(scene)
     lons, lats = ring[:, 0], ring[:, 1]
-    gsd_m = job.shot.gsd_m
     return {
-        "type": "Feature", "stac_version": VERSION, "stac_extensions": [PROJECTION], "id": job.name,
-        "collection": job.shot.collection,
+        "type": "Feature", "stac_version": VERSION, "stac_extensions": [PROJECTION], "id": scene.name,
+        "collection": scene.shot.collection,
         "geometry": {"type": "Polygon", "coordinates": [ring.round(7).tolist()]},
         "bbox": [round(float(v), 7) for v in (lons.min(), lats.min(), lons.max(), lats.max())],
         "properties": {
-            "datetime": _moment(job), "gsd": gsd_m, "platform": job.shot.platform, "instruments": [job.shot.instrument],
-            "license": LICENCE, "proj:code": shots.epsg(job.zone), "proj:shape": list(job.shape),
-            "proj:transform": [gsd_m, 0.0, job.left, 0.0, -gsd_m, job.top],
+            "datetime": _moment(scene), "gsd": scene.shot.gsd_m, "platform": scene.shot.platform,
+            "instruments": [scene.shot.instrument],
+            "license": LICENCE, "proj:code": scene.lattice.crs, "proj:shape": list(scene.shape),
+            "proj:transform": list(scene.lattice.transform),
         },
         "links": [
             _link("root", "../catalog.json"),
@@ -90,24 +90,22 @@ def _item(job: shots.SceneJob) -> dict[str, Any]:
         ],
         "assets": {
             "visual": {
-                "href": f"./{job.name}.tif", "type": COG, "title": "Red, green, blue", "roles": ["visual", "data"],
+                "href": f"./{scene.name}.tif", "type": COG, "title": "Red, green, blue", "roles": ["visual", "data"],
                 "bands": [{"name": name, "data_type": "uint8"} for name in ("red", "green", "blue")],
             }
         },
     }  # fmt: skip
 
 
-def _outline(job: shots.SceneJob) -> np.ndarray:
+def _outline(scene: shots.SceneFile) -> np.ndarray:
     """float64[corner, (lon, lat)], anticlockwise and closed."""
-    right, bottom = job.left + job.shape[1] * job.shot.gsd_m, job.top - job.shape[0] * job.shot.gsd_m
-    x = [job.left, right, right, job.left, job.left]
-    y = [bottom, bottom, job.top, job.top, bottom]
-    to_lonlat = pyproj.Transformer.from_crs(shots.epsg(job.zone), "EPSG:4326", always_xy=True)
-    return np.stack(to_lonlat.transform(x, y), axis=1)
+    left, bottom, right, top = scene.lattice.bounds
+    x, y = [left, right, right, left, left], [bottom, bottom, top, top, bottom]
+    return np.stack(lattice.to_lonlat(scene.lattice.crs).transform(x, y), axis=1)
 
 
-def _moment(job: shots.SceneJob) -> str:
-    return f"{job.shot.date.isoformat()}T03:30:00Z"  # late morning at 108 E
+def _moment(scene: shots.SceneFile) -> str:
+    return f"{scene.shot.date.isoformat()}T03:30:00Z"  # late morning at 108 E
 
 
 def _link(relation: str, address: str) -> dict[str, str]:

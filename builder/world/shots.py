@@ -1,4 +1,4 @@
-"""Who photographed the world, when, how sharply and where: the plan of its scenes."""
+"""The plan of the imagery: which satellite photographs which part of the world, when and how sharply."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import pyproj
 
+from builder.geometry import lattice
 from builder.world import world_settings
 
-OVERLAP_M = 320.0  # of neighbouring scenes: more than the diagonal of a chip, so that one of them holds it whole
+OVERLAP_M = 320.0  # of neighbouring scenes: more than the diagonal of a chip, so that one of them holds the whole chip
 ZONES = (48, 49)
 JANUARY_2010, JUNE_2010, JULY_2010 = (datetime.date(2010, *day) for day in ((1, 15), (6, 12), (7, 19)))
 AUGUST_2011 = datetime.date(2011, 8, 3)
@@ -41,7 +41,7 @@ class Shot:
 
 
 @dataclasses.dataclass(frozen=True)
-class SceneJob:
+class SceneFile:
     """One file to write: `left`, `top` in metres of the zone, `shape` (rows, columns) of pixels."""
 
     name: str
@@ -51,9 +51,15 @@ class SceneJob:
     top: float
     shape: tuple[int, int]
 
+    @property
+    def lattice(self) -> lattice.Lattice:
+        """The pixels on the ground, in the zone's CRS."""
+        gsd_m = self.shot.gsd_m
+        return lattice.Lattice(epsg(self.zone), (gsd_m, 0.0, self.left, 0.0, -gsd_m, self.top), self.shape)
+
 
 def plan(world: world_settings.World) -> tuple[Shot, ...]:
-    """The shots of a world: two good days of 2010, and what the rules of the frame must refuse or may fall back on.
+    """The shots of a world: two good days of 2010, and imagery that the rules of the frame refuse or fall back on.
 
     The swath of the good days ends before the north-eastern corner: about 4 % of the window has no acceptable picture,
     only one of 2015 (too late, though sharper), one of winter, and coarse ones.
@@ -77,12 +83,12 @@ def plan(world: world_settings.World) -> tuple[Shot, ...]:
     )
 
 
-def jobs(world: world_settings.World) -> list[SceneJob]:
+def scene_files(world: world_settings.World) -> list[SceneFile]:
     """Every file of every shot."""
-    return [job for shot in plan(world) for zone in shot.zones for job in _jobs_of(world, shot, zone)]
+    return [scene for shot in plan(world) for zone in shot.zones for scene in _scenes_of(world, shot, zone)]
 
 
-def _jobs_of(world: world_settings.World, shot: Shot, zone: int) -> Iterator[SceneJob]:
+def _scenes_of(world: world_settings.World, shot: Shot, zone: int) -> Iterator[SceneFile]:
     west, south, east, north = world.window.bounds
     lon_range = [west + share * (east - west) for share in shot.part[::2]]
     lat_range = [south + share * (north - south) for share in shot.part[1::2]]
@@ -91,7 +97,7 @@ def _jobs_of(world: world_settings.World, shot: Shot, zone: int) -> Iterator[Sce
     if box_east - box_west < 1e-4:
         return
     lons, lats = np.meshgrid(np.linspace(box_west, box_east, 5), np.linspace(lat_range[0], lat_range[1], 5))
-    x, y = pyproj.Transformer.from_crs("EPSG:4326", epsg(zone), always_xy=True).transform(lons, lats)
+    x, y = lattice.from_lonlat(epsg(zone)).transform(lons, lats)
     across = max(1, round((x.max() - x.min()) / world.scene_m))
     down = max(1, round((y.max() - y.min()) / world.scene_m))
     side_x, side_y = (x.max() - x.min()) / across, (y.max() - y.min()) / down
@@ -101,7 +107,7 @@ def _jobs_of(world: world_settings.World, shot: Shot, zone: int) -> Iterator[Sce
             top = math.ceil((y.max() - row * side_y + OVERLAP_M / 2) / shot.gsd_m) * shot.gsd_m
             shape = (math.ceil((side_y + OVERLAP_M) / shot.gsd_m), math.ceil((side_x + OVERLAP_M) / shot.gsd_m))
             name = f"{shot.platform}_{shot.date:%Y%m%d}_{zone}_{round(shot.part[0] * 100):03d}_r{row}c{column}"
-            yield SceneJob(name, shot, zone, left, top, shape)
+            yield SceneFile(name, shot, zone, left, top, shape)
 
 
 def epsg(zone: int) -> str:

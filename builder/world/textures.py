@@ -1,7 +1,7 @@
-"""What each class looks like from above: one function per class, from positions in metres to colours.
+"""Textures of the classes seen from above: one function per class, from positions in metres to colours.
 
 Every texture varies inside its class (brightness, hue, direction, scale, mixture), and mean colours overlap between
-classes, so that structure is what tells them apart: a grid of roofs and streets, dunes and rock, striped parcels, tree
+classes, so that only structure distinguishes them: a grid of roofs and streets, dunes and rock, striped parcels, tree
 crowns with shadows, mottled grass with shrubs, shaded snow, smooth water.
 """
 
@@ -21,8 +21,8 @@ RGB = tuple[float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
-class PaintedGround:
-    """Positions to paint: `x` and `y` float32[n], metres east and north; `winter` says how to paint them."""
+class Surface:
+    """A surface to paint: positions `x`, `y` float32[n] in metres east and north, the grains, and the season."""
 
     x: np.ndarray
     y: np.ndarray
@@ -47,8 +47,8 @@ class PaintedGround:
         row = (self.y + bend * self.grains.at("broad", self.y, self.x, 2.1 + 0.2 * salt)) * np.float32(1 / size_m)
         return column.astype(np.int32), row.astype(np.int32)
 
-    def turned(self, turn: np.ndarray) -> PaintedGround:
-        """The same ground in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
+    def turned(self, turn: np.ndarray) -> Surface:
+        """The same surface in axes turned by `turn` (0..1 for 0..180 degrees, float32[n])."""
         angle = (turn * 31).astype(np.int32)  # 32 directions: sines from a table
         cos, sin = _COS.take(angle), _SIN.take(angle)
         # A large shift keeps positions positive, where truncation to integers is a floor.
@@ -80,10 +80,10 @@ ORCHARDS, PLASTIC = 0.10, 0.06  # shares of the parcels
 WINTER_CROPS = ((0.35, (112, 138, 78)), (0.6, (168, 148, 112)), (0.8, (138, 112, 86)), (1.0, (186, 168, 124)))
 
 
-def artificial(ground: PaintedGround) -> Colour:
+def artificial(surface: Surface) -> Colour:
     """Streets, courtyards and roofs of several materials; each district has its own direction, size and density."""
-    lot = _lots(ground)
-    grain, leafy = ground.grain("white", 1.6), ground.grain("crowns", 1.1)
+    lot = _lots(surface)
+    grain, leafy = surface.grain("white", 1.6), surface.grain("crowns", 1.1)
     tone = (0.66 + 0.6 * lot.lightness) * np.where((lot.depth_m % 13) < 6.5, np.float32(1.0), np.float32(0.86))
     roof = _choose(lot.kind, ROOFS)
     dark = np.where(lot.shadow, np.float32(0.42), np.float32(1.0))
@@ -106,10 +106,10 @@ class _Lots:
     depth_m: np.ndarray
 
 
-def _lots(ground: PaintedGround) -> _Lots:
-    g = ground.grains
-    column, row = ground.districts(520.0, 1)
-    city = ground.turned(g.fraction(column, row, 2))
+def _lots(surface: Surface) -> _Lots:
+    g = surface.grains
+    column, row = surface.districts(520.0, 1)
+    city = surface.turned(g.fraction(column, row, 2))
     block_m = 52 + 46 * g.fraction(column, row, 3)
     depth_m = block_m * np.float32(0.62)
     u, v = city.x / block_m, city.y / depth_m
@@ -130,34 +130,34 @@ def _lots(ground: PaintedGround) -> _Lots:
     return _Lots(street, roof, shadow, kind, g.fraction(i * 8 + number, j * 2 + back, 5), lot_v)
 
 
-def bareland(ground: PaintedGround) -> Colour:
+def bareland(surface: Surface) -> Colour:
     """Dunes in one place, flats, rock and gullies in others; from pale sand over red to grey; some shrubs."""
-    g = ground.grains
-    column, row = ground.districts(700.0, 2)
-    turned = ground.turned(g.fraction(column, row, 6))
-    sandy = _step(ground.slow(5.2), 0.25)
-    wide = _step(ground.slow(7.2), 0.5)
+    g = surface.grains
+    column, row = surface.districts(700.0, 2)
+    turned = surface.turned(g.fraction(column, row, 6))
+    sandy = _step(surface.slow(5.2), 0.25)
+    wide = _step(surface.slow(7.2), 0.5)
     dunes = (1 - wide) * turned.grain("dunes", 1.9) + wide * turned.grain("dunes", 3.1)
-    steep = 0.06 + 0.045 * np.clip(1 + ground.slow(6.1), 0, 2)
-    rock = 0.9 * ground.grain("rough", 1.7) + 0.8 * ground.grain("gullies", 1.3) + 0.5 * turned.grain("relief", 1.9)
-    light = 1 + sandy * (steep * dunes + 0.02 * ground.grain("white", 1.6)) + (1 - sandy) * 0.15 * rock
-    light = light * (1 + 0.10 * ground.slow(2.8))
-    tint = np.clip(0.5 + 0.4 * ground.slow(2.6), 0, 1)
+    steep = 0.06 + 0.045 * np.clip(1 + surface.slow(6.1), 0, 2)
+    rock = 0.9 * surface.grain("rough", 1.7) + 0.8 * surface.grain("gullies", 1.3) + 0.5 * turned.grain("relief", 1.9)
+    light = 1 + sandy * (steep * dunes + 0.02 * surface.grain("white", 1.6)) + (1 - sandy) * 0.15 * rock
+    light = light * (1 + 0.10 * surface.slow(2.8))
+    tint = np.clip(0.5 + 0.4 * surface.slow(2.6), 0, 1)
     pale = _blend(tint, (208, 190, 152), (172, 138, 104))
     stone = _between(
-        _step(ground.slow(4.4) - 0.8, 0.4),
+        _step(surface.slow(4.4) - 0.8, 0.4),
         _blend(tint, (136, 132, 112), (152, 122, 98)),
         _blend(tint, (92, 88, 84), (104, 92, 80)),
     )
-    shrubs = ground.grain("shrubs", 1.5) * (ground.slow(3.1) > 1.1)
+    shrubs = surface.grain("shrubs", 1.5) * (surface.slow(3.1) > 1.1)
     return _lit(_between(sandy, stone, pale), light * (1 - np.float32(0.4) * shrubs))
 
 
-def cultivated(ground: PaintedGround) -> Colour:
+def cultivated(surface: Surface) -> Colour:
     """Parcels with rows in the colours of several crops, orchards, plastic; winter leaves soil, stubble, some wheat."""
-    g = ground.grains
-    column, row = ground.districts(640.0, 3)
-    plain = ground.turned(g.fraction(column, row, 7))
+    g = surface.grains
+    column, row = surface.districts(640.0, 3)
+    plain = surface.turned(g.fraction(column, row, 7))
     estate = 1 + 1.6 * (g.fraction(column, row, 16) > 0.6)  # some districts have large fields
     width, length = (24 + 32 * g.fraction(column, row, 8)) * estate, (80 + 100 * g.fraction(column, row, 9)) * estate
     v = plain.y / length
@@ -169,85 +169,85 @@ def cultivated(ground: PaintedGround) -> Colour:
     spacing = 4.6 + 3.4 * g.fraction(j, i, 13)
     rows = _wave(np.where(g.fraction(i, j, 14) < 0.2, plain.y, plain.x) / spacing)
     trees = (rows > 0) & (_wave(np.where(kind < ORCHARDS, plain.y / spacing, np.float32(0))) > 0)
-    light = 0.82 + 0.34 * vigour + (0.03 + 0.08 * vigour) * rows + 0.03 * ground.grain("white", 1.6)
-    light = light + 0.05 * ground.grain("smooth", 5.0)
-    colour = _choose(crop, WINTER_CROPS if ground.winter else CROPS)
+    light = 0.82 + 0.34 * vigour + (0.03 + 0.08 * vigour) * rows + 0.03 * surface.grain("white", 1.6)
+    light = light + 0.05 * surface.grain("smooth", 5.0)
+    colour = _choose(crop, WINTER_CROPS if surface.winter else CROPS)
     bank = np.where(edge_m < 1.9, np.float32(0.66), np.float32(1.0))
     bank = np.where((kind < ORCHARDS) & trees, np.float32(0.55), bank)
     plastic = ((kind > 1 - PLASTIC) & (rows > -0.4)).astype(np.float32)
     return _lit(_between(plastic, colour, _choose(vigour, COVERS)), light * bank)
 
 
-def forest(ground: PaintedGround) -> Colour:
+def forest(surface: Surface) -> Colour:
     """Crowns with a sunny and a shaded side, of broadleaved and coniferous trees, closed or open."""
-    stand = _step(ground.slow(3.2) + 0.4 * ground.grain("rough", 4.0), 0.3)
-    large = ground.slow(6.2) > 0
-    crowns = np.where(large, ground.grain("crowns", 1.15), ground.grain("crowns", 1.75))
-    tones = np.where(large, ground.grain("tones", 1.15), ground.grain("tones", 1.75))
-    conifer, broad = (44, 74, 46), ((118, 104, 88) if ground.winter else (86, 116, 56))
-    light = (0.96 + 0.46 * crowns + 0.13 * tones) * (1 + 0.13 * ground.slow(1.4)) + 0.05 * ground.grain("white", 1.6)
+    stand = _step(surface.slow(3.2) + 0.4 * surface.grain("rough", 4.0), 0.3)
+    large = surface.slow(6.2) > 0
+    crowns = np.where(large, surface.grain("crowns", 1.15), surface.grain("crowns", 1.75))
+    tones = np.where(large, surface.grain("tones", 1.15), surface.grain("tones", 1.75))
+    conifer, broad = (44, 74, 46), ((118, 104, 88) if surface.winter else (86, 116, 56))
+    light = (0.96 + 0.46 * crowns + 0.13 * tones) * (1 + 0.13 * surface.slow(1.4)) + 0.05 * surface.grain("white", 1.6)
     trees = _lit(_blend(stand, conifer, broad), np.clip(light, 0.22, 1.8))
-    gap = ((tones < -0.25) & (ground.slow(4.0) > 0.45)).astype(np.float32)
-    floor = _blend(np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7), 0, 1), (112, 128, 70), (150, 142, 92))
+    gap = ((tones < -0.25) & (surface.slow(4.0) > 0.45)).astype(np.float32)
+    floor = _blend(np.clip(0.5 + 0.3 * surface.grain("smooth", 1.7), 0, 1), (112, 128, 70), (150, 142, 92))
     return _between(gap, trees, floor)
 
 
-def grass_shrub(ground: PaintedGround) -> Colour:
+def grass_shrub(surface: Surface) -> Colour:
     """Soft mottles of green, brown and grey with few or many shrubs; straw in winter, then close to bareland."""
-    mottle = np.clip(0.5 + 0.3 * ground.grain("smooth", 1.7) + 0.16 * ground.grain("fractal", 1.9), 0, 1)
-    lush = np.clip(0.5 + 0.5 * ground.slow(4.8), 0, 1)
-    if ground.winter:
+    mottle = np.clip(0.5 + 0.3 * surface.grain("smooth", 1.7) + 0.16 * surface.grain("fractal", 1.9), 0, 1)
+    lush = np.clip(0.5 + 0.5 * surface.slow(4.8), 0, 1)
+    if surface.winter:
         meadow = _blend(mottle, (186, 166, 120), (160, 138, 100))
     else:
         fresh, dry = _blend(mottle, (98, 132, 62), (136, 146, 82)), _blend(mottle, (160, 150, 98), (188, 166, 122))
         meadow = _between(lush, dry, fresh)
-    bushy = ground.slow(2.5)
-    shrubs = np.maximum(ground.grain("shrubs", 1.5) * (bushy > -0.2), ground.grain("shrubs", 2.3) * (bushy > 0.7))
-    light = 1 + 0.045 * ground.grain("rough", 1.6) + 0.02 * ground.grain("white", 1.6) + 0.09 * ground.slow(1.1)
+    bushy = surface.slow(2.5)
+    shrubs = np.maximum(surface.grain("shrubs", 1.5) * (bushy > -0.2), surface.grain("shrubs", 2.3) * (bushy > 0.7))
+    light = 1 + 0.045 * surface.grain("rough", 1.6) + 0.02 * surface.grain("white", 1.6) + 0.09 * surface.slow(1.1)
     return _lit(meadow, light * (1 - np.float32(0.5) * shrubs))
 
 
-def snow_ice(ground: PaintedGround) -> Colour:
+def snow_ice(surface: Surface) -> Colour:
     """Bright slopes with blue shadows, bare and dirty ice, crevasses in places, and rock that shows through."""
-    turned = ground.turned(np.full(ground.x.shape, 0.3, np.float32))
-    relief = 0.65 * ground.grain("relief", 2.9) + 0.55 * turned.grain("crisp", 1.6)
-    contrast = 0.17 + 0.1 * np.clip(1 + ground.slow(3.7), 0, 2)
+    turned = surface.turned(np.full(surface.x.shape, 0.3, np.float32))
+    relief = 0.65 * surface.grain("relief", 2.9) + 0.55 * turned.grain("crisp", 1.6)
+    contrast = 0.17 + 0.1 * np.clip(1 + surface.slow(3.7), 0, 2)
     fresh = _blend(np.clip(0.32 - contrast * relief, 0, 1), (248, 249, 250), (120, 146, 186))
     dirty = _blend(np.clip(0.4 - contrast * relief, 0, 1), (206, 202, 192), (132, 134, 140))
-    colour = _between(_step(ground.slow(4.9) - 0.7, 0.5), fresh, dirty)
-    crevasse = turned.grain("cracks", 1.6) * (ground.slow(3.5) > 0.55)
-    rock = (ground.grain("fractal", 1.6) + 0.4 * relief > 1.95).astype(np.float32)
-    stone = 96 + 18 * ground.grain("rough", 1.7)
-    dull = (1 - 0.09 * np.clip(1 + ground.slow(5.5), 0, 2)) * (1 - np.float32(0.35) * crevasse)
+    colour = _between(_step(surface.slow(4.9) - 0.7, 0.5), fresh, dirty)
+    crevasse = turned.grain("cracks", 1.6) * (surface.slow(3.5) > 0.55)
+    rock = (surface.grain("fractal", 1.6) + 0.4 * relief > 1.95).astype(np.float32)
+    stone = 96 + 18 * surface.grain("rough", 1.7)
+    dull = (1 - 0.09 * np.clip(1 + surface.slow(5.5), 0, 2)) * (1 - np.float32(0.35) * crevasse)
     return _lit(_between(rock, colour, (stone, stone, stone)), dull)
 
 
-def water(ground: PaintedGround) -> Colour:
+def water(surface: Surface) -> Colour:
     """Smooth: dark blue, green or turbid and pale, with ripples and glint; winter covers much of it with pale ice."""
-    g = ground.grains
-    column, row = ground.districts(1500.0, 4)
-    turned = ground.turned(g.fraction(column, row, 15))
-    clear = _blend(np.clip(0.5 + 0.5 * ground.slow(9.7), 0, 1), (28, 52, 76), (62, 88, 62))
-    murky = _blend(np.clip(0.5 + 0.5 * ground.slow(8.3), 0, 1), (112, 112, 86), (166, 150, 118))
-    colour = _between(_step(ground.slow(16.1) - 0.1, 0.9), clear, murky)
-    light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.06 * ground.slow(3.8) + 0.015 * ground.grain("white", 1.6)
-    shine = 46 * np.clip(ground.slow(12.7) - 0.6, 0, 1.5) * (1 + 0.12 * turned.grain("ripples", 1.7))
-    glint = (turned.grain("ripples", 1.5) > 2.6) * (ground.slow(4.5) > 0.6)
+    g = surface.grains
+    column, row = surface.districts(1500.0, 4)
+    turned = surface.turned(g.fraction(column, row, 15))
+    clear = _blend(np.clip(0.5 + 0.5 * surface.slow(9.7), 0, 1), (28, 52, 76), (62, 88, 62))
+    murky = _blend(np.clip(0.5 + 0.5 * surface.slow(8.3), 0, 1), (112, 112, 86), (166, 150, 118))
+    colour = _between(_step(surface.slow(16.1) - 0.1, 0.9), clear, murky)
+    light = 1 + 0.05 * turned.grain("ripples", 2.2) + 0.06 * surface.slow(3.8) + 0.015 * surface.grain("white", 1.6)
+    shine = 46 * np.clip(surface.slow(12.7) - 0.6, 0, 1.5) * (1 + 0.12 * turned.grain("ripples", 1.7))
+    glint = (turned.grain("ripples", 1.5) > 2.6) * (surface.slow(4.5) > 0.6)
     red, green, blue = (c * light + shine + np.float32(70) * glint for c in colour)
-    if not ground.winter:
+    if not surface.winter:
         return red, green, blue
-    ice = _step(ground.slow(5.2) + 0.9 + 0.2 * ground.grain("fractal", 1.7), 0.12)
-    pale = 214 + 9 * ground.slow(1.2) - 46 * ground.grain("cracks", 1.9)
+    ice = _step(surface.slow(5.2) + 0.9 + 0.2 * surface.grain("fractal", 1.7), 0.12)
+    pale = 214 + 9 * surface.slow(1.2) - 46 * surface.grain("cracks", 1.9)
     return _between(ice, (red, green, blue), (pale - 6, pale + 3, pale + 10))
 
 
-def wetland(ground: PaintedGround) -> Colour:
+def wetland(surface: Surface) -> Colour:
     """Reeds with open water between them."""
-    pools = _step(ground.grain("fractal", 1.9) - 0.2, 0.1)
-    return _between(pools, _lit(grass_shrub(ground), np.float32(0.8)), water(ground))
+    pools = _step(surface.grain("fractal", 1.9) - 0.2, 0.1)
+    return _between(pools, _lit(grass_shrub(surface), np.float32(0.8)), water(surface))
 
 
-TEXTURES: Mapping[int, Callable[[PaintedGround], Colour]] = MappingProxyType(
+TEXTURES: Mapping[int, Callable[[Surface], Colour]] = MappingProxyType(
     {
         world_settings.ARTIFICIAL: artificial,
         world_settings.BARELAND: bareland,

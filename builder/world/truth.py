@@ -1,4 +1,4 @@
-"""What is really on the ground, finer than 30 m."""
+"""The truth of a world: land cover on the ground, finer than 30 m."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from builder.legend import legend
 from builder.maps import cog
 from builder.world import fields, world_settings
 
-QUANTILE_STEP = 7  # every seventh pixel will do
+QUANTILE_STEP = 7  # every seventh pixel is enough for a quantile
 LAKE_WITH_SHORE = 1.12  # area of lakes and their wet shores, in lakes
 REEDS_ABOVE = 0.2  # of a field of variance 1: reeds grow on about two fifths of the shores
 _WETLAND = legend.LandCoverClass(
@@ -24,7 +24,7 @@ _WETLAND = legend.LandCoverClass(
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """uint8[y, x] class codes (and 50, wetland) on EPSG:4326, `settings.TRUTH_PER_CELL` pixels along a cell."""
+    """uint8[y, x] class codes (and 50, wetland) on EPSG:4326, `TRUTH_PER_CELL` pixels along a cell."""
 
     codes: np.ndarray
     west: float
@@ -36,14 +36,14 @@ class Truth:
         return world_settings.TRUTH_PER_CELL * 360
 
     def at(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-        """uint8 code at points (degrees, any shape); beyond the edge the edge's code."""
+        """uint8 code at points in degrees, any shape; constant beyond the edge."""
         column = ((np.asarray(lon) - self.west) * self.per_degree).astype(np.int32)
         row = ((self.north - np.asarray(lat)) * self.per_degree).astype(np.int32)
         rows, columns = self.codes.shape
         return np.asarray(self.codes[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)])
 
     def shares(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-        """float32[..., code index]: share of each of `settings.TRUTH_CODES` among the points of the last axis."""
+        """float32[..., code index]: share of each of `TRUTH_CODES` among the points of the last axis."""
         seen = self.at(lon, lat)
         return np.stack(
             [(seen == code).mean(axis=-1, dtype=np.float32) for code in world_settings.TRUTH_CODES], axis=-1
@@ -51,10 +51,10 @@ class Truth:
 
 
 def draw(world: world_settings.World) -> Truth:
-    """The ground of a world: massifs with snow and rock, woods, grass, a cultivated plain, towns, lakes and a river.
+    """The truth of a world: massifs with snow and rock, woods, grass, a cultivated plain, towns, lakes and a river.
 
-    Classes are cut out one after another, each as the highest-scoring share of what is left, so that every class has
-    its share in every world.
+    Classes are placed one after another. Each takes the highest-scoring share of the free ground, so that every class
+    has its share in every world.
     """
     canvas = _Canvas(world)
     height = canvas.field("height", world.terrain_scale_m)
@@ -116,7 +116,7 @@ def read(path: pathlib.Path) -> Truth:
 
 
 class _Canvas:
-    """Ground in the making: `codes` uint8[y, x], grass at first, and `free` bool[y, x], where no class was put yet."""
+    """The unfinished truth: `codes` uint8[y, x], grass at first, and `free` bool[y, x], without a class so far."""
 
     def __init__(self, world: world_settings.World) -> None:
         self._world = world
@@ -135,7 +135,7 @@ class _Canvas:
         return float(np.quantile(score[self.free][::QUANTILE_STEP], 1 - left))
 
     def claim(self, code: int, share: float, score: np.ndarray) -> None:
-        """Gives the class the best-scoring free ground, `share` of the whole."""
+        """Gives the class the highest-scoring free ground, `share` of the whole."""
         self.take(code, self.free & (score >= self.threshold(share, score)))
 
     def take(self, code: int, where: np.ndarray) -> None:
@@ -156,7 +156,7 @@ def _upsampled(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _river(world: world_settings.World, free: np.ndarray) -> np.ndarray:
-    """Where the river runs: from the western to the eastern edge, winding, round the snow."""
+    """bool[y, x]: the river, winding from the western to the eastern edge, round the snow."""
     rows, columns = free.shape
     north_m = world.metres_per_degree[1] / (world_settings.TRUTH_PER_CELL * 360)
     generator = np.random.default_rng(hashing.stream(world.seed, "river"))

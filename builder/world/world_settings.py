@@ -1,7 +1,8 @@
 """Every constant of the demo world.
 
 They were chosen on worlds of the seeds 1000 and 1001, so that GlobeLand30 is right in about 70 % of the inconsistent
-cells and two pairs of products err together, before the first run of `benchmarks/demo_truth.py`; not touched since.
+cells and the errors of two pairs of products are correlated. They have not been changed since the first run of
+`python -m benchmarks.demo_truth`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _Degrees = TypeVar("_Degrees", float, np.ndarray)
 
 @dataclasses.dataclass(frozen=True)
 class Observer:
-    """How one product sees: its error rate per class, and how its errors hang together with those of others.
+    """How one product observes: its error rate per class, and how its errors correlate with those of others.
 
     An error happens where a Gaussian field falls below the quantile `error_rate[class]`. The field is a weighted sum
     of one that all products share, one that the products of a `family` (same sensor) share, and one of its own.
@@ -53,14 +54,14 @@ def _rates(
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """A world: where it is, how its ground is arranged, what the products get wrong, how it is photographed."""
+    """A world: its place, the arrangement of its ground, the errors of the products, and its imagery."""
 
     window: grid.CellWindow
     seed: int
     scale: float = 1.0  # of the landscape: 0.5 halves the patches
     gsd_m: float = 1.75  # of the good imagery; the rules ask for 2.0 or finer
     scene_m: float = 6400.0  # side of a scene
-    margin_cells: int = 6  # ground beyond the window, so that coarse pixels at its edge are whole
+    margin_cells: int = 6  # ground beyond the window, so that coarse pixels at its edge are complete
     indistinguishable: tuple[str, str] | None = None  # two classes that share one texture
 
     # Shares of the area, from the heights down; grass takes the rest.
@@ -74,7 +75,7 @@ class World:
     cultivated_share: float = 0.185
     forest_share: float = 0.18
     terrain_scale_m: float = 2100.0  # correlation length of the heights: massifs some kilometres apart
-    cover_scale_m: float = 1500.0  # correlation length of the fields that part the classes
+    cover_scale_m: float = 1500.0  # correlation length of the fields that separate the classes
     edge_scale_m: float = 110.0  # correlation length of the roughness of borders
     edge_weight: float = 0.055
 
@@ -114,7 +115,7 @@ class World:
 
     @property
     def ground(self) -> grid.CellWindow:
-        """The window with its margin: where the truth is drawn."""
+        """The window with its margin, for which the truth is drawn."""
         w, m = self.window, self.margin_cells
         return grid.CellWindow(w.row0 - m, w.row1 + m, w.col0 - m, w.col1 + m)
 
@@ -132,7 +133,7 @@ class World:
 
 
 # Both are centred on 108 E, where UTM zones 48 and 49 meet, and on 33.56 N, where the edge of the MODIS tiles h26v05
-# and h27v05 crosses that meridian: every seam that a reader must mend is in view. Xi'an is 110 km to the north-east.
+# and h27v05 crosses that meridian: every seam that a reader must join is inside. Xi'an is 110 km to the north-east.
 _ROW = 20318
 _COLUMN = 288 * grid.CELLS_PER_DEGREE
 SIZES: Mapping[str, tuple[int, int]] = MappingProxyType({"tiny": (36, 48), "small": (72, 100)})  # rows, columns
@@ -145,7 +146,7 @@ def world(size: str = "small", seed: int = 0, indistinguishable: tuple[str, str]
       errors.InputError: if the size is unknown.
     """
     if size not in SIZES:
-        raise errors.InputError(f"--size: expected one of {', '.join(SIZES)}; received {size!r}.")
+        raise errors.InputError(f"--size: expected one of {', '.join(SIZES)}; received {size!r}. Give one of them.")
     rows, columns = SIZES[size]
     window = grid.CellWindow(_ROW - rows // 2, _ROW + rows // 2, _COLUMN - columns // 2, _COLUMN + columns // 2)
     if size == "tiny":

@@ -1,7 +1,7 @@
-"""Confusion counts that add, and the measures that are made from them.
+"""Confusion counts that add, and the measures of accuracy computed from them.
 
-Rows are the map, columns the reference, everywhere in this project. The measures take counts or proportions of any
-leading shape, so that a thousand bootstrap draws cost one call; a measure of nothing (0 / 0) is NaN.
+In the whole project rows are the map and columns the reference. The measures take counts or proportions of any leading
+shape, so that a thousand bootstrap draws cost one call. A measure without samples (0 / 0) is NaN.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Confusion:
 
     @classmethod
     def empty(cls, names: Sequence[str]) -> Confusion:
-        """No samples yet: the zero of `+`."""
+        """Counts of no samples: the zero of `+`."""
         return cls(np.zeros((len(names), len(names)), np.int64), tuple(names))
 
     def __add__(self, other: Confusion) -> Confusion:
@@ -101,12 +101,12 @@ def overall(counts: np.ndarray) -> np.ndarray:
 
 
 def users(counts: np.ndarray) -> np.ndarray:
-    """User's accuracy float64[..., class]: of what the map calls the class, the share that is it."""
+    """User's accuracy float64[..., class]: share of the samples mapped as the class that are correct."""
     return _ratio(_diagonal(counts), counts.sum(axis=-1))
 
 
 def producers(counts: np.ndarray) -> np.ndarray:
-    """Producer's accuracy float64[..., class]: of what is the class, the share that the map calls it."""
+    """Producer's accuracy float64[..., class]: share of the samples with this reference class that are correct."""
     return _ratio(_diagonal(counts), counts.sum(axis=-2))
 
 
@@ -123,7 +123,7 @@ def macro_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def chance(counts: np.ndarray) -> np.ndarray:
-    """Agreement that the margins alone would give, float64[...]: the sum of products of map and reference shares."""
+    """Agreement expected by chance, float64[...]: the sum over classes of map share times reference share."""
     total = counts.sum(axis=(-2, -1)).astype(np.float64)
     return _ratio((counts.sum(axis=-1).astype(np.float64) * counts.sum(axis=-2)).sum(axis=-1), total * total)
 
@@ -148,7 +148,7 @@ def allocation_by_class(counts: np.ndarray) -> np.ndarray:
 
 
 def quantity(counts: np.ndarray) -> np.ndarray:
-    """Disagreement that comes from wrong class shares, float64[...]; with `allocation` it sums to 1 - `overall`.
+    """Disagreement caused by wrong class shares, float64[...]; with `allocation` it sums to 1 - `overall`.
 
     Source: Pontius & Millones 2011, "Death to Kappa", 10.1080/01431161.2011.552923.
     """
@@ -156,7 +156,7 @@ def quantity(counts: np.ndarray) -> np.ndarray:
 
 
 def allocation(counts: np.ndarray) -> np.ndarray:
-    """Disagreement that comes from classes in wrong places, float64[...] (Pontius & Millones 2011)."""
+    """Disagreement caused by classes in wrong places, float64[...] (Pontius & Millones 2011)."""
     return np.asarray(allocation_by_class(counts).sum(axis=-1) / 2.0)
 
 
@@ -165,7 +165,7 @@ def kappa_gradient(proportions: np.ndarray) -> np.ndarray:
 
     With po the observed and pe the chance agreement, d pe / d p_ij = p_+i + p_j+: cell (i, j) lies in row i, whose
     total is multiplied by *column* total i, and in column j, multiplied by *row* total j. Printed variance formulas
-    that pair p_i+ with p_+j in this place are wrong; the tests hold this one against finite differences and simulation.
+    that pair p_i+ with p_+j in this place are wrong; the tests compare this one with finite differences and simulation.
     """
     disagreement = 1.0 - float(overall(proportions))
     free = 1.0 - float(chance(proportions))

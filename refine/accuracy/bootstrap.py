@@ -1,7 +1,7 @@
 """Bootstrap intervals of any measure of a confusion matrix.
 
-The same data and seed give the same interval. Work and memory do not grow with the counts within classes, so a matrix
-of pixel counts is no trouble; by block they grow with the number of blocks.
+The same data and seed give the same interval. Within classes, time and memory do not depend on the counts, so that a
+matrix may count pixels. By block they grow with the number of blocks.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def within_reference_class(
     level: float = intervals.LEVEL,
     seed: int = 0,
 ) -> dict[str, intervals.Estimate]:
-    """Every one of `measures` with its percentile interval, samples drawn again within each reference class.
+    """Each measure with its percentile interval; samples are drawn again within each reference class.
 
-    For sets with a fixed number of samples per reference class, as a balanced test split has.
+    This fits sets with a fixed number of samples per reference class, such as a balanced test split.
     """
     drawn = _drawn_within_class(confusion, draws, seed)
     return _estimates(confusion.counts, drawn, measures, level)
@@ -46,9 +46,9 @@ def by_block(
     level: float = intervals.LEVEL,
     seed: int = 0,
 ) -> dict[str, intervals.Estimate]:
-    """Every one of `measures` with its percentile interval, whole spatial blocks drawn again.
+    """Each measure with its percentile interval; whole spatial blocks are drawn again.
 
-    For samples that cluster: those of one block resemble each other.
+    This fits samples that cluster, because samples of one block resemble each other.
 
     Args:
       mapped: int[sample] class indexes, as `reference`.
@@ -78,9 +78,9 @@ def paired_difference(
     level: float = intervals.LEVEL,
     seed: int = 0,
 ) -> intervals.Estimate:
-    """Share of samples that the first map has right less that of the second, both bool[sample] of the same samples.
+    """Overall accuracy of the first map minus that of the second, on the same samples, both bool[sample].
 
-    Whole `blocks` are drawn again; give each sample a block of its own where they do not cluster.
+    Whole `blocks` are drawn again. Give each sample its own block where samples do not cluster.
     """
     _, block = np.unique(np.asarray(blocks), return_inverse=True)
     sizes = np.bincount(block).astype(np.float64)
@@ -100,7 +100,7 @@ def _block_counts(
 
 
 def _drawn_within_class(confusion: accuracy.Confusion, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """int64[draw, map, reference] at a time: a multinomial per reference class, its total as it was."""
+    """Yields int64[draw, map, reference]: one multinomial per reference class, with the observed total."""
     generator = np.random.default_rng(hashing.stream(seed, "bootstrap/class"))
     totals = confusion.reference_totals
     shares = confusion.counts.T / totals.clip(1)[:, None]
@@ -113,7 +113,7 @@ def _drawn_within_class(confusion: accuracy.Confusion, draws: int, seed: int) ->
 
 
 def _block_weights(blocks: int, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """float64[draw, block] at a time: how often each block is drawn. A draw is a hash of (seed, draw, position)."""
+    """Yields float64[draw, block], how often each block is drawn. A draw is a hash of (seed, draw, position)."""
     if blocks < 2:
         raise errors.InputError(
             f"a block bootstrap needs samples of at least 2 spatial blocks; received {blocks}. "
@@ -150,7 +150,7 @@ def _estimate(value: float, draws: np.ndarray, level: float) -> intervals.Estima
     draws = draws[np.isfinite(draws)]
     if len(draws) < 2:
         return intervals.UNKNOWN
-    if draws.min() == draws.max():  # no error to draw, or none but errors: that says nothing of what others would be
+    if draws.min() == draws.max():  # all samples right, or all wrong: drawing them again shows no spread
         return intervals.Estimate(value, math.nan, math.nan, math.nan)
     low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return intervals.Estimate(value, float(draws.std(ddof=1)), float(low), float(high))

@@ -1,17 +1,19 @@
-"""Reads a CSV file as text, and says plainly what is wrong with one: every message names file, line and cure."""
+"""Reads CSV tables of text and numbers. Every error names the file, the line and the cure."""
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from builder import errors
+from builder import errors, input_files
 
-MOST_COUNTED = 10**12  # a cell of more is no count: the land has 1.7e11 pixels of 30 m
-LARGEST_SIZE = 1e30  # of an area in any unit; sums of more overflow
+BYTE_ORDER_MARK = "\ufeff"  # spreadsheets put it before UTF-8
+MOST_COUNTED = 10**12  # a larger cell is no count: the land has 1.7e11 pixels of 30 m
+LARGEST_SIZE = 1e30  # of an area in any unit; sums of larger ones overflow
 _WHOLE = re.compile(r"[0-9]+(\.0*)?")
 _DECIMAL = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -20,11 +22,11 @@ def rows(path: pathlib.Path, what: str) -> list[tuple[int, list[str]]]:
     """(line, values) of every row that is not blank, the header first.
 
     Args:
-      path: of the file.
-      what: a row of it is ("a class", "a sample"), for the message of a file that has none.
+      path: the file.
+      what: what a row describes ("class", "sample"), for the error about a file without rows.
 
     Raises:
-      errors.InputError: if it cannot be read, is not UTF-8, not separated by commas, or holds no row beside a header.
+      errors.InputError: if it is no regular file, not UTF-8, not separated by commas, or has no row below the header.
     """
     found = [(line, [value.strip() for value in row]) for line, row in _read(path)]
     found = [(line, row) for line, row in found if any(row)]
@@ -54,16 +56,16 @@ def records(
     """(line, {column: value}) of every row below the header.
 
     Args:
-      path: of the file.
-      what: a row of it is.
-      needed: columns that must be there.
-      named: columns, where they are there, whose values are names, so that none may be empty.
+      path: the file.
+      what: what a row describes, see `rows`.
+      needed: columns that the file must have.
+      named: columns whose values are names, so that none may be empty; the file need not have them.
 
     Raises:
-      errors.InputError: as `rows`; or if a column is missing or comes twice, or a name is empty.
+      errors.InputError: as `rows`; or if a column is missing or given twice, or a name is empty.
     """
     (_, header), *body = rows(path, what)
-    refuse_twins(path, "column", header)
+    check_unique(path, "column", header)
     if missing := [name for name in needed if name not in header]:
         raise errors.InputError(
             f"{path}: expected the columns {', '.join(needed)}; received {', '.join(header)}. "
@@ -78,8 +80,12 @@ def records(
         yield line, record
 
 
-def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
-    """Raises errors.InputError if a name is empty or comes twice; the first is in row or column number `first`."""
+def check_unique(path: pathlib.Path, what: str, names: Sequence[str], *, first: int = 1) -> None:
+    """Refuses an empty name, or one that is given twice; the first is in row or column number `first`.
+
+    Raises:
+      errors.InputError: names the file and the name.
+    """
     if "" in names:
         raise errors.InputError(
             f"{path}: {what} {names.index('') + first} has no name. Name it, or remove it with its separator."
@@ -88,8 +94,12 @@ def refuse_twins(path: pathlib.Path, what: str, names: Sequence[str], *, first: 
         raise errors.InputError(f"{path}: the {what} {', '.join(twins)} comes twice. Keep one {what} of each name.")
 
 
-def refuse_spellings(paths: str, names: Iterable[str]) -> None:
-    """Raises errors.InputError if two names differ in nothing but upper and lower case."""
+def check_spellings(paths: str, names: Iterable[str]) -> None:
+    """Refuses two names that differ only in upper and lower case.
+
+    Raises:
+      errors.InputError: names both.
+    """
     seen: dict[str, str] = {}
     for name in names:
         if (other := seen.setdefault(name.casefold(), name)) != name:
@@ -102,7 +112,7 @@ def whole(path: pathlib.Path, text: str, place: str) -> int:
     """A count: digits, at most `MOST_COUNTED`.
 
     Raises:
-      errors.InputError: if it is none.
+      errors.InputError: if the text is anything else; names the file and `place`.
     """
     if not _WHOLE.fullmatch(text):
         raise errors.InputError(
@@ -121,7 +131,7 @@ def number(path: pathlib.Path, text: str, place: str) -> float:
     """A number from 0 to `LARGEST_SIZE`.
 
     Raises:
-      errors.InputError: if it is none.
+      errors.InputError: if the text is anything else; names the file and `place`.
     """
     found = float(text) if _DECIMAL.fullmatch(text) else math.nan
     if not found <= LARGEST_SIZE:
@@ -133,18 +143,12 @@ def number(path: pathlib.Path, text: str, place: str) -> float:
 
 
 def _read(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+    text = input_files.read_text(path, expected="a table", cure="Name a table that is saved as CSV in UTF-8.")
+    reader = csv.reader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK), newline=""))
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            found = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError as error:
-        raise errors.InputError(f"{path}: there is no such file. Correct the path.") from error
-    except UnicodeDecodeError as error:
-        raise errors.InputError(
-            f"{path} is not text in UTF-8: {error.reason} at byte {error.start}. Save it as CSV in UTF-8."
-        ) from error
-    except (OSError, csv.Error) as error:
-        raise errors.InputError(f"{path}: cannot be read: {error}. Name a CSV file.") from error
+        found = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise errors.InputError(f"{path}, line {reader.line_num}: no CSV: {error}. Correct that line.") from error
     if any("\0" in value for _, row in found for value in row):
         raise errors.InputError(f"{path} holds NUL bytes, so it is no text. Save it as CSV in UTF-8.")
     return found

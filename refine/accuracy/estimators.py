@@ -1,8 +1,9 @@
-"""Accuracy and area estimates of a sample, by the design it was drawn with.
+"""Accuracy and area estimates of a sample, by its sampling design.
 
-Every figure is a ratio of totals over the cells of the matrix (kappa: a smooth function of them), so one engine serves
-all designs: the estimate's variance is the design variance of its linearized values. With strata = map classes this is
-exactly Olofsson et al. 2014; with other strata it is Stehman 2014; the tests hold both to their printed examples.
+Every figure is a ratio of totals over the cells of the matrix; kappa is a smooth function of them. So all designs share
+one computation: the variance of an estimate is the design variance of its linearized values. Where the strata are the
+map classes, this equals Olofsson et al. 2014; with other strata it equals Stehman 2014. The tests compare both with
+their printed examples.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Assessment:
 
     @property
     def confusion(self) -> accuracy.Confusion:
-        """The counts as they were sampled."""
+        """The sampled counts."""
         return accuracy.Confusion(self.counts, self.names)
 
     @property
@@ -68,7 +69,7 @@ def simple_random(confusion: accuracy.Confusion, *, level: float = intervals.LEV
     """
     if confusion.total == 0:
         raise errors.InputError("expected at least one sample; received an empty matrix. Give a matrix with counts.")
-    return _assess(designs.Simple(confusion.counts), confusion, Design.SIMPLE, None, level)
+    return _assess(designs.SimpleRandomSample(confusion.counts), confusion, Design.SIMPLE, None, level)
 
 
 def olofsson(
@@ -108,11 +109,11 @@ def stehman(
 
     Args:
       strata: the stratum each sample was drawn from.
-      mapped: int[sample] class index in the map that is judged.
-      reference: int[sample] class index on the ground.
+      mapped: int[sample], class index in the judged map.
+      reference: int[sample], class index on the ground.
       names: of the classes.
       sizes: area of every stratum, or its number of sampling units.
-      count_units: `sizes` counts sampling units; then the share that was sampled lowers the variance.
+      count_units: `sizes` counts sampling units, so that the finite population correction lowers the variance.
       level: of the intervals.
 
     Raises:
@@ -141,8 +142,8 @@ def weighted(
 ) -> Assessment:
     """Estimates of samples with known inclusion probabilities, float64[sample] in (0, 1]: each counts 1 / probability.
 
-    The ratio (Hajek) form of the Horvitz-Thompson estimator; the variance treats samples of a stratum as drawn with
-    replacement, which errs on the safe side.
+    This is the ratio (Hajek) form of the Horvitz-Thompson estimator. The variance treats samples of a stratum as drawn
+    with replacement, which makes it too large rather than too small.
 
     Raises:
       errors.InputError: if a probability is not in (0, 1], or a stratum has one sample.
@@ -157,9 +158,9 @@ def weighted(
     confusion = accuracy.Confusion.from_pairs(mapped, reference, names)
     stratum = np.asarray(strata if strata is not None else ["all"] * len(probability))
     keys, positions = np.unique(stratum, return_inverse=True)
-    _refuse_lonely(keys, np.bincount(positions, minlength=len(keys)))
+    _check_two_samples(keys, np.bincount(positions, minlength=len(keys)))
     cells = np.asarray(mapped, np.int64) * len(names) + np.asarray(reference, np.int64)
-    sample = designs.Weighted(len(names), cells, probability.min() / probability, positions)  # only ratios matter
+    sample = designs.WeightedSample(len(names), cells, probability.min() / probability, positions)  # only ratios matter
     return _assess(sample, confusion, Design.WEIGHTED, None, level)
 
 
@@ -185,7 +186,7 @@ def _stratified(
         )
     drawn = counts.sum(axis=(1, 2))
     used = (area > 0) | (drawn > 0)
-    _refuse_lonely(np.asarray(strata)[used], drawn[used])
+    _check_two_samples(np.asarray(strata)[used], drawn[used])
     if (empty := used & (area == 0)).any():
         names = ", ".join(np.asarray(strata)[empty])
         raise errors.InputError(f"{names}: samples were drawn from a stratum of size 0. Correct its size.")
@@ -195,11 +196,11 @@ def _stratified(
             "expected no more samples than sampling units in a stratum; received more. Give sizes that count units, or "
             "leave out --strata-are-counts."
         )
-    sample = designs.Stratified(counts[used], area[used] / area.sum(), sampled)
+    sample = designs.StratifiedSample(counts[used], area[used] / area.sum(), sampled)
     return _assess(sample, confusion, design, float(area.sum()), level)
 
 
-def _refuse_lonely(strata: Sequence[str] | np.ndarray, drawn: np.ndarray) -> None:
+def _check_two_samples(strata: Sequence[str] | np.ndarray, drawn: np.ndarray) -> None:
     if lonely := [f"{name} ({count})" for name, count in zip(strata, drawn, strict=True) if count < 2]:
         raise errors.InputError(
             f"expected at least two samples in every stratum that has area; too few: {', '.join(lonely)}. "

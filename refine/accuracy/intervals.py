@@ -1,4 +1,4 @@
-"""A figure with its error: the value type, and Wilson's interval of a share."""
+"""An estimate with its standard error and interval, and Wilson's interval of a share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure with its standard error and interval; NaN where the sample says nothing."""
+    """A figure with its standard error and interval; NaN where the sample does not determine them."""
 
     value: float
     standard_error: float
@@ -21,19 +21,32 @@ class Estimate:
     high: float
 
     def as_json(self) -> dict[str, float | None]:
-        """Plain values; JSON has no NaN, so what the sample does not say is null."""
+        """Plain values; None for NaN, which JSON lacks."""
         return {key: float(v) if math.isfinite(v) else None for key, v in dataclasses.asdict(self).items()}
 
 
 UNKNOWN = Estimate(math.nan, math.nan, math.nan, math.nan)
 
 
-def z_value(level: float) -> float:
-    """The normal quantile of a two-sided interval: 1.96 for 0.95."""
+def check_level(level: float) -> None:
+    """Refuses a number that is no confidence level.
+
+    Raises:
+      errors.InputError: unless it is between 0 and 1.
+    """
     if not 0.0 < level < 1.0:
         raise errors.InputError(
             f"expected a confidence level between 0 and 1, such as 0.95; received {level}. Give that share."
         )
+
+
+def z_value(level: float) -> float:
+    """The normal quantile of a two-sided interval: 1.96 for 0.95.
+
+    Raises:
+      errors.InputError: if the level is not between 0 and 1.
+    """
+    check_level(level)
     return statistics.NormalDist().inv_cdf(0.5 + level / 2.0)
 
 

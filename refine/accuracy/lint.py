@@ -1,4 +1,4 @@
-"""Reads a published confusion matrix against itself: sums, printed accuracies, transposed axes, the smallest repair."""
+"""Finds contradictions in a published confusion matrix (sums, accuracies, transposed axes) and proposes repairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from refine.accuracy import accuracy, repair
 SHOWN_REPAIRS = 5
 TURNED = (
     "the printed row totals are the sums of columns and the printed column totals those of rows: the axes are "
-    "transposed, and all else here is said of the matrix after it was turned"
+    "transposed. Everything else here is about the matrix after it was turned"
 )
 SWAPPED = (
     "the printed user's accuracies are diagonal / column total and the producer's diagonal / row total: the axes are "
@@ -55,7 +55,7 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Printed:
-    """What a publication prints beside the cells; None where it prints nothing."""
+    """The totals and accuracies that a publication prints beside the cells; None where it prints none."""
 
     row_totals: tuple[int, ...] | None = None
     column_totals: tuple[int, ...] | None = None
@@ -76,7 +76,7 @@ class Printed:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Proposal:
-    """A repair and which printed figures it gives: {figure: whether it rounds to it}."""
+    """A repair, its accuracy and kappa, and {printed figure: whether the repaired matrix rounds to it}."""
 
     repair: repair.Repair
     overall: float
@@ -91,10 +91,15 @@ class Proposal:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LintReport:
-    """What does not agree: sentences; whether the axes are transposed; the best repairs first, and how many more.
+    """The contradictions of a published matrix, and proposed repairs.
 
-    Empty findings mean that everything agrees. Of a matrix whose printed totals belong to the other axis, findings
-    and repairs are those of the matrix after it was turned.
+    Where the printed totals belong to the other axis, findings and repairs are those of the turned matrix.
+
+    Attributes:
+      findings: one sentence per contradiction; none if everything agrees.
+      is_transposed: whether the axes are transposed, or the two kinds of accuracy swapped.
+      proposals: the best repairs, best first.
+      more: how many repairs are left out of `proposals`.
     """
 
     findings: tuple[str, ...]
@@ -104,7 +109,7 @@ class LintReport:
 
 
 def lint(confusion: accuracy.Confusion, printed: Printed) -> LintReport:
-    """What is wrong with the printed matrix, and the smallest repairs of what can be repaired."""
+    """The contradictions of the printed matrix, and the smallest repairs."""
     turned = _totals_look_transposed(confusion, printed)
     seen = accuracy.Confusion(confusion.counts.T, confusion.names) if turned else confusion
     swapped = _figures_look_transposed(seen, printed)
@@ -119,7 +124,7 @@ def lint(confusion: accuracy.Confusion, printed: Printed) -> LintReport:
 
 
 def describe_edit(edit: repair.Edit, names: tuple[str, ...]) -> str:
-    """`cell (map forest, reference snow): 2 -> 0`."""
+    """The edit as text: `cell (map forest, reference snow): 2 -> 0`."""
     row = names[edit.row] if edit.row is not None else ""
     column = names[edit.column] if edit.column is not None else ""
     place = {
@@ -172,7 +177,7 @@ def _comparable(counts: np.ndarray, names: tuple[str, ...], printed: Printed) ->
 
 
 def _totals_look_transposed(confusion: accuracy.Confusion, printed: Printed) -> bool:
-    """Whether two thirds of the printed totals are the sums of the other axis, and more than are those of this."""
+    """Whether two thirds of the printed totals are sums of the other axis, and more of them than of their own."""
     if printed.row_totals is None or printed.column_totals is None:
         return False
     given = np.array([*printed.row_totals, *printed.column_totals])
@@ -192,7 +197,7 @@ def _figures_look_transposed(confusion: accuracy.Confusion, printed: Printed) ->
 
 
 def _proposals(confusion: accuracy.Confusion, printed: Printed) -> list[Proposal]:
-    """Every smallest repair, and the one that believes the cells; none comes twice."""
+    """Every smallest repair, and the one that believes the cells, each once."""
     margins = printed.margins
     if margins is None:
         return []

@@ -1,10 +1,10 @@
-"""Reads the tables that people have: a confusion matrix, class areas, a sample with its strata.
+"""Reads a confusion matrix, class areas, sizes of strata and a reference sample from CSV.
 
 M.csv   header row and first column are class names, rows map, columns reference. A last column or row named `total`,
-        a column `users` and a row `producers` are what a publication prints beside the counts; the linter judges them.
+        a column `users` and a row `producers` are figures that a publication prints, which the linter checks.
 A.csv   class,area[,users]        `users` are guessed user's accuracies, to plan a survey with
 T.csv   stratum,size
-S.csv   map,reference[,stratum][,inclusion_probability][,block][,map2]        `map2` is what a second map says there
+S.csv   map,reference[,stratum][,inclusion_probability][,block][,map2]        `map2` is the class in a second map
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from builder import errors
-from refine.accuracy import accuracy, csv_tables, lint, seasonal, support
+from refine.accuracy import accuracy, csv_tables, lint, reference_sample
 
 TOTAL_NAMES = ("total", "totals", "sum", "n")
 USERS_NAMES = ("users", "user", "user's", "user's accuracy", "users accuracy", "ua")
@@ -27,48 +27,11 @@ _SHAPE = "Give a header row and a first column of class names, rows map, columns
 Parsed = TypeVar("Parsed")
 STRATUM, MAP, REFERENCE, PROBABILITY, BLOCK = "stratum", "map", "reference", "inclusion_probability", "block"
 SECOND_MAP = "map2"
-OTHER_CLASS = -1  # in `Sample.second`: a class that neither the map nor the reference has
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SampleTable:
-    """Samples of S.csv: strata str[sample], map and reference class indexes int[sample]; None for columns not given.
-
-    `second` int[sample] is what a second map says of the same samples, `in_season` bool[sample] is known of a dataset's
-    samples (see `accuracy.seasonal`), `notes` are warnings that hold for all of them.
-    """
-
-    names: tuple[str, ...]
-    strata: tuple[str, ...] | None
-    mapped: np.ndarray
-    reference: np.ndarray
-    probability: np.ndarray | None
-    blocks: Sequence[str] | np.ndarray | None
-    population: support.Population = support.Population.MAP
-    in_season: np.ndarray | None = None
-    second: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def confusion(self) -> accuracy.Confusion:
-        """Unweighted counts."""
-        return accuracy.Confusion.from_pairs(self.mapped, self.reference, self.names)
-
-    @property
-    def has_map_strata(self) -> bool:
-        """Whether strata are given, and are the map's classes."""
-        return self.strata is not None and self.strata == tuple(self.names[i] for i in self.mapped)
-
-    def by_season(self, level: float) -> seasonal.BySeason | None:
-        """Overall accuracy in and out of season, where that is known."""
-        if self.in_season is None:
-            return None
-        return seasonal.by_season(self.mapped == self.reference, self.in_season, level)
 
 
 @dataclasses.dataclass(frozen=True)
 class Areas:
-    """A.csv: mapped area by class, and guessed user's accuracy by class where it gives them."""
+    """A.csv: mapped area by class, and guessed user's accuracy by class if the file gives it."""
 
     path: pathlib.Path
     sizes: dict[str, float]
@@ -80,7 +43,7 @@ class Areas:
         Raises:
           errors.InputError: if one has none, or another class has area.
         """
-        csv_tables.refuse_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
+        csv_tables.check_spellings(str(self.path), dict.fromkeys([*names, *self.sizes]))
         if missing := [name for name in names if name not in self.sizes]:
             raise errors.InputError(
                 f"{self.path}: no area for {', '.join(missing)}. Add a line `class,area` for each class of the samples."
@@ -103,15 +66,15 @@ def read_matrix(path: pathlib.Path) -> tuple[accuracy.Confusion, lint.Printed]:
     (_, header), *rows = csv_tables.rows(path, "class")
     body = {row[0]: row for _, row in rows}
     for what, given in (("column", header[1:]), ("row", [row[0] for _, row in rows])):
-        csv_tables.refuse_twins(path, what, given, first=2)
-        csv_tables.refuse_twins(path, what, [kind for kind in map(_kind, given) if kind != "class"])
+        csv_tables.check_unique(path, what, given, first=2)
+        csv_tables.check_unique(path, what, [kind for kind in map(_kind, given) if kind != "class"])
     names = tuple(name for name in header[1:] if _kind(name) == "class")
     if len(names) < FEWEST_CLASSES:
         raise errors.InputError(
             f"{path}: expected a header row with the names of {FEWEST_CLASSES} classes or more; received "
             f"{', '.join(names) or 'none'}. Write the names into the first row and the first column."
         )
-    _refuse_other_names(path, names, [name for name in body if _kind(name) == "class"])
+    _check_same_names(path, names, [name for name in body if _kind(name) == "class"])
     place = {name: index for index, name in enumerate(header) if index}
     counts = [
         [csv_tables.whole(path, body[row][place[name]], f"row {row!r}, column {name!r}") for name in names]
@@ -141,42 +104,45 @@ def read_strata(path: pathlib.Path) -> dict[str, float]:
     return sizes
 
 
-def read_sample(path: pathlib.Path) -> SampleTable:
-    """Samples of S.csv; the classes are those that occur in map or reference, sorted by name.
+def read_sample(path: pathlib.Path) -> reference_sample.ReferenceSample:
+    """Samples of S.csv. The classes are those of map and reference, sorted by name.
 
     Raises:
       errors.InputError: if `map` or `reference` is missing, the file is empty, or a probability is no number.
     """
     named = (MAP, REFERENCE, STRATUM, BLOCK, SECOND_MAP)
     lines, records = zip(*csv_tables.records(path, "sample", needed=(MAP, REFERENCE), named=named), strict=True)
-
-    def texts(column: str) -> tuple[str, ...] | None:
-        return tuple(record[column] for record in records) if column in records[0] else None
-
-    mapped, reference, second, strata = (texts(column) or () for column in (MAP, REFERENCE, SECOND_MAP, STRATUM))
+    columns = {name: tuple(record[name] for record in records) for name in records[0]}
+    mapped, reference, second, strata = (columns.get(name, ()) for name in (MAP, REFERENCE, SECOND_MAP, STRATUM))
+    csv_tables.check_spellings(str(path), sorted({*mapped, *reference, *second}))
+    csv_tables.check_spellings(str(path), sorted(set(strata)))
     names = tuple(sorted({*mapped, *reference}))
-    csv_tables.refuse_spellings(str(path), sorted({*mapped, *reference, *second}))
-    csv_tables.refuse_spellings(str(path), sorted(set(strata)))
-    index = {name: position for position, name in enumerate(names)}
-    probability = None
-    if (given := texts(PROBABILITY)) is not None:
-        places = (f"line {line}, column {PROBABILITY!r}" for line in lines)
-        probability = np.array([csv_tables.number(path, t, place) for t, place in zip(given, places, strict=True)])
-    return SampleTable(
+    return reference_sample.ReferenceSample(
         names=names,
         strata=strata or None,
-        mapped=np.array([index[name] for name in mapped], np.int64),
-        reference=np.array([index[name] for name in reference], np.int64),
-        probability=probability,
-        blocks=texts(BLOCK),
-        second=np.array([index.get(name, OTHER_CLASS) for name in second], np.int64) if second else None,
+        mapped=_class_indexes(mapped, names),
+        reference=_class_indexes(reference, names),
+        probability=_probabilities(path, lines, columns[PROBABILITY]) if PROBABILITY in columns else None,
+        blocks=columns.get(BLOCK),
+        second=_class_indexes(second, names) if second else None,
     )
+
+
+def _class_indexes(labels: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """int64[sample]: the position of each label among the classes, `OTHER_CLASS` where it is none of them."""
+    index = {name: position for position, name in enumerate(names)}
+    return np.array([index.get(label, reference_sample.OTHER_CLASS) for label in labels], np.int64)
+
+
+def _probabilities(path: pathlib.Path, lines: Sequence[int], texts: Sequence[str]) -> np.ndarray:
+    numbered = zip(lines, texts, strict=True)
+    return np.array([csv_tables.number(path, text, f"line {line}, column {PROBABILITY!r}") for line, text in numbered])
 
 
 def _sizes(
     path: pathlib.Path, kind: str, value: str, *, guesses: str = ""
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, where it is there, `guesses`."""
+    """({name: size}, {name: guess}) of a table with the columns `kind`, `value` and, optionally, `guesses`."""
     sizes: dict[str, float] = {}
     printed: dict[str, tuple[str, str]] = {}
     for line, record in csv_tables.records(path, kind, needed=(kind, value), named=(kind,)):
@@ -188,12 +154,12 @@ def _sizes(
         sizes[name] = csv_tables.number(path, record[value], f"line {line}, column {value!r}")
         if guesses in record:
             printed[name] = record[guesses], f"{path}, line {line}, column {guesses!r}"
-    csv_tables.refuse_spellings(str(path), sizes)
+    csv_tables.check_spellings(str(path), sizes)
     return sizes, _shares(printed)
 
 
 def _shares(printed: Mapping[str, tuple[str, str]]) -> dict[str, float]:
-    """Each (text, place) as a share. A column is in one unit: where one number is above 1, all are percents."""
+    """Each (text, place) as a share. A column has one unit: if one number is above 1, all are percentages."""
     figures = {name: lint.Figure.parse(text, place) for name, (text, place) in printed.items()}
     bare = {name: text for name, (text, _) in printed.items() if not text.strip().endswith("%")}
     if all(float(text) <= 1 for text in bare.values()):
@@ -204,13 +170,13 @@ def _shares(printed: Mapping[str, tuple[str, str]]) -> dict[str, float]:
     }
 
 
-def _refuse_other_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:
+def _check_same_names(path: pathlib.Path, columns: Sequence[str], rows: Sequence[str]) -> None:
     if len(rows) != len(columns):
         raise errors.InputError(
             f"{path}: expected a square matrix; received {len(rows)} rows and {len(columns)} columns of classes. "
             f"{_SHAPE}"
         )
-    csv_tables.refuse_spellings(str(path), dict.fromkeys([*columns, *rows]))
+    csv_tables.check_spellings(str(path), dict.fromkeys([*columns, *rows]))
     only_rows, only_columns = sorted(set(rows) - set(columns)), sorted(set(columns) - set(rows))
     if only_rows or only_columns:
         raise errors.InputError(

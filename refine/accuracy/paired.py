@@ -1,4 +1,4 @@
-"""Two classifiers on the same samples: is one better?"""
+"""Paired tests of two classifiers on the same samples."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from builder import errors
 from refine.accuracy import intervals
 
-EXACT_BELOW = 25  # discordant pairs, under which the chi-square approximation is not to be used
+EXACT_BELOW = 25  # discordant pairs; with fewer the chi-square approximation is not valid
 
 
 @dataclasses.dataclass(frozen=True)
 class McNemar:
-    """Four p values for "both err equally often".
+    """McNemar's test of "both err equally often", with four p values.
 
     `only_first` and `only_second` count the samples that only the first or only the second classifier gets right.
     """
@@ -32,7 +32,7 @@ class McNemar:
 
     @property
     def p(self) -> float:
-        """The p value to quote: mid-p, at any number of pairs; it keeps its level without the exact test's caution."""
+        """The p value to quote: mid-p, which keeps its level at any number of pairs."""
         return self.p_mid
 
     @property
@@ -42,10 +42,10 @@ class McNemar:
 
 
 @dataclasses.dataclass(frozen=True)
-class Maps:
-    """Two maps on the same samples: McNemar's test, and overall accuracy of the first less that of the second.
+class PairedMaps:
+    """Two maps on the same samples: McNemar's test, and overall accuracy of the first minus that of the second.
 
-    `difference` (None where none was drawn) is a bootstrap's, by block where blocks are known.
+    `difference` has a bootstrap interval, by block where blocks are known; it is None without bootstrap.
     """
 
     samples: int
@@ -54,7 +54,7 @@ class Maps:
     level: float
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values for JSON."""
         difference = None if self.difference is None else self.difference.as_json()
         return {"samples": self.samples, **dataclasses.asdict(self.test), "p": self.test.p, "difference": difference}
 

@@ -1,4 +1,4 @@
-"""How many samples a survey needs, and how to share them out over the classes of the map."""
+"""Sample size of a survey, and its allocation to the classes of the map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from builder import errors
 
 FEW_SAMPLES = 50  # per stratum; Olofsson et al. 2014, section 5.1
-ERRORS = (1e-6, 0.5)  # an error of 0.5 is that of knowing nothing; smaller ones than the first ask for 10^11 samples
+ERRORS = (1e-6, 0.5)  # 0.5 is the error without samples; an error below the first needs 10^11 samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SurveyPlan:
         return sum(self.allocation.values())
 
     def as_json(self) -> dict[str, object]:
-        """Plain values."""
+        """Plain values for JSON."""
         return {
             "standard_error": self.standard_error,
             "needed": self.needed,
@@ -95,7 +95,7 @@ def allocate(size: int, shares: Sequence[float], *, minimum: int = FEW_SAMPLES) 
     """
     weights = np.asarray(shares, np.float64)
     rare = np.zeros(len(weights), bool)
-    while True:  # ends: every round but the last makes one more class rare
+    while True:  # it ends, because every round but the last makes one more class rare
         rest = size - minimum * int(rare.sum())
         if rest < 0 or minimum * len(weights) > size:
             raise errors.InputError(

@@ -1,9 +1,9 @@
-"""A figure of a sample with its standard error and interval: ratios of totals over the cells, and kappa.
+"""Figures of a sample with standard error and interval: ratios of totals over the cells, and kappa.
 
-The standard error is the design's, of the linearized figure. It is blind where nothing was met: a stratum in which no
-sample was an omission adds nothing to the variance, though its land may hold some. So the interval of a figure about a
-reference class has two parts, which are added as independent ones (root of squares): Wilson's, from what was met, and
-what the strata may hold unmet.
+The standard error is the design's, of the linearized figure. It ignores what no sample met: a stratum in which no
+sample was an omission adds nothing to the variance, though omissions may occur there. So the interval of a figure about
+a reference class has two parts, added as independent ones (root of squares): Wilson's interval of the samples, and an
+allowance for what the strata may hold and no sample met.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 
 from refine.accuracy import accuracy, designs, intervals
 
-TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen by benchmarks/coverage.py
+TRUSTED_SAMPLES = 3.0  # of the rarer outcome; chosen with `python -m benchmarks.coverage`
 NO_VARIANCE = 1e-24  # less is rounding
-AT_THE_END = 1e-9  # a figure this near to 0, 1 or -1 has reached it; what is left is rounding
+AT_THE_END = 1e-9  # a figure this near to 0, 1 or -1 equals it; the rest is rounding
 
 
 def ratio(
@@ -25,13 +25,13 @@ def ratio(
     """sum(part) / sum(whole) over the cells, UNKNOWN where the sample holds nothing of the whole.
 
     Args:
-      sample: what was drawn, and how.
-      part: float64[map, reference], how much each cell counts in the numerator.
-      whole: likewise in the denominator.
+      sample: the sample and its design.
+      part: float64[map, reference], weight of each cell in the numerator.
+      whole: float64[map, reference], weight of each cell in the denominator.
       level: of the interval.
       of_reference: the figure is about a reference class (producer's accuracy, F1, area share), whose samples may lie
-        in any stratum. The interval then admits what the strata may hold unmet (see `_with_unmet`). With no omission
-        met at all, the lower bound of producer's accuracy comes from that alone.
+        in any stratum. The interval then allows for what no sample met (see `_with_unmet`). Where no sample is an
+        omission, the lower bound of producer's accuracy comes from that allowance alone.
     """
     proportions = sample.proportions()
     total = float((proportions * whole).sum())
@@ -77,7 +77,7 @@ def _admitting_unmet(
     variance: float,
     level: float,
 ) -> tuple[float, float]:
-    """Wilson's interval of what was met, widened by what was not."""
+    """Wilson's interval of the samples, widened by the allowance for what no sample met."""
     size = value * (1.0 - value) / variance if variance > NO_VARIANCE else math.inf
     low, high = intervals.wilson(value, size, level)
     least, most = _with_unmet(sample, proportions, part, whole, level)
@@ -90,10 +90,11 @@ def _admitting_unmet(
 def _with_unmet(
     sample: designs.Sample, proportions: np.ndarray, part: np.ndarray, whole: np.ndarray, level: float
 ) -> tuple[float, float]:
-    """(least, most) the ratio would be if the strata held all they may of an outcome that they did not meet.
+    """(least, most) that the ratio can be if the strata hold as much of an outcome as their samples can have missed.
 
-    Meeting nothing is credible up to z^2 samples' worth of it (3.84 for 95 %), in the stratum where a sample weighs
-    most: one sample of weight w more or less there is w of the area. In a simple random sample this is Wilson's bound.
+    A sample can credibly miss an outcome that is worth up to z^2 samples (3.84 for 95 %). It is put into the stratum
+    where a sample weighs most: a sample of weight w represents w of the area. For a simple random sample the result
+    is Wilson's bound.
     """
     held, total = float((proportions * part).sum()), float((proportions * whole).sum())
     samples = intervals.z_value(level) ** 2
@@ -108,10 +109,11 @@ def _with_unmet(
 
 
 def _trusted(sample: designs.Sample, value: float, variance: float, part: np.ndarray, whole: np.ndarray) -> float:
-    """The variance to build an interval on.
+    """The variance to compute an interval from.
 
-    A variance estimated from a few heavy samples is often far too small (those that were not met are not in it), so it
-    is drawn towards that of the weights alone (Kish) the more, the fewer samples the rarer outcome is worth.
+    A variance that is estimated from a few heavy samples is often far too small, because other heavy samples were not
+    drawn. So it is moved towards the variance of the weights alone (Kish): the more, the fewer samples the rarer
+    outcome is worth.
     """
     by_weights = value * (1.0 - value) / sample.effective_size(whole > 0.0)
     rarer = min(sample.effective_size((whole > 0.0) & hit) for hit in (part > 0.0, part <= 0.0))
@@ -120,7 +122,7 @@ def _trusted(sample: designs.Sample, value: float, variance: float, part: np.nda
 
 
 def _inflation(sample: designs.Sample, proportions: np.ndarray) -> float:
-    """How much more than its variance the interval of overall accuracy rests on; kappa's errors are the same ones."""
+    """Variance behind the interval of overall accuracy over its design variance; kappa takes the same factor."""
     identity, everywhere = np.eye(len(proportions)), np.ones(proportions.shape)
     value = float(accuracy.overall(proportions))
     variance = sample.variance(identity - value * everywhere)
@@ -132,10 +134,10 @@ def _inflation(sample: designs.Sample, proportions: np.ndarray) -> float:
 def _kappa_at_the_end(
     sample: designs.Sample, proportions: np.ndarray, value: float, level: float
 ) -> intervals.Estimate:
-    """Kappa of 1 or -1: the delta method sees no error there, so the bound comes from that of overall accuracy.
+    """Kappa of 1 or -1. The delta method gives no error there, so the bound comes from that of overall accuracy.
 
-    The share that may be unmet is put where it moves kappa most: errors between the two commonest classes (they raise
-    chance agreement most), or hits in the classes that occur.
+    The share that no sample met is put where it changes kappa most: errors between the two commonest classes, which
+    raise chance agreement most, or hits in the classes that occur.
     """
     identity = np.eye(len(proportions))
     overall = ratio(sample, identity, np.ones(proportions.shape), level)

@@ -1,8 +1,8 @@
 """The smallest edits that make a published confusion matrix add up.
 
-The printed margins are believed where they add up among themselves; what does not is first mended in as few margins as
-possible, then in as few cells as possible. Edits of a smallest repair form a forest over rows and columns (a cycle of
-edits can be cut shorter), so some edit always settles a whole row or column: the search branches only over those.
+Printed margins are believed where they add up among themselves. Otherwise as few margins as possible are corrected
+first, then as few cells as possible. The edits of a smallest repair form a forest over rows and columns, because a
+cycle of edits can be shortened. So some edit always settles a whole row or column: the search tries only those.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 MAX_CELL_EDITS = 6
-MAX_STATES = 100_000  # bounds the time spent on large matrices in great disorder
+MAX_STATES = 100_000  # bounds the time for large matrices with many contradictions
 Changes = frozenset[tuple[tuple[int, int], int]]  # {((row, column), change), ...}
 
 
@@ -63,8 +63,8 @@ def smallest(counts: np.ndarray, margins: Margins, *, max_cell_edits: int = MAX_
     search = _Search(counts)
     candidates = sorted(_consistent_margins(margins), key=lambda c: _at_least(*_short(counts, c[0])))
     limit = max_cell_edits
-    for mended, margin_edits in candidates:
-        found = search.smallest(*_short(counts, mended), limit)
+    for corrected, margin_edits in candidates:
+        found = search.smallest(*_short(counts, corrected), limit)
         if found and len(found[0]) < limit:
             limit, best = len(found[0]), []
         best += [_repair(counts, margin_edits, dict(edits)) for edits in found]
@@ -72,14 +72,14 @@ def smallest(counts: np.ndarray, margins: Margins, *, max_cell_edits: int = MAX_
 
 
 def _short(counts: np.ndarray, margins: Margins) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """How much each row and each column lacks to its total."""
+    """How much each row and each column lacks to reach its total."""
     rows = np.array(margins.rows) - counts.sum(axis=1)
     columns = np.array(margins.columns) - counts.sum(axis=0)
     return tuple(rows.tolist()), tuple(columns.tolist())
 
 
 def believing_cells(counts: np.ndarray, margins: Margins) -> Repair:
-    """The repair that believes every cell and writes the margins anew."""
+    """The repair that believes every cell and replaces the margins by their sums."""
     rows, columns = counts.sum(axis=1).tolist(), counts.sum(axis=0).tolist()
     edits = [
         *(Edit("row total", i, None, old, rows[i]) for i, old in enumerate(margins.rows) if old != rows[i]),
@@ -91,13 +91,13 @@ def believing_cells(counts: np.ndarray, margins: Margins) -> Repair:
 
 
 def _consistent_margins(margins: Margins) -> Iterator[tuple[Margins, tuple[Edit, ...]]]:
-    """The margins with as few of them changed as makes rows and columns sum to the total; each way to do it."""
+    """Every way to make rows and columns sum to the total by changing as few margins as possible."""
     totals = {margins.total, sum(margins.rows), sum(margins.columns)}
     for count, wanted in sorted((_disagreeing(margins, total), total) for total in totals):
         if count > min(_disagreeing(margins, total) for total in totals):
             return
-        for rows, row_edits in _mended(margins.rows, wanted, is_row=True):
-            for columns, column_edits in _mended(margins.columns, wanted, is_row=False):
+        for rows, row_edits in _corrected(margins.rows, wanted, is_row=True):
+            for columns, column_edits in _corrected(margins.columns, wanted, is_row=False):
                 total_edit = () if margins.total == wanted else (Edit("total", None, None, margins.total, wanted),)
                 yield Margins(rows, columns, wanted), (*row_edits, *column_edits, *total_edit)
 
@@ -106,7 +106,10 @@ def _disagreeing(margins: Margins, total: int) -> int:
     return (margins.total != total) + (sum(margins.rows) != total) + (sum(margins.columns) != total)
 
 
-def _mended(values: tuple[int, ...], total: int, *, is_row: bool) -> Iterator[tuple[tuple[int, ...], tuple[Edit, ...]]]:
+def _corrected(
+    values: tuple[int, ...], total: int, *, is_row: bool
+) -> Iterator[tuple[tuple[int, ...], tuple[Edit, ...]]]:
+    """(totals that sum to `total`, the edit that was needed) for each single total that can be changed."""
     short = total - sum(values)
     if short == 0:
         yield values, ()
@@ -118,7 +121,7 @@ def _mended(values: tuple[int, ...], total: int, *, is_row: bool) -> Iterator[tu
 
 
 def _at_least(rows: Sequence[int], columns: Sequence[int]) -> int:
-    """No fewer edits than this settle what rows and columns lack: one edit touches one row and one column."""
+    """Lower bound on the number of edits: one edit touches one row and one column."""
     return max(sum(map(bool, rows)), sum(map(bool, columns)))
 
 
@@ -132,7 +135,7 @@ class _Search:
         self._found: set[Changes] = set()
 
     def smallest(self, rows: tuple[int, ...], columns: tuple[int, ...], limit: int) -> list[Changes]:
-        """Every smallest set of changes that gives rows and columns what they lack, of at most `limit` cells."""
+        """Every smallest set of changes, of at most `limit` cells, that completes rows and columns."""
         for size in range(_at_least(rows, columns), limit + 1):
             self._seen, self._found = set(), set()
             self._go(rows, columns, frozenset(), size)
@@ -163,9 +166,9 @@ def _less(values: tuple[int, ...], position: int, change: int) -> tuple[int, ...
 
 
 def _repair(counts: np.ndarray, margin_edits: tuple[Edit, ...], cells: dict[tuple[int, int], int]) -> Repair:
-    mended = counts.copy()
+    repaired = counts.copy()
     edits = []
     for (row, column), change in sorted(cells.items()):
-        mended[row, column] += change
-        edits.append(Edit("cell", row, column, int(counts[row, column]), int(mended[row, column])))
-    return Repair((*edits, *margin_edits), mended)
+        repaired[row, column] += change
+        edits.append(Edit("cell", row, column, int(counts[row, column]), int(repaired[row, column])))
+    return Repair((*edits, *margin_edits), repaired)

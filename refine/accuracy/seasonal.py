@@ -1,8 +1,8 @@
-"""Accuracy by season: of pictures that a map could have been made from, and of the others.
+"""Overall accuracy by season: of pictures that could be used for mapping, and of the others.
 
-Training may ask grass and water for the growing season and nothing of the other classes. Then the date of a picture
-tells something about its class, and a classifier may learn it. A map is made from pictures in every class's season:
-only the figure in season says what to expect of it.
+The rules of training may ask for the growing season for grass and water only. Then the date of a picture says something
+about its class, and a classifier may learn it. A map is made from pictures in the season of every class, so only the
+figure in season predicts its accuracy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BySeason:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; null where there are no samples."""
+        """Plain values for JSON; None where there are no samples."""
         return {
             name.replace(" ", "_"): {"samples": samples, **estimate.as_json()}
             for name, samples, estimate in self.rows()

@@ -1,4 +1,4 @@
-"""What a sample supports: which of its figures may be called map accuracy, and which rest on too little."""
+"""What a sample supports: whether its figures are map accuracy, and which of them rest on too few samples."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from refine.accuracy import estimators, planning
 
 FEW_OMISSION_CELLS = 5
-BALANCED_RATIO = 1.1  # largest over smallest class total of what counts as an equal number per class
+BALANCED_RATIO = 1.1  # largest over smallest class total up to which a sample counts as balanced
 OWN_DATASET = "globeland_samples"
 
 
 @dataclasses.dataclass(frozen=True)
 class Support:
-    """Whether the figures are map accuracy, one paragraph that says why, and warnings about single figures."""
+    """Whether the figures are map accuracy, a paragraph with the reason, and warnings about single figures."""
 
     is_map_accuracy: bool
     statement: str
@@ -38,7 +38,7 @@ OF_SPLIT = {"test": Population.CONSISTENT, "test_inconsistent": Population.INCON
 
 
 def population_of(dataset: str, split: str) -> Population:
-    """What a split of a dataset (NAME/CONFIG:VERSION, or a folder) was drawn from, as far as its name tells."""
+    """What a split of a dataset (NAME/CONFIG:VERSION, or a folder) was drawn from, judged by its name."""
     is_own = dataset.partition("/")[0].partition(":")[0] == OWN_DATASET
     return OF_SPLIT.get(split, Population.PICTURES) if is_own else Population.PICTURES
 
@@ -153,7 +153,7 @@ def _is_balanced(totals: np.ndarray) -> bool:
 
 
 def _unmet_warnings(assessment: estimators.Assessment) -> list[str]:
-    """Classes that the map has and the reference never shows."""
+    """A warning about classes that are mapped and that no reference has."""
     confusion = assessment.confusion
     totals = zip(confusion.names, confusion.map_totals.tolist(), confusion.reference_totals.tolist(), strict=True)
     unmet = [f"{name} ({mapped} samples)" for name, mapped, reference in totals if mapped and not reference]
@@ -184,7 +184,7 @@ def _omission_warnings(assessment: estimators.Assessment) -> list[str]:
 
 
 def _size_warnings(assessment: estimators.Assessment) -> list[str]:
-    """Strata that a survey by map class should have sampled more."""
+    """A warning about map classes with too few samples in a survey by map class."""
     if assessment.design is not estimators.Design.MAP_CLASSES:
         return []
     totals = zip(assessment.names, assessment.confusion.map_totals.tolist(), strict=True)

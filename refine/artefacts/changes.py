@@ -9,6 +9,8 @@ import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from builder import atomic, errors, input_files
 
 COLUMNS = ("from_code", "from", "to_code", "to", "pixels", "hectares")
@@ -39,6 +41,21 @@ class Changes:
             ((a, b, n, self.hectares[a, b]) for (a, b), n in self.pixels.items()),
             key=lambda row: (-row[2], row[0], row[1]),
         )
+
+
+def of_block(before: np.ndarray, after: np.ndarray, pixel_hectares: float) -> Changes:
+    """The changes of one block.
+
+    Args:
+      before: uint8[y, x], codes of the base map.
+      after: uint8[y, x], codes of the refined map.
+      pixel_hectares: area of each of its pixels.
+    """
+    moved = before != after
+    codes = before[moved].astype(np.int64) * 256 + after[moved]
+    values, counts = np.unique(codes, return_counts=True)
+    pixels = {(int(v) // 256, int(v) % 256): int(n) for v, n in zip(values, counts, strict=True)}
+    return Changes(pixels, {pair: n * pixel_hectares for pair, n in pixels.items()})
 
 
 def write_csv(changes: Changes, names: Mapping[int, str], path: pathlib.Path) -> None:

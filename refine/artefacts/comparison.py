@@ -14,6 +14,7 @@ from refine.artefacts import json_record
 
 TABLE, MARKDOWN, SUMMARY, FIGURE = "compare.csv", "compare.md", "compare.json", "compare.png"
 FORMAT = 1
+WIDEST = 10.0  # of estimates and their intervals: shares, or kappa, whose interval may reach below -1
 CURE = "Give the folder that `python -m refine compare` wrote, or run that command again: it keeps finished models."
 
 
@@ -105,24 +106,30 @@ class Strategy:
     @classmethod
     def from_json(cls, record: json_record.JsonRecord) -> Self:
         """The strategy that a record describes."""
-        texts = {key: record.text(key) for key in ("name", "strategy", "dataset", "model", "model_sha256")}
-        figures = {key: _estimate(record.record(key)) for key in ("overall", "kappa")}
-        classes = {key: tuple(map(_estimate, record.records(key))) for key in ("users", "producers", "f1")}
-        counts = {key: record.whole(key) for key in ("epochs", "train_examples")}
-        mappings = {key: record.record(key).values for key in ("settings", "sources", "versions", "dataset_sha256")}
         return cls(
-            **texts,
-            **figures,
-            **classes,
-            **counts,
-            **mappings,
+            name=record.text("name"),
+            strategy=record.text("strategy"),
+            dataset=record.text("dataset"),
+            model=record.text("model"),
+            model_sha256=record.text("model_sha256"),
+            overall=_estimate(record.record("overall")),
+            kappa=_estimate(record.record("kappa")),
+            users=_estimates(record, "users"),
+            producers=_estimates(record, "producers"),
+            f1=_estimates(record, "f1"),
             confusion=record.wholes("confusion"),
             by_season=None if record.values.get("by_season") is None else _by_season(record.record("by_season")),
             design=record.text("design"),
             minutes=record.number("minutes"),
             images_per_s=record.number("images_per_s"),
+            epochs=record.whole("epochs"),
+            train_examples=record.whole("train_examples"),
             stopped=record.text("stopped"),
             is_broken="is_broken" in record.values and record.flag("is_broken"),
+            settings=record.record("settings").values,
+            sources=record.record("sources").values,
+            versions=record.record("versions").values,
+            dataset_sha256=record.record("dataset_sha256").values,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -146,10 +153,17 @@ class Pair:
     @classmethod
     def from_json(cls, record: json_record.JsonRecord) -> Self:
         """The pair that a record describes."""
-        counts = {key: record.whole(key) for key in ("only_first", "only_second")}
-        names = (field.name for field in dataclasses.fields(paired.McNemar))
-        figures = {name: record.number(name) for name in names if name not in counts}
-        return cls(record.text("first"), record.text("second"), paired.McNemar(**counts, **figures))
+        test = paired.McNemar(
+            only_first=record.whole("only_first"),
+            only_second=record.whole("only_second"),
+            chi2=record.number("chi2"),
+            p_chi2=record.number("p_chi2"),
+            chi2_corrected=record.number("chi2_corrected"),
+            p_corrected=record.number("p_corrected"),
+            p_exact=record.number("p_exact"),
+            p_mid=record.number("p_mid"),
+        )
+        return cls(record.text("first"), record.text("second"), test)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `p` is the one to quote."""
@@ -206,7 +220,7 @@ class Comparison:
         return cls(
             test=TestSplit.from_json(record.record("test")),
             classes=classes,
-            level=record.number("level"),
+            level=record.number("level", low=0.0, high=1.0),
             strategies=tuple(map(Strategy.from_json, entries)),
             pairs=tuple(map(Pair.from_json, record.records("mcnemar"))),
         )
@@ -247,7 +261,12 @@ def _check_classes(entry: json_record.JsonRecord, classes: int) -> None:
 
 
 def _estimate(record: json_record.JsonRecord) -> intervals.Estimate:
-    return intervals.Estimate(*(record.number(field.name) for field in dataclasses.fields(intervals.Estimate)))
+    names = (field.name for field in dataclasses.fields(intervals.Estimate))
+    return intervals.Estimate(*(record.number(name, low=-WIDEST, high=WIDEST) for name in names))
+
+
+def _estimates(record: json_record.JsonRecord, key: str) -> tuple[intervals.Estimate, ...]:
+    return tuple(map(_estimate, record.records(key)))
 
 
 def _by_season(record: json_record.JsonRecord) -> seasonal.BySeason:

@@ -22,7 +22,7 @@ def write(path: pathlib.Path, columns: Sequence[str], rows: Iterable[Mapping[str
 
 
 def read(path: pathlib.Path, columns: Sequence[str], *, expected: str, cure: str) -> list[dict[str, str]]:
-    """{column: value} of every row; more columns than `columns` may be there.
+    """{column: value} of every row that is not blank; more columns than `columns` may be there.
 
     Args:
       path: the file to read.
@@ -35,7 +35,7 @@ def read(path: pathlib.Path, columns: Sequence[str], *, expected: str, cure: str
     """
     text = input_files.read_text(path, expected=expected, cure=cure)
     try:
-        header, *rows = csv.reader(io.StringIO(text, newline="")) if text.strip() else [[]]
+        header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row] or [[]]
     except csv.Error as error:
         raise errors.InputError(f"{path}: expected {expected} as CSV; {error}. {cure}") from error
     if missing := [name for name in columns if name not in header]:

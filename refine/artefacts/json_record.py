@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from builder import errors, input_files
 
 LONGEST_SHOWN = 60  # characters of a wrong value in a message
-LARGEST_WHOLE = 2**63 - 1  # numpy's int64 holds no more
+MOST_COUNTED = 10**15  # of examples or pixels; sums of more would not fit int64
+LARGEST = 1e15  # of any other number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class JsonRecord:
     def whole(self, key: str) -> int:
         """The count under `key`, at least 0."""
         value = self._value(key)
-        return value if _is_count(value) else self._refuse(key, "a whole number of at least 0", value)
+        return int(value) if _is_count(value) else self._refuse(key, "a whole number of at least 0", value)
 
     def wholes(self, key: str) -> tuple[tuple[int, ...], ...]:
         """The table of counts under `key`: rows of one length."""
@@ -53,12 +54,15 @@ class JsonRecord:
             self._refuse(key, "a square table of counts", value)
         return tuple(map(tuple, value))
 
-    def number(self, key: str) -> float:
-        """The number under `key`; NaN where it is null, because JSON has no NaN."""
+    def number(self, key: str, *, low: float = -LARGEST, high: float = LARGEST) -> float:
+        """The number from `low` to `high` under `key`; NaN where it is null, because JSON has no NaN."""
         value = self._value(key)
         if value is None:
             return math.nan
-        return float(value) if _is_number(value) else self._refuse(key, "a number, or null", value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not low <= value <= high:
+            self._refuse(key, f"a number from {low:g} to {high:g}, or null", value)
+        return float(value)
 
     def flag(self, key: str) -> bool:
         """The truth under `key`."""
@@ -125,9 +129,5 @@ def check_format(record: JsonRecord, *, known: int) -> None:
         )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE
-
-
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_WHOLE
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNTED

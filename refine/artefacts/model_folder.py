@@ -14,16 +14,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from builder import errors, hashing, input_files, output_folders
+from builder import atomic, errors, hashing, input_files, output_folders
 
 FORMAT = 1
 MODEL, TRAINING, HISTORY, LABELS, CALIBRATION = (
     "model.keras", "training.json", "history.csv", "labels.json", "calibration.json",
 )  # fmt: skip
 ONNX, SAVED_MODEL, EXPORTS = "model.onnx", "saved_model", "exports.json"
+EXPORT_FORMATS = {ONNX: 2, SAVED_MODEL: 1}  # raise one when the same model is exported otherwise
 UNFINISHED = ".unfinished"  # what follows the folder's name while the training has not ended
-NEEDED = (MODEL, LABELS, CALIBRATION)  # files that training.json must list
-LISTED = (*NEEDED, HISTORY)  # files that it may list
+NEEDED = (MODEL, LABELS, CALIBRATION)  # files whose sha256 training.json must hold
+LISTED = (MODEL, HISTORY, LABELS, CALIBRATION)  # those that `train` writes
 SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*")
 KIND = output_folders.FolderKind(
     what="a model folder",
@@ -39,7 +40,7 @@ class Export:
     """The model in another format: what decides its content, and the sha256 of its files.
 
     Attributes:
-      made_from: facts of the export, as text: model_sha256, chip_px, temperature, format.
+      made_from: see `ModelFolder.made_from`.
       files: sha256 of each file, by its path below the model folder.
     """
 
@@ -47,11 +48,13 @@ class Export:
     files: Mapping[str, str]
 
     @classmethod
-    def of_files(cls, folder: pathlib.Path, name: str, made_from: Mapping[str, str]) -> Export:
-        """The export `name` (a file or a folder below `folder`) that was just written."""
-        path = folder / name
-        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-        return cls(made_from, {one.relative_to(folder).as_posix(): hashing.sha256_of_file(one) for one in files})
+    def of_written(cls, written: pathlib.Path, name: str, made_from: Mapping[str, str]) -> Export:
+        """The export that will be called `name`, whose file or folder is `written`, perhaps under a temporary name."""
+        if not written.is_dir():
+            return cls(made_from, {name: hashing.sha256_of_file(written)})
+        files = sorted(path for path in written.rglob("*") if path.is_file())
+        sums = {f"{name}/{path.relative_to(written).as_posix()}": hashing.sha256_of_file(path) for path in files}
+        return cls(made_from, sums)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -113,10 +116,38 @@ class ModelFolder:
         """Side of the pictures that the network takes, in pixels."""
         return int(self.settings["size_px"])
 
-    def exported(self, name: str, made_from: Mapping[str, str]) -> pathlib.Path | None:
-        """The export `name` (`ONNX` or `SAVED_MODEL`) if it was made from exactly that; else None."""
+    def made_from(self, name: str, chip_px: int | None = None) -> dict[str, str]:
+        """What decides the content of the export `name`, as text.
+
+        Args:
+          name: `ONNX` or `SAVED_MODEL`.
+          chip_px: side of the chips that it takes, in pixels; None takes `size_px`.
+        """
+        return {
+            "model_sha256": self.digest,
+            "chip_px": str(chip_px or self.size_px),
+            "temperature": repr(self.temperature),
+            "format": str(EXPORT_FORMATS[name]),
+        }
+
+    def exported(self, name: str, chip_px: int | None = None) -> pathlib.Path | None:
+        """Path of the export `name` if it is there and was made from this model for such chips; else None."""
         kept = self.exports.get(name)
-        return self.path / name if kept is not None and kept.made_from == made_from else None
+        return self.path / name if kept is not None and kept.made_from == self.made_from(name, chip_px) else None
+
+
+def list_export(path: pathlib.Path, name: str, export: Export | None) -> None:
+    """Lists the export `name` in exports.json of the model folder `path`; None takes it off the list.
+
+    An export is taken off before it is written again: whatever a kill leaves is then made again, not trusted.
+    """
+    file = path / EXPORTS
+    listed = input_files.read_json(file, expected="the exports of a model", cure=CURE) if file.exists() else {}
+    if export is None and name not in listed:
+        return
+    others = {other: values for other, values in listed.items() if other != name}
+    with atomic.file(file) as temporary:
+        temporary.write_text(to_text(others | ({} if export is None else {name: export.as_json()})), encoding="utf-8")
 
 
 def work_folder(path: pathlib.Path) -> pathlib.Path:
@@ -176,8 +207,9 @@ def _read_labels(file: pathlib.Path) -> tuple[str, ...]:
         labels = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _not_ours(file, "a list of class names") from error
-    names = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    if not names or not labels or len(set(labels)) < len(labels):
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise _not_ours(file, "a list of class names")
+    if not labels or len(set(labels)) < len(labels):
         raise _not_ours(file, "a list of different class names")
     return tuple(labels)
 
@@ -207,10 +239,9 @@ def _read_exports(folder: pathlib.Path) -> dict[str, Export]:
 
 
 def _export(file: pathlib.Path, name: str, values: Any) -> Export:
-    parts = [values.get(part) for part in ("made_from", "files")] if isinstance(values, dict) else []
-    if name not in (ONNX, SAVED_MODEL) or not parts or not all(isinstance(part, dict) for part in parts):
+    made_from, files = (values.get("made_from"), values.get("files")) if isinstance(values, dict) else (None, None)
+    if name not in EXPORT_FORMATS or not isinstance(made_from, dict) or not isinstance(files, dict):
         raise _not_ours(file, f"made_from and files of {ONNX} and {SAVED_MODEL}")
-    made_from, files = parts
     if not files or not _are_sums(files) or not all(_lies_in(path, name) for path in files):
         raise _not_ours(file, f"the sha256 of the files of {name}")
     return Export({key: str(value) for key, value in made_from.items()}, files)

@@ -54,9 +54,9 @@ class Rate:
         return cls(
             label=record.text("label"),
             examples=record.whole("examples"),
-            rate=record.number("rate"),
-            low=record.number("low"),
-            high=record.number("high"),
+            rate=record.number("rate", low=0.0, high=1.0),
+            low=record.number("low", low=0.0, high=1.0),
+            high=record.number("high", low=0.0, high=1.0),
             doubtful=record.whole("doubtful"),
             mostly=record.text("mostly"),
         )
@@ -97,7 +97,6 @@ class DoubtfulLabel:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(DoubtfulLabel))
 RATE_COLUMNS = tuple(field.name for field in dataclasses.fields(Rate))
-SHARES = ("score", "probability_of_label", "probability_of_suggested", "weight")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +174,18 @@ def doubtful_labels(folder: pathlib.Path) -> tuple[DoubtfulLabel, ...]:
 
 
 def _doubtful_label(path: pathlib.Path, number: int, row: dict[str, str]) -> DoubtfulLabel:
-    texts = {name: row[name] for name in COLUMNS if name not in SHARES}
-    shares = {name: csv_rows.number(path, number, name, row[name], low=0.0, high=1.0, cure=CURE) for name in SHARES}
-    return DoubtfulLabel(**texts, **shares)
+    def share(column: str) -> float:
+        return csv_rows.number(path, number, column, row[column], low=0.0, high=1.0, cure=CURE)
+
+    return DoubtfulLabel(
+        key=row["key"],
+        split=row["split"],
+        label=row["label"],
+        suggested=row["suggested"],
+        score=share("score"),
+        probability_of_label=share("probability_of_label"),
+        probability_of_suggested=share("probability_of_suggested"),
+        weight=share("weight"),
+        block=row["block"],
+        reason=row["reason"],
+    )

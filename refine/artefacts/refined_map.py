@@ -7,20 +7,22 @@ refined_changes.png and refined.json (a STAC item). `map` writes them; `report` 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import math
 import pathlib
-from collections.abc import Mapping
-from typing import Any
-
-import rasterio
-import rasterio.errors
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from builder import errors, hashing, input_files
-from builder.geometry import lattice
 from builder.legend import legend
 from refine.artefacts import changes, provenance
+
+if TYPE_CHECKING:  # the defaults of a map are read without rasterio and pyproj
+    import rasterio.io
+
+    from builder.geometry import lattice
 
 BASE_LEGEND = legend.LEGEND_FILE.with_name("globeland30.toml")
 NOT_CLASSIFIED = 255  # value of the confidence raster where no chip was classified
@@ -148,7 +150,7 @@ class RefinedMap:
         refined = cls(path)
         grid = refined.lattice()
         for raster in refined.rasters[1:]:
-            _check_grid(raster, grid, path)
+            _check_grid(raster, grid, path, cure=_CURE)
         return refined
 
     @property
@@ -201,12 +203,8 @@ class RefinedMap:
         Raises:
           errors.InputError: if it is missing or damaged.
         """
-        input_files.check_regular(self.path, expected="a refined map", cure=_CURE)
-        try:
-            with rasterio.open(self.path) as dataset:
-                tags = dict(dataset.tags())
-        except rasterio.errors.RasterioError as error:
-            raise _damaged(self.path, error) from error
+        with _opened(self.path, expected="a refined map") as dataset:
+            tags = dict(dataset.tags())
         return MapTags.of_tags(tags, where=self.path)
 
     def identity(self) -> str | None:
@@ -250,7 +248,7 @@ class RefinedMap:
         Raises:
           errors.InputError: if `base` is missing, damaged, on another grid, or another file of the same grid.
         """
-        _check_grid(base, self.lattice(), self.path)
+        _check_grid(base, self.lattice(), self.path, cure="Give the base map that was refined.")
         tags = self.tags()
         if tags.base_sha256 is None:
             return
@@ -266,27 +264,35 @@ class RefinedMap:
 
 
 def _lattice_of(path: pathlib.Path) -> lattice.Lattice:
-    input_files.check_regular(path, expected="a raster of a refined map, or its base", cure=_CURE)
+    from builder.geometry import lattice
+
+    with _opened(path, expected="a raster of a refined map, or its base") as dataset:
+        if dataset.crs is None:
+            raise errors.NoCrs(f"{path}: expected a raster with a CRS; it has none. {_CURE}")
+        return lattice.Lattice.of(dataset)
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path, *, expected: str) -> Iterator[rasterio.io.DatasetReader]:
+    import rasterio.errors
+
+    input_files.check_regular(path, expected=expected, cure=_CURE)
     try:
         with rasterio.open(path) as dataset:
-            if dataset.crs is None:
-                raise errors.NoCrs(f"{path}: expected a raster with a CRS; it has none. {_CURE}")
-            return lattice.Lattice.of(dataset)
+            yield dataset
     except rasterio.errors.RasterioError as error:
-        raise _damaged(path, error) from error
+        raise errors.InputError(
+            f"{path}: expected a raster that can be read; {error.__cause__ or error}. {_CURE}"
+        ) from error
 
 
-def _check_grid(path: pathlib.Path, grid: lattice.Lattice, refined: pathlib.Path) -> None:
+def _check_grid(path: pathlib.Path, grid: lattice.Lattice, refined: pathlib.Path, *, cure: str) -> None:
     received = _lattice_of(path)
     if received != grid:
         raise errors.InputError(
             f"{path}: expected the grid of {refined}, {grid.shape} pixels at {grid.transform}; received "
-            f"{received.shape} pixels at {received.transform}. Give the base map that was refined."
+            f"{received.shape} pixels at {received.transform}. {cure}"
         )
-
-
-def _damaged(path: pathlib.Path, error: Exception) -> errors.InputError:
-    return errors.InputError(f"{path}: expected a raster that can be read; {error.__cause__ or error}. {_CURE}")
 
 
 def _share(text: str, tag: str, where: object) -> float:

@@ -14,10 +14,10 @@ from builder import atomic, errors
 from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
 from refine.artefacts import comparison as comparisons
 from refine.artefacts import csv_rows, model_folder
-from refine.export import exporting
 from refine.judging import comparison_figure, comparison_table
+from refine.network import trained_model
 from refine.samples import datasets, seasons
-from refine.training import learning_set, resumable_fit, train_model, training_plan, training_settings
+from refine.training import learning_set, predictions, resumable_fit, train_model, training_settings
 
 ORIGIN = "label_origin"
 KEYS_NAMED = 3  # of those that are in test and in train
@@ -60,16 +60,16 @@ def compare(
     learning_sets = _learning_sets(compared, settings)
     for (chosen, name), learnt in learning_sets.items():
         check_apart(learnt, test)
-        _is_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
-    judged = []
+        train_model.find_trained(learnt, chosen, out / f"{chosen.strategy}-{name}")
+    judged, root = [], out / "features"
     for (chosen, name), learnt in learning_sets.items():
         # One expression, so that no variable keeps the judged network alive while the next one trains.
         judged.append(
             judge_model(
                 f"{chosen.strategy} / {name}",
-                train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=out / "features"),
+                train_model.train_once(learnt, chosen, out / f"{chosen.strategy}-{name}", features_root=root),
                 test,
-                features_root=out / "features",
+                features_root=root,
             )
         )
     comparison = comparison_of(test, judged)
@@ -90,11 +90,6 @@ def _learning_sets(
                 read[what] = learning_set.learning_set_of(dataset, chosen)
             learning_sets[chosen, name] = read[what]
     return learning_sets
-
-
-def test_columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features of a test split that the comparison reports on, as far as the dataset has them."""
-    return (*seasons.columns(dataset), *dataset.has(ORIGIN))
 
 
 def check_versions(compared: Mapping[str, datasets.Dataset]) -> None:
@@ -133,41 +128,8 @@ def check_apart(learnt: learning_set.LearningSet, test: datasets.Split) -> None:
         )
 
 
-def train_once(
-    given: learning_set.LearningSet,
-    settings: training_settings.TrainingSettings,
-    folder: pathlib.Path,
-    *,
-    features_root: pathlib.Path,
-) -> exporting.Loaded:
-    """The model of `folder`, trained unless the folder already holds what this training would make.
-
-    Raises:
-      errors.InputError: if it holds something else.
-    """
-    if _is_trained(given, settings, folder):
-        return exporting.load_model(folder)
-    return train_model.train(given, settings, folder, features_root=features_root)
-
-
-def _is_trained(
-    given: learning_set.LearningSet, settings: training_settings.TrainingSettings, folder: pathlib.Path
-) -> bool:
-    if not folder.exists():
-        return False
-    record = exporting.read_record(folder)
-    wanted = training_plan.plan_of(given, settings)
-    differing = training_plan.differences({key: record.get(key) for key in wanted}, wanted)
-    if differing:
-        raise errors.InputError(
-            f"{folder} holds a model that differs in {differing}. Give another --out, or remove the folder to train "
-            "anew."
-        )
-    return True
-
-
 def judge_model(
-    name: str, loaded: exporting.Loaded, test: datasets.Split, *, features_root: pathlib.Path
+    name: str, loaded: trained_model.TrainedModel, test: datasets.Split, *, features_root: pathlib.Path
 ) -> JudgedModel:
     """A trained model on `test`.
 
@@ -175,18 +137,17 @@ def judge_model(
       errors.InputError: if the model does not fit the test's dataset.
     """
     loaded.check_fits(test.dataset)
-    predicted = train_model.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
-    assessment = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, test.labels, loaded.labels))
+    predicted = predictions.logits_of_model(loaded, test, features_root=features_root).argmax(axis=1)
+    assessment = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, test.labels, loaded.folder.labels))
     in_season = seasons.in_every_season(test)
     by_season = None if in_season is None else seasonal.by_season(predicted == test.labels, in_season)
-    strategy = strategy_of(name, loaded.folder.name, loaded.record, assessment, by_season)
+    strategy = strategy_of(name, loaded.folder, assessment, by_season)
     return JudgedModel(strategy, assessment, predicted)
 
 
 def strategy_of(
     name: str,
-    model: str,
-    record: Mapping[str, Any],
+    folder: model_folder.ModelFolder,
     assessment: estimators.Assessment,
     by_season: seasonal.BySeason | None = None,
 ) -> comparisons.Strategy:
@@ -194,17 +155,17 @@ def strategy_of(
 
     Args:
       name: strategy and dataset, as "logits / rough".
-      model: name of the model folder.
-      record: what its training.json holds.
+      folder: of the model.
       assessment: estimates on the test split.
-      by_season: the same in and out of season, where that is known.
+      by_season: overall accuracy in and out of season, where that is known.
     """
+    record = folder.record
     return comparisons.Strategy(
         name=name,
-        strategy=str(record["settings"]["strategy"]),
-        dataset=str(record["dataset"]),
-        model=model,
-        model_sha256=record["files"][model_folder.MODEL],
+        strategy=str(folder.settings["strategy"]),
+        dataset=folder.dataset,
+        model=folder.path.name,
+        model_sha256=folder.digest,
         overall=assessment.overall,
         kappa=assessment.kappa,
         users=assessment.users,
@@ -219,7 +180,7 @@ def strategy_of(
         train_examples=record["examples"]["train"],
         stopped=_stopped(record),
         is_broken=train_model.is_broken(record),
-        settings=record["settings"],
+        settings=folder.settings,
         sources=record.get("sources", {}),
         versions=record["versions"],
         dataset_sha256=record["dataset_sha256"],
@@ -242,7 +203,7 @@ def comparison_of(test: datasets.Split, judged: Sequence[JudgedModel]) -> compar
             split=test.name,
             examples=len(test),
             sha256=test.digest,
-            label_origins=dict(sorted(collections.Counter(map(str, test.columns.get(ORIGIN, ()))).items())),
+            label_origins=_label_origins(test),
             statement=support.of(judged[0].assessment, population=population).statement,
         ),
         classes=tuple(test.dataset.classes),
@@ -258,6 +219,12 @@ def comparison_of(test: datasets.Split, judged: Sequence[JudgedModel]) -> compar
             for second in judged[i + 1 :]
         ),
     )
+
+
+def _label_origins(test: datasets.Split) -> dict[str, int]:
+    """How many labels come from each origin, as review or consensus; empty where the dataset does not say."""
+    origins = test.known_columns(ORIGIN).get(ORIGIN, ())
+    return dict(sorted(collections.Counter(map(str, origins)).items()))
 
 
 def write(comparison: comparisons.Comparison, out: pathlib.Path) -> None:

@@ -6,11 +6,10 @@ import pathlib
 
 import numpy as np
 
-from refine.accuracy import matrix_files, support
-from refine.export import exporting
-from refine.judging import noise
-from refine.samples import datasets, seasons
-from refine.training import train_model
+from refine.accuracy import reference_sample, support
+from refine.network import trained_model
+from refine.samples import datasets, places, seasons
+from refine.training import predictions
 
 STRATUM, STATE, CHANCE = "stratum", "state", "inclusion_probability"
 OF_STATE = {"consistent": support.Population.CONSISTENT, "inconsistent": support.Population.INCONSISTENT}
@@ -28,8 +27,8 @@ def sample_of_model(
     data_dir: pathlib.Path | None,
     split: str,
     labels: pathlib.Path | None = None,
-) -> matrix_files.SampleTable:
-    """What the model of a folder says of each example of `split`, with strata, inclusion probabilities and blocks.
+) -> reference_sample.ReferenceSample:
+    """The predictions of a model for each example of `split`, with strata, inclusion probabilities and blocks.
 
     Args:
       model: folder written by `train`.
@@ -41,23 +40,21 @@ def sample_of_model(
     Raises:
       errors.InputError: if the folder is not a whole model, or the dataset or split is missing or does not fit it.
     """
-    loaded = exporting.load_model(model)
-    opened = datasets.open_dataset(dataset or loaded.dataset, data_dir=data_dir, labels=labels)
+    loaded = trained_model.load(model)
+    opened = datasets.open_dataset(dataset or loaded.folder.dataset, data_dir=data_dir, labels=labels)
     loaded.check_fits(opened)
-    design = [name for name in (STRATUM, STATE, CHANCE) if name in opened.scalars]
-    columns = dict.fromkeys([*design, *seasons.columns(opened), *noise.place_columns(opened)])
-    test = opened.split(split, columns=list(columns))
-    logits = train_model.logits_of_model(loaded, test, features_root=model.parent / "features")
-    return matrix_files.SampleTable(
-        names=loaded.labels,
-        strata=tuple(test.columns[STRATUM].astype(str)) if STRATUM in test.columns else None,
+    test = opened.split(split)
+    logits = predictions.logits_of_model(loaded, test, features_root=model.parent / "features")
+    return reference_sample.ReferenceSample(
+        names=loaded.folder.labels,
+        strata=tuple(test.column(STRATUM).astype(str)) if test.has(STRATUM) else None,
         mapped=logits.argmax(axis=1),
         reference=test.labels,
         probability=_probabilities(test),
-        blocks=noise.blocks_for_bootstrap(test),
+        blocks=places.blocks_for_bootstrap(test),
         population=population_of(test),
         in_season=seasons.in_every_season(test),
-        notes=_notes(loaded.dataset, test),
+        notes=_notes(loaded.folder.dataset, test),
     )
 
 
@@ -66,8 +63,8 @@ def population_of(test: datasets.Split) -> support.Population:
 
     Another dataset's pictures were not drawn from a map, whatever its splits are called.
     """
-    if STRATUM in test.columns and STATE in test.columns:
-        states = set(test.columns[STATE].astype(str).tolist())
+    if test.has(STRATUM, STATE):
+        states = set(test.column(STATE).astype(str).tolist())
         if states <= set(OF_STATE):
             return OF_STATE[states.pop()] if len(states) == 1 else support.Population.PICTURES
     return support.population_of(test.dataset.full_name, test.name)
@@ -85,7 +82,7 @@ def _notes(trained_on: str, test: datasets.Split) -> tuple[str, ...]:
 
 def _probabilities(test: datasets.Split) -> np.ndarray | None:
     """Inclusion probabilities, if the split is a probability sample: known for every example."""
-    chances = test.columns.get(CHANCE)
+    chances = test.known_columns(CHANCE).get(CHANCE)
     if chances is None:
         return None
     chances = chances.astype(np.float64)

@@ -16,11 +16,11 @@ from builder import errors, hashing, progress
 from refine.artefacts import noise_summary
 from refine.judging import noise_rates
 from refine.network import calibration, devices
-from refine.samples import datasets, held_out
-from refine.training import features, initial_network, resumable_fit, train_model, training_settings
+from refine.samples import datasets, places
+from refine.training import features, initial_network, resumable_fit, strategies, training_settings
 
 FOLDS = 5
-EPOCHS = 40  # of a fold's head; it is not watched, so that no label is used twice
+EPOCHS = 40  # of a fold's head: no validation split ends its training, so that no label is used twice
 BLOCKS_PER_FOLD = 10
 FEWEST_FOLDS = 2
 SMALLEST_BLOCK_DEG, LARGEST_BLOCK_DEG = 0.0001, 90.0  # the first is about 11 m
@@ -58,7 +58,7 @@ def find(
     """The doubtful labels of `split`.
 
     Args:
-      split: with the columns lon_e7 and lat_e7 where the dataset has them (see `place_columns`).
+      split: the labels to look at.
       settings: weights of the base, input size, batch size, learning rate, precision, devices and seed; nothing else
         matters here.
       features_root: where features are kept.
@@ -70,13 +70,15 @@ def find(
     """
     blocks = blocks_of(split, folds=folds, block_deg=block_deg)
     fold = folds_of(blocks, split.labels, folds=folds, seed=settings.seed)
-    devices.chosen(settings.devices)  # an error about too few comes before the features are computed
+    devices.check_devices(settings.devices)  # before minutes are spent on the network
     with resumable_fit.memory_errors(settings.batch_size):
-        alone = initial_network.started(split, settings, root=features_root)
+        alone = initial_network.start_network(split, settings, root=features_root)
     with devices.scope(settings.devices), resumable_fit.memory_errors(settings.batch_size):
-        network = initial_network.shared(alone, split, settings)
+        network = initial_network.copy_to_devices(alone, split, settings)
         kept = features.of_split(split, network, root=features_root, batch_size=settings.batch_size)
-        shares = out_of_fold(kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings)
+        shares = predict_out_of_fold(
+            kept.plain(), split.labels, fold, classes=len(split.dataset.classes), settings=settings
+        )
     return findings_of(split, shares, blocks, seed=settings.seed)
 
 
@@ -100,63 +102,55 @@ def findings_of(split: datasets.Split, shares: np.ndarray, blocks: np.ndarray, *
     return Findings(split, shares, scores, doubtful, rates, blocks)
 
 
-def place_columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features that say where an example lies, if the dataset has them."""
-    return held_out.PLACE if set(held_out.PLACE) <= set(dataset.scalars) else ()
-
-
 def blocks_of(split: datasets.Split, *, folds: int, block_deg: float | None = None) -> np.ndarray:
     """str[n]: the spatial block of each example; its own key where the dataset does not say where it lies.
 
     Raises:
       errors.InputError: if there are fewer blocks than folds, or `block_deg` is given where there are no places.
     """
+    _check_folds(split, folds=folds, block_deg=block_deg)
+    if not places.are_known(split):
+        return split.keys
+    if block_deg is None:
+        blocks = places.largest_blocks(split, lambda count: count >= folds * BLOCKS_PER_FOLD)
+    else:
+        blocks = places.blocks_of(split, block_deg)
+    if blocks.count < folds:
+        raise errors.InputError(
+            f"{blocks.count} blocks of {blocks.side_deg} degrees hold the examples; {folds} folds need at least as "
+            "many. Give fewer --folds or a smaller --block."
+        )
+    return blocks.names
+
+
+def _check_folds(split: datasets.Split, *, folds: int, block_deg: float | None) -> None:
     if not FEWEST_FOLDS <= folds <= len(split):
         raise errors.InputError(
             f"--folds: expected {FEWEST_FOLDS} to {len(split)}, the number of examples; received {folds}. Give another."
         )
-    if block_deg is not None and not SMALLEST_BLOCK_DEG <= block_deg <= LARGEST_BLOCK_DEG:
+    if block_deg is None:
+        return
+    if not SMALLEST_BLOCK_DEG <= block_deg <= LARGEST_BLOCK_DEG:
         raise errors.InputError(
             f"--block: expected the side of a block in degrees, {SMALLEST_BLOCK_DEG} to {LARGEST_BLOCK_DEG}; "
             f"received {block_deg}. Give another."
         )
-    if not _has_places(split):
-        if block_deg is not None:
-            raise errors.InputError(
-                f"--block: {split.dataset.full_name} does not say where its examples lie, so each is a block of its "
-                "own. Leave --block out."
-            )
-        return split.keys
-    side = block_deg or _widest_side(split, folds * BLOCKS_PER_FOLD)
-    blocks = held_out.squares(split, side)
-    if (count := len(np.unique(blocks))) < folds:
+    if not places.are_known(split):
         raise errors.InputError(
-            f"{count} blocks of {side} degrees hold the examples; {folds} folds need at least as many. Give fewer "
-            "--folds or a smaller --block."
+            f"--block: {split.dataset.full_name} does not say where its examples lie, so each is a block of its "
+            "own. Leave --block out."
         )
-    return blocks
-
-
-def blocks_for_bootstrap(split: datasets.Split) -> np.ndarray | None:
-    """str[n] as `blocks_of` makes them for the usual folds; None where examples have no places or share one block."""
-    if not _has_places(split):
-        return None
-    blocks = held_out.squares(split, _widest_side(split, FOLDS * BLOCKS_PER_FOLD))
-    return blocks if len(np.unique(blocks)) > 1 else None
-
-
-def _has_places(split: datasets.Split) -> bool:
-    return set(held_out.PLACE) <= set(split.columns)
-
-
-def _widest_side(split: datasets.Split, wanted: int) -> float:
-    """The largest of the usual sides that gives `wanted` blocks, else the smallest."""
-    sides = (side for side in held_out.BLOCKS_DEG if len(np.unique(held_out.squares(split, side))) >= wanted)
-    return next(sides, held_out.BLOCKS_DEG[-1])
 
 
 def folds_of(blocks: np.ndarray, labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
-    """int64[n]: the fold of each example. A block lies in one fold; every class is spread over the folds evenly."""
+    """int64[n]: the fold of each example. A block lies in one fold; every class is spread over the folds evenly.
+
+    Args:
+      blocks: str[n], the spatial block of each example.
+      labels: int64[n], its class.
+      folds: how many.
+      seed: of the order of blocks of one size.
+    """
     names, block = np.unique(blocks, return_inverse=True)
     counts = np.zeros((len(names), labels.max() + 1))
     np.add.at(counts, (block, labels), 1)
@@ -166,13 +160,13 @@ def folds_of(blocks: np.ndarray, labels: np.ndarray, *, folds: int, seed: int) -
     filled = np.zeros((folds, counts.shape[1]))
     fold_of_block = np.zeros(len(names), np.int64)
     for i in order:
-        # The fold whose squared shares grow least: classes that are full there push a block elsewhere.
+        # A block goes to the fold whose squared shares of the classes grow least.
         fold_of_block[i] = np.argmin((2 * filled + shares[i]) @ shares[i])
         filled[fold_of_block[i]] += shares[i]
     return fold_of_block[block]
 
 
-def out_of_fold(
+def predict_out_of_fold(
     inputs: np.ndarray,
     labels: np.ndarray,
     fold: np.ndarray,
@@ -180,16 +174,22 @@ def out_of_fold(
     classes: int,
     settings: training_settings.TrainingSettings,
 ) -> np.ndarray:
-    """float64[n, class]: for each example the probabilities of a head that did not see its fold."""
+    """float64[n, class]: for each example the probabilities of a head that did not see its fold.
+
+    Args:
+      inputs: float32[n, feature], features of the base.
+      labels: int64[n], class of each example.
+      fold: int64[n], its fold.
+      classes: how many there are.
+      settings: of the heads.
+    """
     shares = np.zeros((len(labels), classes))
     names = np.unique(fold)
     with progress.Progress("heads", len(names), unit="folds") as bar:
         for name in names:
             seen = fold != name
-            head = train_model.fitted_head(
-                inputs[seen], labels[seen], classes=classes, epochs=EPOCHS, settings=settings
-            )
-            logits = np.asarray(head.predict(inputs[~seen], batch_size=train_model.HEAD_BATCH, verbose=0))
+            head = strategies.fit_head(inputs[seen], labels[seen], classes=classes, epochs=EPOCHS, settings=settings)
+            logits = np.asarray(head.predict(inputs[~seen], batch_size=features.BATCH, verbose=0))
             shares[~seen] = calibration.probabilities(logits, 1.0)
             bar.advance()
     return shares

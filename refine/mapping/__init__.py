@@ -1,1 +1,1 @@
-"""The refined map of a base tile: which pixels are asked again, and what becomes of each."""
+"""From a base map to its refined map: which pixels are classified again, and which code each one gets."""

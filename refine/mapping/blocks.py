@@ -1,150 +1,160 @@
-"""The blocks of a refined map: made one by one, each kept whole or not at all, so that a killed run loses one block."""
+"""The blocks of a refined map: each is made and kept whole or not at all, so that a killed run loses one block."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import json
+import logging
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-import pyproj
 import rasterio
-import rasterio.windows
 import shapely
 
-from builder import atomic, progress
-from builder.chips import chip, imagery_toml
+from builder import atomic, errors, progress
+from builder.chips import chip
 from builder.frame import layers as frame_layers
 from builder.geometry import grid, lonlat
-from builder.geometry import window as geometry_window
-from builder.legend import crosswalk
+from builder.geometry.window import Window
 from builder.maps import rasters
-from refine.mapping import changes, engines, prefetch, reclassify
+from refine.artefacts import changes, refined_map
+from refine.mapping import engines, map_inputs, prefetch, reclassify
 
+LOG = logging.getLogger(__name__)
 GROUP_PX = 16  # chips of GROUP_PX x GROUP_PX base pixels are asked for together; they share most of their imagery
-# So many asked pixels are classified together, or up to a group more: a run of few costs as much as one of many.
-# Another group is fetched meanwhile.
+# Pixels are classified in runs of at least this many: a small run costs as much as a large one. The next group is
+# fetched meanwhile.
 WORTH_A_RUN = 4 * engines.CHIPS_PER_RUN
-Window = tuple[int, int, int, int]  # first and last + 1 row, first and last + 1 column
-Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of asked pixels, and what came of each
-
-
-@dataclasses.dataclass(frozen=True)
-class MapSummary:
-    """Pixels by provenance, chips refused by reason, and the change table; `+` adds two maps."""
-
-    pixels: Mapping[int, int] = dataclasses.field(default_factory=dict)
-    refused: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    changed: changes.Changes = dataclasses.field(default_factory=changes.Changes)
-
-    def __add__(self, other: MapSummary) -> MapSummary:
-        pixels = collections.Counter(self.pixels) + collections.Counter(other.pixels)
-        refused = collections.Counter(self.refused) + collections.Counter(other.refused)
-        return MapSummary(dict(pixels), dict(refused), self.changed + other.changed)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        pixels = {reclassify.Provenance(p).name.lower(): n for p, n in sorted(self.pixels.items())}
-        return {"pixels": pixels, "refused": dict(sorted(self.refused.items())), "changed": self.changed.rows()}
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> MapSummary:
-        """What `as_json` told."""
-        pixels = {int(reclassify.Provenance[name.upper()]): int(n) for name, n in told["pixels"].items()}
-        return cls(pixels, dict(told["refused"]), changes.Changes.of_rows(told["changed"]))
+Group = tuple[np.ndarray, list[chip.Chip | chip.Refusal]]  # numbers of pixels to classify, and a result for each
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Job:
-    """Everything a block needs, opened once; `folder` holds the finished blocks, `rule` decides about each pixel."""
+class Block:
+    """A finished block: its pixels, chips refused by reason, and its change table."""
 
-    base: rasters.RasterFile
-    table: crosswalk.Crosswalk
+    refined: reclassify.Refined
+    refused: Mapping[str, int]
+    changed: changes.Changes
+
+    @property
+    def summary(self) -> refined_map.MapSummary:
+        """The counts of the block; those of all blocks add up to the map's."""
+        values, counts = np.unique(self.refined.provenance, return_counts=True)
+        pixels = {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+        return refined_map.MapSummary(pixels, self.refused, self.changed)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Tools:
+    """What is opened once for all blocks: the frame's layers, the network, the thread that fetches chips."""
+
     layers: rasterio.io.DatasetReader
-    imagery: imagery_toml.Imagery
-    area: shapely.Geometry
     engine: engines.Engine
-    rule: reclassify.Rule
-    include_undetermined: bool
-    block_px: int
-    folder: pathlib.Path
-
-    def windows(self) -> Iterator[Window]:
-        """Every block of the base, row by row."""
-        (rows, columns), side = self.base.shape, self.block_px
-        for row in range(0, rows, side):
-            for column in range(0, columns, side):
-                yield row, min(row + side, rows), column, min(column + side, columns)
-
-    def file(self, window: Window) -> pathlib.Path:
-        """Where the block of `window` is kept."""
-        return self.folder / f"{window[0]:06d}_{window[2]:06d}.npz"
-
-    def to_degrees(self) -> pyproj.Transformer:
-        """From the base's CRS to longitude and latitude."""
-        return pyproj.Transformer.from_crs(self.base.crs, "EPSG:4326", always_xy=True)
+    fetcher: prefetch.Fetcher
 
 
-def make_all(job: Job) -> MapSummary:
-    """Makes every block that is not there yet; returns the sum over all."""
-    windows = list(job.windows())
-    total = MapSummary()
-    title = f"refined {job.base.path.stem}"
-    with progress.Progress(title, len(windows), unit="blocks") as bar, prefetch.Fetcher() as fetcher:
-        for window in windows:
-            if not job.file(window).is_file():
-                _make(job, window, fetcher)
-            total += read(job, window)[1]
+def windows(job: map_inputs.Job) -> list[Window]:
+    """Every block of the base, row by row."""
+    return list(job.base.lattice.whole.tiles(job.request.block_px))
+
+
+def file(job: map_inputs.Job, window: Window) -> pathlib.Path:
+    """Where the block of `window` is kept."""
+    return job.folder / f"{window.row0:06d}_{window.col0:06d}.npz"
+
+
+def make_all(job: map_inputs.Job, engine: engines.Engine) -> None:
+    """Makes every block that is not there yet, and those that are damaged."""
+    wanted = windows(job)
+    with (
+        rasterio.open(job.frame.layers_file) as layers,
+        progress.Progress(f"refined {job.base.path.stem}", len(wanted), unit="blocks") as bar,
+        prefetch.Fetcher() as fetcher,
+    ):
+        tools = _Tools(layers, engine, fetcher)
+        for window in wanted:
+            if not _is_whole(job, window):
+                _write(_make(job, tools, window), file(job, window))
             bar.advance()
-    return total
 
 
-def read(job: Job, window: Window) -> tuple[reclassify.Refined, MapSummary]:
-    """A block that was made."""
-    with np.load(job.file(window)) as stored:
+def read_all(job: map_inputs.Job) -> Iterator[tuple[Window, Block]]:
+    """Every block with its window, row by row.
+
+    Raises:
+      errors.InputError: if a block is damaged; the next run makes it again.
+    """
+    for window in windows(job):
+        try:
+            yield window, read(job, window)
+        except _DAMAGES as error:
+            raise errors.InputError(
+                f"{file(job, window)}: expected a finished block; it is damaged ({error}). Run the same command again."
+            ) from error
+
+
+def read(job: map_inputs.Job, window: Window) -> Block:
+    """The block of `window`, from its file.
+
+    Raises:
+      OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error: if it is missing or damaged.
+    """
+    with np.load(file(job, window)) as stored:
         refined = reclassify.Refined(stored["codes"], stored["confidence"], stored["provenance"])
-        rows = stored["changed"]
+        changed = changes.Changes.of_rows(stored["changed"].tolist())
         refused = json.loads(str(stored["refused"]))
-    values, counts = np.unique(refined.provenance, return_counts=True)
-    pixels = {int(v): int(n) for v, n in zip(values, counts, strict=True)}
-    return refined, MapSummary(pixels, refused, changes.Changes.of_rows(rows.tolist()))
+    if any(layer.shape != window.shape for layer in (refined.codes, refined.confidence, refined.provenance)):
+        raise ValueError(f"expected {window.shape} pixels; received {refined.codes.shape}")
+    return Block(refined, refused, changed)
 
 
-def _make(job: Job, window: Window, fetcher: prefetch.Fetcher) -> None:
-    base = rasters.read(job.base, geometry_window.Window(*window))
-    lon, lat = _centres(job, window)
-    state = _states(job.layers, lon, lat)
-    inside = shapely.contains_xy(job.area, lon, lat)
-    provenance = reclassify.keep_all(base, state, inside, job.table, source=str(job.base.path))
-    asked = reclassify.wanted(provenance, include_undetermined=job.include_undetermined)
-    pictured, probabilities, refused = _classify(job, asked, lon, lat, fetcher)
-    refined = reclassify.decide(base, provenance, asked, pictured, probabilities, job.table, job.rule)
-    moved = changes.of_block(base, refined.codes, _pixel_hectares(job, window))
-    with atomic.file(job.file(window)) as temporary, temporary.open("wb") as stream:
+_DAMAGES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def _is_whole(job: map_inputs.Job, window: Window) -> bool:
+    """Whether the block of `window` is there and can be read; says so if it is there and cannot."""
+    if not file(job, window).is_file():
+        return False
+    try:
+        read(job, window)
+    except _DAMAGES as error:
+        LOG.warning("%s is damaged (%s): the block is made again.", file(job, window), error)
+        return False
+    return True
+
+
+def _write(block: Block, path: pathlib.Path) -> None:
+    with atomic.file(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(
             stream,
-            codes=refined.codes,
-            confidence=refined.confidence,
-            provenance=refined.provenance,
-            changed=np.array(moved.rows(), np.float64).reshape(-1, 4),
-            refused=np.array(json.dumps(refused)),
+            codes=block.refined.codes,
+            confidence=block.refined.confidence,
+            provenance=block.refined.provenance,
+            changed=np.array(block.changed.rows(), np.float64).reshape(-1, 4),
+            refused=np.array(json.dumps(block.refused)),
         )
 
 
-def _centres(job: Job, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """(longitude, latitude), each float64[y, x] in degrees, of the pixel centres of a window."""
-    row0, row1, col0, col1 = window
-    a, _, c, _, e, f = job.base.transform
-    x, y = np.meshgrid(c + a * (np.arange(col0, col1) + 0.5), f + e * (np.arange(row0, row1) + 0.5))
-    lon, lat = job.to_degrees().transform(x, y)
-    return lonlat.wrapped(np.asarray(lon)), np.asarray(lat)
+def _make(job: map_inputs.Job, tools: _Tools, window: Window) -> Block:
+    base = rasters.read(job.base, window)
+    lon, lat = job.base.lattice.centres_lonlat(window)
+    lon = lonlat.wrapped(lon)
+    state = _states(tools.layers, lon, lat)
+    inside = shapely.contains_xy(job.area, lon, lat)
+    provenance = reclassify.keep_all(base, state, inside, job.table, source=str(job.base.path))
+    asked = reclassify.wanted(provenance, include_undetermined=job.request.include_undetermined)
+    pictured, probabilities, refused = _classify(job, tools, asked, lon, lat)
+    refined = reclassify.decide(base, provenance, asked, pictured, probabilities, job.table, job.rule)
+    changed = changes.of_block(base, refined.codes, job.base.lattice.pixel_hectares(window))
+    return Block(refined, refused, changed)
 
 
 def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """uint8[y, x]: state of the cell that holds each point, 0 outside the frame."""
+    """uint8[y, x]: `agreement.State` of the cell that holds each point, 0 outside the frame."""
     west, north = layers.transform.c, layers.transform.f
     columns = np.floor(((lon - west) % 360.0) * grid.CELLS_PER_DEGREE).astype(np.int64)
     rows = np.floor((north - lat) * grid.CELLS_PER_DEGREE).astype(np.int64)
@@ -152,32 +162,34 @@ def _states(layers: rasterio.io.DatasetReader, lon: np.ndarray, lat: np.ndarray)
     states = np.zeros(lon.shape, np.uint8)
     if not inside.any():
         return states
-    r0, c0 = rows[inside].min(), columns[inside].min()
-    height, width = rows[inside].max() - r0 + 1, columns[inside].max() - c0 + 1
-    values = layers.read(frame_layers.Band.STATE, window=rasterio.windows.Window(c0, r0, width, height))
-    states[inside] = values[rows[inside] - r0, columns[inside] - c0]
+    rows, columns = rows[inside], columns[inside]
+    met = Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+    values = layers.read(frame_layers.Band.STATE, window=met.in_raster)
+    states[inside] = values[rows - met.row0, columns - met.col0]
     return states
 
 
 def _classify(
-    job: Job, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray, fetcher: prefetch.Fetcher
+    job: map_inputs.Job, tools: _Tools, asked: np.ndarray, lon: np.ndarray, lat: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """(pictured bool[n], probabilities float64[m, class], refusals by reason) of the n asked pixels, row by row."""
     rows, columns = np.nonzero(asked)
     pictured = np.zeros(len(rows), bool)
-    probabilities = np.zeros((len(rows), len(job.engine.labels)))
+    probabilities = np.zeros((len(rows), len(tools.engine.labels)))
     refused: collections.Counter[str] = collections.Counter()
-    for members, results in _gathered(fetcher.ahead(_chips(job, rows, columns, lon, lat))):
+    for members, results in _gathered(tools.fetcher.ahead(_chips(job, rows, columns, lon, lat))):
         refused.update(str(r.reason) for r in results if isinstance(r, chip.Refusal))
         taken = np.array([isinstance(r, chip.Chip) for r in results])
         if taken.any():
             pixels = np.stack([r.pixels for r in results if isinstance(r, chip.Chip)])
             pictured[members[taken]] = True
-            probabilities[members[taken]] = job.engine.classify(pixels)[1]
+            probabilities[members[taken]] = tools.engine.classify(pixels)[1]
     return pictured, probabilities[pictured], dict(refused)
 
 
-def _chips(job: Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> Iterator[Group]:
+def _chips(
+    job: map_inputs.Job, rows: np.ndarray, columns: np.ndarray, lon: np.ndarray, lat: np.ndarray
+) -> Iterator[Group]:
     """The chip or the refusal of each asked pixel, group by group."""
     groups = rows // GROUP_PX * lon.shape[1] + columns // GROUP_PX
     for group in np.unique(groups):
@@ -193,21 +205,11 @@ def _gathered(groups: Iterator[Group]) -> Iterator[Group]:
     """The same pixels in fewer groups, each worth a run of the network."""
     members: list[np.ndarray] = []
     results: list[chip.Chip | chip.Refusal] = []
-    for asked, came in groups:
+    for asked, received in groups:
         members.append(asked)
-        results += came
+        results += received
         if len(results) >= WORTH_A_RUN:
             yield np.concatenate(members), results
             members, results = [], []
     if results:
         yield np.concatenate(members), results
-
-
-def _pixel_hectares(job: Job, window: Window) -> float:
-    """Mean area of a pixel of the window on the ellipsoid."""
-    row0, row1, col0, col1 = window
-    a, _, c, _, e, f = job.base.transform
-    x = c + a * np.array([col0, col1, col1, col0])
-    y = f + e * np.array([row0, row0, row1, row1])
-    lon, lat = job.to_degrees().transform(x, y)
-    return changes.area_hectares(np.asarray(lon), np.asarray(lat)) / ((row1 - row0) * (col1 - col0))

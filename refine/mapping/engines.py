@@ -1,11 +1,10 @@
-"""What classifies chips when a map is made: the Keras model itself, or ONNX Runtime on its export."""
+"""The engines that classify chips when a map is made: the Keras model itself, or ONNX Runtime on its export."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
 import functools
-import json
 import multiprocessing
 import pathlib
 from typing import Any, Protocol
@@ -13,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from builder import errors
+from refine.artefacts import model_folder
 
 ENGINES = ("keras", "onnxruntime")
-CHIPS_PER_RUN = 64
+CHIPS_PER_RUN = 64  # chips that the network takes at once
 
 
 class Engine(Protocol):
@@ -25,60 +25,40 @@ class Engine(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Class names in the model's order."""
 
-    @property
-    def digest(self) -> str:
-        """sha256 of the model's file."""
-
-    @property
-    def dataset(self) -> str:
-        """NAME/CONFIG:VERSION that the model was trained on."""
-
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(logits float32[n, class], calibrated probabilities float64[n, class]) of chips uint8[n, y, x, rgb]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class KerasEngine:
-    """The Keras model on its own backend."""
+    """The Keras model on its own backend; `model` is a `trained_model.TrainedModel`."""
 
-    loaded: Any
+    model: Any
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """See `Engine`."""
-        return tuple(self.loaded.labels)
-
-    @property
-    def digest(self) -> str:
-        """See `Engine`."""
-        return str(self.loaded.digest)
-
-    @property
-    def dataset(self) -> str:
-        """See `Engine`."""
-        return str(self.loaded.dataset)
+        """Class names in the model's order, from its folder."""
+        return tuple(self.model.folder.labels)
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Engine`."""
-        logits = self.loaded.logits(_fitted(chips, self.loaded.size_px), CHIPS_PER_RUN)
-        return logits, self.loaded.probabilities(logits)
+        """Logits and probabilities as Keras computes them, after Pillow's resizing."""
+        logits = self.model.logits(_fitted(chips, self.model.network.size_px), CHIPS_PER_RUN)
+        return logits, self.model.probabilities(logits)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OnnxEngine:
-    """The model's ONNX export on ONNX Runtime: starts faster and needs less memory than Keras.
+    """The model's ONNX export on ONNX Runtime: it starts faster and needs less memory than Keras.
 
     Chips are resized as `KerasEngine` does, so that both see the same grey levels.
     """
 
     session: Any
     labels: tuple[str, ...]
-    digest: str
-    dataset: str
     size_px: int
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Engine`."""
+        """Logits and probabilities as ONNX Runtime computes them, after Pillow's resizing."""
         fitted = _fitted(chips, self.size_px)
         runs = [
             self.session.run(["logits", "probabilities"], {"chips": fitted[i : i + CHIPS_PER_RUN]})
@@ -87,31 +67,23 @@ class OnnxEngine:
         return np.concatenate([r[0] for r in runs]), np.concatenate([r[1] for r in runs]).astype(np.float64)
 
 
-def open_engine(name: str, model: pathlib.Path) -> Engine:
-    """The engine called `name` with the model of a folder that `train` wrote; the last one opened is kept.
+@functools.lru_cache(maxsize=1)
+def open_engine(name: str, model: model_folder.ModelFolder) -> Engine:
+    """The engine called `name` with a trained model; the last one opened is kept.
 
     Raises:
-      errors.InputError: if there is no such engine, its package is missing, or the folder is not a whole model.
+      errors.InputError: if there is no such engine, its package is missing, or the model cannot be loaded or exported.
     """
-    from refine.export import exporting
-
-    if name not in ENGINES:
-        raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
-    return _opened(name, model, str(exporting.read_record(model)["files"][exporting.MODEL]))
-
-
-@functools.lru_cache(maxsize=1)
-def _opened(name: str, model: pathlib.Path, digest: str) -> Engine:
-    from refine.export import exporting
-
     if name == "keras":
-        return KerasEngine(exporting.load_model(model))
-    runtime = _onnxruntime()
-    path = _exported(model)
-    session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
-    (chips,) = session.get_inputs()
-    record = exporting.read_record(model)
-    return OnnxEngine(session, _labels(path), digest, str(record["dataset"]), int(chips.shape[1]))
+        from refine.network import trained_model
+
+        return KerasEngine(trained_model.load(model))
+    if name == "onnxruntime":
+        runtime = _onnxruntime()
+        session = runtime.InferenceSession(str(_exported(model)), providers=runtime.get_available_providers())
+        (chips,) = session.get_inputs()
+        return OnnxEngine(session, model.labels, int(chips.shape[1]))
+    raise errors.InputError(f"--engine: expected {' or '.join(ENGINES)}; received {name!r}.")
 
 
 def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
@@ -121,16 +93,19 @@ def _fitted(chips: np.ndarray, size_px: int) -> np.ndarray:
     return np.stack([batches.resized(chip, size_px) for chip in chips])
 
 
-def _exported(model: pathlib.Path) -> pathlib.Path:
-    """The model's ONNX file. It is made in a process of its own: the converter takes gigabytes and returns none."""
-    from refine.export import exporting
+def _exported(model: model_folder.ModelFolder) -> pathlib.Path:
+    """The model's ONNX file, made now if need be.
 
-    path = exporting.current_onnx(model)
+    The converter takes gigabytes of memory and returns none, so it runs in a process of its own.
+    """
+    path = model.exported(model_folder.ONNX)
     if path is not None:
         return path
+    from refine.export import onnx_file
+
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as process:
-        return process.submit(exporting.export_onnx, model).result()
+        return process.submit(onnx_file.export, model).result()
 
 
 def _onnxruntime() -> Any:
@@ -141,7 +116,3 @@ def _onnxruntime() -> Any:
             "--engine onnxruntime needs the package onnxruntime: install globeland[refine], or use --engine keras."
         ) from error
     return onnxruntime
-
-
-def _labels(path: pathlib.Path) -> tuple[str, ...]:
-    return tuple(json.loads((path.parent / "labels.json").read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""One thread that fetches the next item while the one before is used."""
+"""A thread that fetches the next item while the previous one is used."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Task = tuple[concurrent.futures.Future[Any], Iterator[Any]]  # where the next item of which iterator goes
-WAIT_S = 5.0  # for what is being fetched when the work ends early
+Task = tuple[concurrent.futures.Future[Any], Iterator[Any]]  # the iterator, and where its next item goes
+WAIT_S = 5.0  # longest wait for the item that is being fetched when the work ends early
 
 
 class Fetcher:
-    """Goes through iterators one item ahead, all of them in one thread: sources keep their files open per thread.
+    """Goes through iterators one item ahead, all of them in one thread, since sources keep files open per thread.
 
-    Unlike an executor it is left alone when the work ends early, so that an interrupt does not wait for imagery that
-    is slow to come. Use it as a context.
+    Use it as a context manager. When the work ends early, the thread is abandoned after `wait_s` seconds; an executor
+    would make an interrupt wait until slow imagery has arrived.
     """
 
     def __init__(self, *, wait_s: float = WAIT_S) -> None:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="prefetch", daemon=True)
         self._wait_s = wait_s
 
     def __enter__(self) -> Fetcher:
@@ -37,7 +37,7 @@ class Fetcher:
         self._thread.join(self._wait_s)
 
     def ahead(self, items: Iterator[T]) -> Iterator[T]:
-        """The same items (none of which is None), in order; what `items` raises is raised here."""
+        """The same items in order (none may be None); an exception of `items` is raised here."""
         coming = self._next(items)
         while (item := coming.result()) is not None:
             coming = self._next(items)
@@ -53,5 +53,5 @@ class Fetcher:
             future, items = task
             try:
                 future.set_result(next(items, None))
-            except BaseException as error:  # noqa: BLE001 - it is raised where the item is awaited
+            except BaseException as error:  # noqa: BLE001 - raised again where the item is awaited
                 future.set_exception(error)

@@ -1,62 +1,23 @@
-"""Which pixels of a base map are asked again, and what becomes of each: pure functions on arrays.
+"""Reclassification of a block as pure functions on arrays: which pixels to classify, and which code each one gets.
 
-Only pixels of *inconsistent* cells are reclassified, the paper's step 4. Everything else keeps its code, and a second
-raster says why each pixel is as it is.
+Only pixels of *inconsistent* cells are reclassified, the paper's step 4. Everything else keeps its code. The provenance
+raster says why each pixel holds its code.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 
 import numpy as np
 
 from builder.legend import crosswalk, legend
 from builder.maps import agreement
+from refine.artefacts import refined_map
+from refine.artefacts.provenance import Provenance
 
-
-class Provenance(enum.IntEnum):
-    """Why a pixel of the refined map holds its code. Values are those of the provenance raster."""
-
-    NO_DATA = 0
-    CONSISTENT = 1
-    CONFIRMED = 2
-    CHANGED = 3
-    UNSURE = 4
-    NO_IMAGERY = 5
-    UNDETERMINED = 6
-    OUTSIDE_LEGEND = 7
-    OUTSIDE_REGION = 8
-
-
-PROVENANCE_TITLES = {
-    Provenance.NO_DATA: "no data in the base map",
-    Provenance.CONSISTENT: "consistent: kept",
-    Provenance.CONFIRMED: "classified: confirmed",
-    Provenance.CHANGED: "classified: changed",
-    Provenance.UNSURE: "classified: kept because unsure",
-    Provenance.NO_IMAGERY: "kept because no imagery",
-    Provenance.UNDETERMINED: "undetermined: kept",
-    Provenance.OUTSIDE_LEGEND: "outside the legend: kept",
-    Provenance.OUTSIDE_REGION: "outside the region or the frame: kept",
-}
-PROVENANCE_COLOURS = {
-    Provenance.NO_DATA: "#ffffff",
-    Provenance.CONSISTENT: "#d9d9d9",
-    Provenance.CONFIRMED: "#4daf4a",
-    Provenance.CHANGED: "#984ea3",
-    Provenance.UNSURE: "#ffb000",
-    Provenance.NO_IMAGERY: "#377eb8",
-    Provenance.UNDETERMINED: "#969696",
-    Provenance.OUTSIDE_LEGEND: "#a65628",
-    Provenance.OUTSIDE_REGION: "#f0f0f0",
-}
-CLASSIFIED = (Provenance.CONFIRMED, Provenance.CHANGED, Provenance.UNSURE)
-NOT_CLASSIFIED = 255  # value of the confidence raster where no chip was classified
-# Before the picture, where products disagree, the base map is taken to be as likely right as wrong.
-BASE_TRUST = 0.5
+BASE_TRUST = 0.5  # where products disagree, the base map is as likely right as wrong before the picture is seen
 MIN_CONFIDENCE = 0.5
-SMALLEST = 1e-12  # a probability that is never exactly 0: two certainties of the opposite must not divide by 0
+SMALLEST = 1e-12  # the least probability: two opposite certainties must not divide by 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,8 +26,8 @@ class Refined:
 
     codes: uint8[y, x], codes of the base map.
     confidence: uint8[y, x], probability in percent of the class that the map holds, given picture and base map;
-      NOT_CLASSIFIED where no picture was classified.
-    provenance: uint8[y, x], values of `Provenance`.
+      `refined_map.NOT_CLASSIFIED` where no picture was classified.
+    provenance: uint8[y, x], values of `provenance.Provenance`.
     """
 
     codes: np.ndarray
@@ -79,12 +40,13 @@ def keep_all(
 ) -> np.ndarray:
     """uint8[y, x]: the provenance of each pixel before anything is classified.
 
-    Pixels to ask about are UNSURE where their cell is inconsistent, and UNDETERMINED where it is undetermined.
+    Pixels that may be classified are UNSURE where their cell is inconsistent, and UNDETERMINED where it is
+    undetermined.
 
     Args:
       base: uint8[y, x], codes of the base map.
       state: uint8[y, x], `agreement.State` of the cell that holds each pixel's centre.
-      region: bool[y, x], whether the pixel's centre is in the region asked for.
+      region: bool[y, x], whether the pixel's centre is in the requested region.
       table: crosswalk of the base map.
       source: file of the base map, for the message about unknown codes.
 
@@ -103,7 +65,7 @@ def keep_all(
 
 
 def wanted(provenance: np.ndarray, *, include_undetermined: bool) -> np.ndarray:
-    """bool[y, x]: pixels to classify, given what `keep_all` returned."""
+    """bool[y, x]: the pixels to classify, given the provenance from `keep_all`."""
     asked = provenance == Provenance.UNSURE
     if include_undetermined:
         asked |= provenance == Provenance.UNDETERMINED
@@ -115,9 +77,9 @@ class Rule:
     """When a prediction replaces the code of the base map.
 
     class_codes: uint8[class], raster code of each class the model knows.
-    base_trust: 0..1, how likely the base map is right where products disagree, before any picture is looked at. The
+    base_trust: 0..1, probability that the base map is right where products disagree, before any picture is seen. The
       picture must outweigh it: where it cannot tell two classes apart, the base map's class stays.
-    min_confidence: 0..1; a pixel whose new class is less likely than this keeps its code.
+    min_confidence: 0..1; a pixel whose new class is less probable than this keeps its code.
     """
 
     class_codes: np.ndarray
@@ -128,9 +90,9 @@ class Rule:
 def weighed(probabilities: np.ndarray, base_classes: np.ndarray, rule: Rule) -> np.ndarray:
     """float64[n, class]: probabilities given the picture and the base map's class, each row sums to 1.
 
-    Bayes' rule for two independent witnesses. The base map's class has `base_trust` beforehand, the other classes
-    share the rest equally; the model was trained on equally many examples of each class, so its probabilities are
-    proportional to likelihoods. A trust of 1 / classes leaves them as they are, as does a class the model lacks.
+    Bayes' rule for two independent witnesses. The prior of the base map's class is `base_trust`; the other classes
+    share the rest equally. The model was trained on equally many examples of each class, so its probabilities are
+    proportional to likelihoods. A trust of 1 / classes does not change them, nor does a class that the model lacks.
 
     Args:
       probabilities: float[n, class], calibrated, from the picture alone.
@@ -139,9 +101,9 @@ def weighed(probabilities: np.ndarray, base_classes: np.ndarray, rule: Rule) -> 
     """
     classes = len(rule.class_codes)
     is_base = rule.class_codes[np.newaxis] == base_classes[:, np.newaxis]
-    beforehand = np.where(is_base, rule.base_trust, (1.0 - rule.base_trust) / max(1, classes - 1))
-    beforehand[~is_base.any(axis=1)] = 1.0
-    joint = np.maximum(probabilities, SMALLEST) * np.maximum(beforehand, SMALLEST)
+    prior = np.where(is_base, rule.base_trust, (1.0 - rule.base_trust) / max(1, classes - 1))
+    prior[~is_base.any(axis=1)] = 1.0
+    joint = np.maximum(probabilities, SMALLEST) * np.maximum(prior, SMALLEST)
     shares: np.ndarray = joint / joint.sum(axis=1, keepdims=True)
     return shares
 
@@ -168,7 +130,11 @@ def decide(
       table: crosswalk of the base map.
       rule: class codes, trust in the base map, least confidence.
     """
-    codes, confidence, provenance = base.copy(), np.full(base.shape, NOT_CLASSIFIED, np.uint8), provenance.copy()
+    codes, confidence, provenance = (
+        base.copy(),
+        np.full(base.shape, refined_map.NOT_CLASSIFIED, np.uint8),
+        provenance.copy(),
+    )
     rows, columns = np.nonzero(asked)
     provenance[rows, columns] = Provenance.NO_IMAGERY
     rows, columns = rows[pictured], columns[pictured]

@@ -1,20 +1,16 @@
-"""A STAC item beside a refined map: footprint, grid, classes, and what it was made from."""
+"""A STAC item beside a refined map: footprint, grid, classes, how it was made, and its counts."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
 
-from builder.geometry import lonlat
+from builder.geometry import lattice, lonlat
 from builder.legend import legend
-from builder.maps import rasters
+from refine.artefacts import provenance, refined_map
 
 EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v1.1.0/schema.json",
@@ -25,69 +21,82 @@ EDGE_POINTS = 9  # per side of the footprint: sides of a projected grid are curv
 DIGITS = 7  # of degrees: about a centimetre
 
 
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """What the rasters of a map hold: classes, kinds of provenance, and plain values that count the pixels."""
+def text(
+    refined: refined_map.RefinedMap,
+    grid: lattice.Lattice,
+    tags: refined_map.MapTags,
+    summary: refined_map.MapSummary,
+    *,
+    year: int,
+) -> str:
+    """The item of a refined map as JSON.
 
-    classes: legend.Legend
-    provenance: legend.Legend
-    summary: Mapping[str, Any]
-
-
-def item(out: pathlib.Path, base: rasters.RasterFile, tags: Mapping[str, str], content: Content, *, year: int) -> str:
-    """The item of the map `out` as JSON text; assets are named relative to it, `year` is what the base describes."""
-    stem = out.stem
-    assets = {
-        "map": _asset(out.name, COG, "data", content.classes),
-        "confidence": _asset(f"{stem}_confidence{out.suffix}", COG, "metadata"),
-        "provenance": _asset(f"{stem}_provenance{out.suffix}", COG, "metadata", content.provenance),
-        "changes": _asset(f"{stem}_changes.csv", "text/csv", "metadata"),
-        "changes_figure": _asset(f"{stem}_changes.png", "image/png", "overview"),
-    }
-    told = {
+    Args:
+      refined: the map, whose files are named relative to the item; they are not looked at.
+      grid: its lattice.
+      tags: how it was made.
+      summary: its counts.
+      year: the year that the base map describes.
+    """
+    item = {
         "type": "Feature",
         "stac_version": "1.0.0",
         "stac_extensions": list(EXTENSIONS),
-        "id": stem,
-        **_place(base),
+        "id": refined.path.stem,
+        **_place(grid),
         "properties": {
             "datetime": None,
             "start_datetime": f"{year}-01-01T00:00:00Z",
             "end_datetime": f"{year}-12-31T23:59:59Z",
             "description": "Base map whose inconsistent cells were reclassified from very-high-resolution imagery",
-            "proj:epsg": pyproj.CRS.from_user_input(base.crs).to_epsg(),
-            "proj:shape": list(base.shape),
-            "proj:transform": list(base.transform),
-            **{key.lower().replace("globeland_", "globeland:"): value for key, value in tags.items()},
-            "globeland:summary": dict(content.summary),
+            "proj:epsg": lattice.crs_of(grid.crs).to_epsg(),
+            "proj:shape": list(grid.shape),
+            "proj:transform": list(grid.transform),
+            **tags.as_stac(),
+            refined_map.SUMMARY_PROPERTY: summary.as_json(),
         },
         "links": [],
-        "assets": assets,
+        "assets": _assets(refined),
     }
-    return json.dumps(told, indent=1)
+    return json.dumps(item, indent=1)
+
+
+def _assets(refined: refined_map.RefinedMap) -> dict[str, Any]:
+    return {
+        "map": _asset(refined.path.name, COG, "data", refined_map.base_legend()),
+        "confidence": _asset(refined.confidence.name, COG, "metadata"),
+        "provenance": _asset(refined.provenance.name, COG, "metadata", provenance.legend()),
+        "changes": _asset(refined.change_table.name, "text/csv", "metadata"),
+        "changes_figure": _asset(refined.change_figure.name, "image/png", "overview"),
+    }
 
 
 def _asset(name: str, media: str, role: str, classes: legend.Legend | None = None) -> dict[str, Any]:
-    told: dict[str, Any] = {"href": f"./{name}", "type": media, "roles": [role]}
-    return told | ({"classification:classes": [_class(c) for c in classes.classes]} if classes else {})
+    asset: dict[str, Any] = {"href": f"./{name}", "type": media, "roles": [role]}
+    return asset | ({"classification:classes": [_class(c) for c in classes.classes]} if classes else {})
 
 
 def _class(c: legend.LandCoverClass) -> dict[str, Any]:
-    told = {"value": c.code, "name": c.name, "title": c.title, "color_hint": c.colour[1:].upper()}
-    return told | ({"description": c.definition} if c.definition else {})
+    described = {"value": c.code, "name": c.name, "title": c.title, "color_hint": c.colour[1:].upper()}
+    return described | ({"description": c.definition} if c.definition else {})
 
 
-def _place(base: rasters.RasterFile) -> dict[str, Any]:
+def _place(grid: lattice.Lattice) -> dict[str, Any]:
     """Geometry and bbox: two polygons and west > east where the map crosses 180 degrees (RFC 7946, 3.1.9 and 5.2)."""
-    left, bottom, right, top = base.lattice.bounds
-    along_x, along_y = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
-    x = np.concatenate([along_x[:-1], np.full(EDGE_POINTS - 1, right), along_x[::-1][:-1], np.full(EDGE_POINTS, left)])
-    y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])
-    to_degrees = pyproj.Transformer.from_crs(base.crs, "EPSG:4326", always_xy=True)
-    lon, lat = (np.round(np.asarray(v), DIGITS) for v in to_degrees.transform(x, y))
+    lon, lat = _outline(grid)
     area = lonlat.split_at_180(lon, lat)
     west, south, east, north = lonlat.bounds_of_ring(lon, lat)
     if west >= east and shapely.get_num_geometries(area) == 1:  # wider than half the globe, or all around it
         west, _, east, _ = area.bounds
     box = [round(float(v), DIGITS) for v in (west, south, east, north)]
     return {"geometry": json.loads(shapely.to_geojson(area)), "bbox": box}
+
+
+def _outline(grid: lattice.Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """(longitude, latitude) float64[n] of the edge from the south-west corner on, in degrees of DIGITS digits."""
+    left, bottom, right, top = grid.bounds
+    along_x, along_y = np.linspace(left, right, EDGE_POINTS), np.linspace(bottom, top, EDGE_POINTS)
+    x = np.concatenate([along_x[:-1], np.full(EDGE_POINTS - 1, right), along_x[::-1][:-1], np.full(EDGE_POINTS, left)])
+    y = np.concatenate([np.full(EDGE_POINTS - 1, bottom), along_y[:-1], np.full(EDGE_POINTS - 1, top), along_y[::-1]])
+    lon, lat = lattice.to_lonlat(grid.crs).transform(x, y)
+    return np.round(np.asarray(lon), DIGITS), np.round(np.asarray(lat), DIGITS)

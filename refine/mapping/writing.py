@@ -1,124 +1,111 @@
-"""What a refined map is on disk: COGs on the base's grid with names and colours, a change table, a STAC item."""
+"""Writes a refined map: COGs on the base's grid with names and colours, a change table with its figure, a STAC item."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import dataclasses
+import logging
 import pathlib
-from collections.abc import Mapping, Sequence
 
 import numpy as np
-import rasterio
 
+from builder import errors
 from builder.legend import legend
 from builder.maps import cog
-from refine.mapping import blocks, changes, reclassify, stac_item
+from refine.artefacts import changes, provenance, refined_map
+from refine.mapping import blocks, change_figure, map_inputs, stac_item, work_folder
 
-BASE_LEGEND = legend.LEGEND_FILE.with_name("globeland30.toml")
-IDENTITY_TAG = "GLOBELAND_MAP"
-STAGE = "whole"  # folder beside the blocks, where the files of the map come to be
+LOG = logging.getLogger(__name__)
 
 
-def write(
-    job: blocks.Job, summary: blocks.MapSummary, out: pathlib.Path, tags: Mapping[str, str], *, year: int
-) -> None:
-    """Writes the map `out` and what lies beside it from the finished blocks.
+def stage(job: map_inputs.Job) -> None:
+    """Writes all files of the map from its finished blocks into the hidden folder, where `publish` finds them.
 
-    All files come to be in a hidden folder first. They then get their names, `out` last: where `out` is, all is.
+    Raises:
+      errors.InputError: if pixels were to be classified and none has imagery; the blocks are removed then.
     """
-    staged = job.folder / STAGE / out.name
-    staged.parent.mkdir(exist_ok=True)
-    classes = legend.read(BASE_LEGEND)
-    names = {c.code: c.title for c in classes.classes} | {0: "no data", 255: "no data"}
-    colours = {c.code: c.colour for c in classes.classes}
-    _write_layer(job, staged, "codes", job.base.nodata, palette=classes, tags=tags, band="class")
-    provenance = provenance_legend()
-    _write_layer(job, beside(staged, "provenance"), "provenance", 0, palette=provenance, tags=tags, band="provenance")
-    _write_layer(
-        job,
-        beside(staged, "confidence"),
-        "confidence",
-        reclassify.NOT_CLASSIFIED,
-        palette=None,
-        tags=tags,
-        band="probability, percent",
-    )
-    changes.write_csv(summary.changed, names, beside(staged, "changes", ".csv"))
-    changes.draw(summary.changed, names, colours, beside(staged, "changes", ".png"))
-    with stac_file(staged).open("w", encoding="utf-8") as stream:
-        stream.write(
-            stac_item.item(out, job.base, tags, stac_item.Content(classes, provenance, summary.as_json()), year=year)
-        )
-    for target in reversed(outputs(out)):
-        (staged.parent / target.name).replace(target)
-
-
-def outputs(out: pathlib.Path) -> list[pathlib.Path]:
-    """Every file of the map `out`, itself first."""
-    rasters = [out, beside(out, "provenance"), beside(out, "confidence")]
-    described = [path.with_name(f"{path.name}.aux.xml") for path in rasters]
-    others = [beside(out, "changes", ".csv"), beside(out, "changes", ".png"), stac_file(out)]
-    return [*rasters, *described, *others]
-
-
-def beside(out: pathlib.Path, what: str, suffix: str = "") -> pathlib.Path:
-    """Where the companion `what` of a refined map lies: refined.tif -> refined_what.tif."""
-    return out.with_name(f"{out.stem}_{what}{suffix or out.suffix}")
-
-
-def stac_file(out: pathlib.Path) -> pathlib.Path:
-    """Where the STAC item of a refined map lies."""
-    return out.with_suffix(".json")
-
-
-def identity_of(out: pathlib.Path) -> str | None:
-    """The identity of the map at `out`, as `write` tagged it; None if there is no map of ours."""
+    staged = refined_map.RefinedMap(work_folder.unfinished(job.folder) / job.request.out.name)
+    summary = _write_rasters(job, staged)
     try:
-        with rasterio.open(out) as dataset:
-            return dict(dataset.tags()).get(IDENTITY_TAG)
-    except rasterio.errors.RasterioError:
-        return None
+        _check_classified(summary, job)
+    except errors.InputError:
+        work_folder.remove_all(job.request.out)
+        raise
+    classes = refined_map.base_legend().classes
+    names = {c.code: c.title for c in classes} | {0: "no data", 255: "no data"}
+    changes.write_csv(summary.changed, names, staged.change_table)
+    change_figure.draw(summary.changed, names, {c.code: c.colour for c in classes}, staged.change_figure)
+    item = stac_item.text(staged, job.base.lattice, job.tags, summary, year=job.year)
+    staged.stac_item.write_text(item, encoding="utf-8")
+    work_folder.stage(job.folder)
 
 
-def summary_of(out: pathlib.Path) -> blocks.MapSummary:
-    """Counts and changes of a map that was written."""
-    told = json.loads(stac_file(out).read_text(encoding="utf-8"))
-    return blocks.MapSummary.from_json(told["properties"]["globeland:summary"])
+def publish(job: map_inputs.Job) -> refined_map.MapSummary:
+    """Gives the files of the map their names, removes the blocks, and returns the map's summary."""
+    out = job.request.out
+    work_folder.publish(job.folder, out)
+    summary = refined_map.RefinedMap(out).summary()
+    work_folder.remove_all(out)
+    return summary
 
 
-def _write_layer(
-    job: blocks.Job,
-    path: pathlib.Path,
-    layer: str,
-    nodata: int | None,
-    *,
-    palette: legend.Legend | None,
-    tags: Mapping[str, str],
-    band: str,
-) -> None:
-    profile = cog.Profile(job.base.lattice, 1, "uint8", nodata)
-    parts = (
-        (window[0], window[2], getattr(blocks.read(job, window)[0], layer)[np.newaxis]) for window in job.windows()
+@dataclasses.dataclass(frozen=True)
+class _Layer:
+    """One raster of the map: where to write it, its nodata, the name of its band, and colours if it holds classes."""
+
+    path: pathlib.Path
+    nodata: int | None
+    band: str
+    palette: legend.Legend | None = None
+
+
+def _write_rasters(job: map_inputs.Job, staged: refined_map.RefinedMap) -> refined_map.MapSummary:
+    """Writes codes, provenance and confidence in one pass over the blocks; returns the sum of the blocks' counts."""
+    layers = (
+        _Layer(staged.path, job.base.nodata, "class", refined_map.base_legend()),
+        _Layer(staged.provenance, 0, "provenance", provenance.legend()),
+        _Layer(staged.confidence, refined_map.NOT_CLASSIFIED, "probability, percent"),
     )
-    cog.from_blocks(
-        path,
-        profile,
-        parts,
-        band_names=(band,),
-        palette=palette,
-        tags=dict(tags),
-        overviews="mode" if palette else "average",
+    total = refined_map.MapSummary()
+    with contextlib.ExitStack() as stack:
+        write_codes, write_provenance, write_confidence = (_open(job, layer, stack) for layer in layers)
+        for window, block in blocks.read_all(job):
+            corner = window.row0, window.col0
+            write_codes((*corner, block.refined.codes[np.newaxis]))
+            write_provenance((*corner, block.refined.provenance[np.newaxis]))
+            write_confidence((*corner, block.refined.confidence[np.newaxis]))
+            total += block.summary
+    return total
+
+
+def _open(job: map_inputs.Job, layer: _Layer, stack: contextlib.ExitStack) -> cog.WriteBlock:
+    return stack.enter_context(
+        cog.open_writer(
+            layer.path,
+            cog.Profile(job.base.lattice, 1, "uint8", layer.nodata),
+            band_names=(layer.band,),
+            palette=layer.palette,
+            tags=job.tags.as_tags(),
+            overviews="mode" if layer.palette else "average",
+        )
     )
 
 
-def provenance_legend() -> legend.Legend:
-    """Names and colours of the provenance raster."""
-    kinds: Sequence[reclassify.Provenance] = [p for p in reclassify.Provenance if p]
-    return legend.Legend(
-        "provenance",
-        tuple(
-            legend.LandCoverClass(
-                i, int(p), p.name.lower(), reclassify.PROVENANCE_TITLES[p], "", reclassify.PROVENANCE_COLOURS[p]
-            )
-            for i, p in enumerate(kinds)
-        ),
+def _check_classified(summary: refined_map.MapSummary, job: map_inputs.Job) -> None:
+    """Refuses a map of which no pixel has imagery; says so where there was nothing to classify."""
+    if any(summary.pixels.get(kind) for kind in provenance.CLASSIFIED):
+        return
+    without = summary.pixels.get(provenance.Provenance.NO_IMAGERY, 0)
+    if not without:
+        LOG.warning(
+            "%s: no pixel of the region lies in an inconsistent cell of the frame, so nothing is reclassified: the map "
+            "is the base map again.",
+            job.request.base,
+        )
+        return
+    reasons = ", ".join(f"{reason} ({count:,} pixels)" for reason, count in sorted(summary.refused.items()))
+    raise errors.InputError(
+        f"{job.frame.imagery_file}: no pixel of the {without:,} to reclassify has imagery: {reasons}. Every picture "
+        "must satisfy the season of every class here, since the class is not known. Add imagery, widen the rules, or "
+        "choose another region."
     )

@@ -13,15 +13,19 @@ from builder import errors
 
 @contextlib.contextmanager
 def scope(wanted: int | None) -> Iterator[None]:
-    """Inside, models are built for `wanted` devices (None: all accelerators, or the processor where there is none).
+    """Models that are built inside run on `wanted` devices.
 
-    With several, each batch is shared among copies of the model: `tf.distribute.MirroredStrategy` on TensorFlow,
+    With several devices each batch is shared among copies of the model: `tf.distribute.MirroredStrategy` on TensorFlow,
     `keras.distribution.DataParallel` on JAX.
+
+    Args:
+      wanted: how many devices; None takes all accelerators, or the processor where there is none.
 
     Raises:
       errors.InputError: if there are fewer.
     """
-    names = chosen(wanted)
+    check_devices(wanted)
+    names = available()[:wanted]
     if len(names) == 1:
         yield
     elif keras.backend.backend() == "tensorflow":
@@ -38,8 +42,11 @@ def scope(wanted: int | None) -> Iterator[None]:
             keras.distribution.set_distribution(before)
 
 
-def chosen(wanted: int | None) -> list[str]:
-    """The first `wanted` of the devices (None: all).
+def check_devices(wanted: int | None) -> None:
+    """Refuses to use more devices than there are.
+
+    Args:
+      wanted: how many; None stands for all.
 
     Raises:
       errors.InputError: if there are fewer.
@@ -49,11 +56,10 @@ def chosen(wanted: int | None) -> list[str]:
         raise errors.InputError(
             f"--devices {wanted}: there are {len(names)}: {', '.join(names)}. Give at most as many, or leave it out."
         )
-    return names[: wanted or len(names)]
 
 
 def sharing() -> int:
-    """How many devices share each batch inside the present `scope`."""
+    """Number of devices that share each batch inside the present `scope`."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -63,9 +69,9 @@ def sharing() -> int:
 
 
 def average(variables: Iterable[Any]) -> None:
-    """Gives each device the mean over the devices that share batches in the present `scope`.
+    """Gives each device the mean of each variable over the devices that share batches in the present `scope`.
 
-    TensorFlow's copies of a model gather statistics from their own share of each batch; saving takes the first copy's.
+    TensorFlow's copies of a model gather statistics from their own share of each batch; the first copy's are saved.
     """
     if keras.backend.backend() != "tensorflow" or sharing() == 1:
         return

@@ -1,11 +1,9 @@
-"""Losses on logits, one value per example, that stand wrong labels differently well."""
+"""Losses on logits, one value per example, that differ in their robustness to wrong labels."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
-
-import keras
 
 from builder import errors
 
@@ -14,10 +12,13 @@ KINDS = ("cross-entropy", "smoothing", "generalized")
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """Which loss, and its one number.
+    """A loss and its parameter.
 
-    `smoothing` is the share of certainty that label smoothing spreads over all classes; `q` is the exponent of the
-    generalized cross-entropy (1 - p^q) / q: q towards 0 is cross-entropy, q = 1 is the mean absolute error.
+    Attributes:
+      kind: `cross-entropy` (default), `smoothing` (cross-entropy with smoothed labels) or `generalized`.
+      smoothing: share of certainty that label smoothing spreads over all classes, 0 to below 1 (default 0.1).
+      q: exponent of the generalized cross-entropy (1 - p^q) / q, above 0 to 1 (default 0.7). Towards 0 it is
+        cross-entropy, at 1 the mean absolute error.
 
     Source: Zhang & Sabuncu 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels".
     """
@@ -36,8 +37,8 @@ class Loss:
 
     def __call__(self, labels: Any, logits: Any) -> Any:
         """float32[n] for int labels[n] and logits[n, class]."""
-        logits = keras.ops.cast(logits, "float32")
-        labels = keras.ops.reshape(labels, (-1,))
+        logits = _ops().cast(logits, "float32")
+        labels = _ops().reshape(labels, (-1,))
         if self.kind == "smoothing":
             return smoothed(labels, logits, smoothing=self.smoothing)
         if self.kind == "generalized":
@@ -47,15 +48,22 @@ class Loss:
 
 def smoothed(labels: Any, logits: Any, *, smoothing: float) -> Any:
     """Cross-entropy against (1 - smoothing) * one-hot + smoothing / classes."""
-    log_shares = keras.ops.log_softmax(logits)
-    return -(1 - smoothing) * _log_likelihood(labels, logits) - smoothing * keras.ops.mean(log_shares, axis=-1)
+    log_shares = _ops().log_softmax(logits)
+    return -(1 - smoothing) * _log_likelihood(labels, logits) - smoothing * _ops().mean(log_shares, axis=-1)
 
 
 def generalized(labels: Any, logits: Any, *, q: float) -> Any:
     """(1 - p^q) / q, where p is the probability of the label."""
-    return -keras.ops.expm1(q * _log_likelihood(labels, logits)) / q
+    return -_ops().expm1(q * _log_likelihood(labels, logits)) / q
 
 
 def _log_likelihood(labels: Any, logits: Any) -> Any:
-    chosen = keras.ops.one_hot(labels, logits.shape[-1])
-    return keras.ops.sum(chosen * keras.ops.log_softmax(logits), axis=-1)
+    chosen = _ops().one_hot(labels, logits.shape[-1])
+    return _ops().sum(chosen * _ops().log_softmax(logits), axis=-1)
+
+
+def _ops() -> Any:
+    """`keras.ops`, imported when a loss is computed, so that the settings can be read without Keras."""
+    import keras
+
+    return keras.ops

@@ -1,4 +1,4 @@
-"""What becomes of memory that a step of the network frees."""
+"""Process settings for training on CPUs: keep freed memory in the process (glibc), collect garbage rarely."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def suit_networks() -> None:
-    """Both of what follows: for commands and benchmarks, which own their process."""
+    """Applies both; call it only in a program that owns its process."""
     keep_freed()
     collect_rarely()
 
 
 def keep_freed() -> None:
-    """Lets this process keep large blocks that it frees, where the C library is glibc; elsewhere nothing changes.
+    """Lets this process keep large blocks that it frees, where the C library is glibc; elsewhere it does nothing.
 
-    By default glibc gives them back to the system at once, and the next step waits for the same pages anew: half the
-    time of a training step of InceptionV3 on processors. For processes that run a network; memory stays at its peak.
+    By default glibc returns them to the system at once, and the next step waits for the same pages again: half the
+    time of a training step of InceptionV3 on processors. The price: memory stays at its peak.
     """
     if sys.platform != "linux":
         return
@@ -33,5 +33,5 @@ def keep_freed() -> None:
 
 
 def collect_rarely() -> None:
-    """Lets Python look for garbage less often: an eighth of the time of tracing a training step, and of importing."""
+    """Lets Python look for garbage less often, which takes an eighth of the time of tracing a training step."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

@@ -1,4 +1,4 @@
-"""A Keras weights file, looked at without Keras."""
+"""Checks a Keras weights file without loading Keras."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ WANTED = (
 
 
 def check(path: pathlib.Path, *, parameters: int) -> None:
-    """Refuses a file that holds another number of `parameters`: Keras alone ignores what it does not need.
+    """Refuses a file that holds another number of parameters: Keras itself ignores what it does not need.
+
+    Args:
+      path: the file.
+      parameters: the number that the network has.
 
     Raises:
-      errors.InputError: so, or if the file is not HDF5.
+      errors.InputError: if the number differs, or the file is not HDF5.
     """
     import h5py  # type: ignore[import-untyped]
 

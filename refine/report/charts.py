@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import collections
-import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from refine.accuracy import intervals
+from refine.artefacts import comparison as comparisons
 from refine.report import parts
+from refine.report.markup import Html, text
 
 ROW_PX, LABEL_PX, PLOT_PX, AXIS_PX = 40, 190, 470, 34
 HISTOGRAM_BIN = 5  # percent
@@ -20,37 +21,29 @@ FLOW_PX = (640, 380)
 FLOW_NODE_PX, FLOW_SIDE_PX = 14, 175
 FLOW_GAP_PX = 16  # labels are 13 px high: those of two nodes of no height must not touch
 
+Nodes = dict[str, tuple[float, float]]  # {class: (top, height)} in pixels
 
-def strategies(part: parts.ComparisonPart) -> str:
+
+def strategies(comparison: comparisons.Comparison) -> Html:
     """Overall accuracy and kappa of each strategy with their intervals."""
-    low, high = _bounds([e for s in part.strategies for e in (s.overall, s.kappa)])
-    height = ROW_PX * len(part.strategies) + AXIS_PX
+    low, high = _bounds([e for s in comparison.strategies for e in (s.overall, s.kappa)])
+    height = ROW_PX * len(comparison.strategies) + AXIS_PX
     body = [_axis(low, high, height)]
-    for i, strategy in enumerate(part.strategies):
+    for i, strategy in enumerate(comparison.strategies):
         y = ROW_PX * i + ROW_PX / 2
-        body.append(f'<text x="{LABEL_PX - 12}" y="{y + 4:.1f}" class="end">{html.escape(strategy.name)}</text>')
+        body.append(f'<text x="{LABEL_PX - 12}" y="{y + 4:.1f}" class="end">{text(strategy.name)}</text>')
         for shift, estimate, kind in ((-7, strategy.overall, "overall"), (7, strategy.kappa, "kappa")):
             body.append(_whisker(estimate, y + shift, low, high, kind))
-    says = "; ".join(f"{s.name} {s.overall.value:.3f}, kappa {s.kappa.value:.3f}" for s in part.strategies)
+    says = "; ".join(f"{s.name} {s.overall.value:.3f}, kappa {s.kappa.value:.3f}" for s in comparison.strategies)
     size = (LABEL_PX + PLOT_PX + 24, height)
     return _svg("strategies", size, body, f"Overall accuracy of each strategy with its interval: {says}.")
 
 
-def confidence(counts: np.ndarray, threshold: float | None) -> str:
-    """Classified pixels by the probability of the class that the map holds; `threshold` is what a change needs."""
+def confidence(counts: np.ndarray, threshold: float | None) -> Html:
+    """Classified pixels int64[101] by the probability of their class in percent; a change needs `threshold` (0..1)."""
     (width, height), (left, right, top, bottom) = HISTOGRAM_PX, HISTOGRAM_MARGINS_PX
-    bins = np.add.reduceat(counts, np.arange(0, 100, HISTOGRAM_BIN))
-    bins = np.append(bins[:-1], counts[100 - HISTOGRAM_BIN :].sum())
-    across, base, most = width - left - right, height - bottom, max(1, int(bins.max()))
-    step = across / len(bins)
-    body = []
-    for i, count in enumerate(bins.tolist()):
-        bar = (base - top) * count / most
-        label = f"{i * HISTOGRAM_BIN}-{(i + 1) * HISTOGRAM_BIN} %: {count:,} pixels"
-        body.append(
-            f'<rect class="bar" x="{left + i * step + 1:.1f}" y="{base - bar:.1f}" width="{step - 2:.1f}" '
-            f'height="{bar:.1f}"><title>{label}</title></rect>'
-        )
+    across, base = width - left - right, height - bottom
+    body = _bars(_binned(counts), left, across, top, base)
     body += [
         f'<text x="{left + across * p / 100:.1f}" y="{height - 10}" class="middle">{p} %</text>'
         for p in range(0, 101, 20)
@@ -72,38 +65,40 @@ def confidence_summary(counts: np.ndarray) -> str:
     return f"{total:,} classified pixels; {100 * sure:.0f} % at 90 % or more."
 
 
-def flow(changes: Sequence[parts.Change]) -> str:
+def flow(changes: Sequence[parts.Change]) -> Html:
     """Changed area as ribbons from the class before to the class after, hectares."""
     width, height = FLOW_PX
     total = sum(change.hectares for change in changes)
-    before, after = (_nodes(changes, side, height, total) for side in ("before", "after"))
+    before, after = (_nodes(sums, height, total, _most_nodes(changes)) for sums in _sums(changes))
     left, right = FLOW_SIDE_PX, width - FLOW_SIDE_PX - FLOW_NODE_PX
-    scale = _scale(height, total, max(len(before), len(after)))
-    used: dict[tuple[str, str], float] = collections.defaultdict(float)
-    body = []
-    order_after = list(after)
-    for change in sorted(changes, key=lambda c: (list(before).index(c.before), order_after.index(c.after))):
-        thick = change.hectares * scale
-        y0 = before[change.before][0] + used["before", change.before]
-        y1 = after[change.after][0] + used["after", change.after]
-        used["before", change.before] += thick
-        used["after", change.after] += thick
-        body.append(_ribbon(left + FLOW_NODE_PX, right, y0, y1, thick, change))
-    colours = {("before", c.before): c.before_colour for c in changes}
-    colours |= {("after", c.after): c.after_colour for c in changes}
-    for side, nodes, x in (("before", before, left), ("after", after, right)):
-        for name, (y, size) in nodes.items():
-            body.append(
-                f'<rect x="{x}" y="{y:.1f}" width="{FLOW_NODE_PX}" height="{max(size, 1):.1f}" '
-                f'fill="{colours[side, name]}" class="node"/>'
-            )
-            text_x, anchor = (x - 8, "end") if side == "before" else (x + FLOW_NODE_PX + 8, "start")
-            body.append(f'<text x="{text_x}" y="{y + size / 2 + 4:.1f}" class="{anchor}">{html.escape(name)}</text>')
+    body = _ribbons(changes, before, after, (left + FLOW_NODE_PX, right), _scale(height, total, _most_nodes(changes)))
+    body += _labelled_nodes(before, {c.before.title: c.before.colour for c in changes}, left, left - 8, "end")
+    label_x = right + FLOW_NODE_PX + 8
+    body += _labelled_nodes(after, {c.after.title: c.after.colour for c in changes}, right, label_x, "start")
     largest = max(changes, key=lambda c: c.hectares)
-    most = f"most from {largest.before} to {largest.after}, {largest.hectares:,.0f} hectares"
-    says = f"{total:,.0f} hectares changed; {most}."
+    most = f"most from {largest.before.title} to {largest.after.title}, {largest.hectares:,.0f} hectares"
+    drawn = _svg("flow", (width, height), body, f"{total:,.0f} hectares changed; {most}.")
     # On a narrow screen it scrolls: shrunk to its width, the names would be too small to read.
-    return f'<div class="wide" data-scrolls="Chart of changes">{_svg("flow", (width, height), body, says)}</div>'
+    return Html(f'<div class="wide" data-scrolls="Chart of changes">{drawn}</div>')
+
+
+def _binned(counts: np.ndarray) -> np.ndarray:
+    """Sums of HISTOGRAM_BIN percents; the last holds 100 % too."""
+    bins = np.add.reduceat(counts, np.arange(0, 100, HISTOGRAM_BIN))
+    return np.append(bins[:-1], counts[100 - HISTOGRAM_BIN :].sum())
+
+
+def _bars(bins: np.ndarray, left: float, across: float, top: float, base: float) -> list[str]:
+    step, most = across / len(bins), max(1, int(bins.max()))
+    body = []
+    for i, count in enumerate(bins.tolist()):
+        bar = (base - top) * count / most
+        label = f"{i * HISTOGRAM_BIN}-{(i + 1) * HISTOGRAM_BIN} %: {count:,} pixels"
+        body.append(
+            f'<rect class="bar" x="{left + i * step + 1:.1f}" y="{base - bar:.1f}" width="{step - 2:.1f}" '
+            f'height="{bar:.1f}"><title>{label}</title></rect>'
+        )
+    return body
 
 
 def _axis(low: float, high: float, height: int) -> str:
@@ -149,12 +144,23 @@ def _scale(height: int, total: float, nodes: int) -> float:
     return (height - 20 - FLOW_GAP_PX * max(0, nodes - 1)) / max(total, 1e-9)
 
 
-def _nodes(changes: Sequence[parts.Change], side: str, height: int, total: float) -> dict[str, tuple[float, float]]:
-    """{class: (top, size)} in pixels, the largest first."""
-    sums: dict[str, float] = collections.defaultdict(float)
+def _sums(changes: Sequence[parts.Change]) -> tuple[dict[str, float], dict[str, float]]:
+    """Hectares by the title of the class before, and by that of the class after."""
+    before: dict[str, float] = collections.defaultdict(float)
+    after: dict[str, float] = collections.defaultdict(float)
     for change in changes:
-        sums[getattr(change, side)] += change.hectares
-    most = max(len({c.before for c in changes}), len({c.after for c in changes}))
+        before[change.before.title] += change.hectares
+        after[change.after.title] += change.hectares
+    return before, after
+
+
+def _most_nodes(changes: Sequence[parts.Change]) -> int:
+    """Classes on the side that has more of them."""
+    return max(len({c.before for c in changes}), len({c.after for c in changes}))
+
+
+def _nodes(sums: Mapping[str, float], height: int, total: float, most: int) -> Nodes:
+    """Where the classes of one side lie, the largest first."""
     scale, y, nodes = _scale(height, total, most), 10.0, {}
     for name, hectares in sorted(sums.items(), key=lambda node: node[1], reverse=True):
         nodes[name] = (y, hectares * scale)
@@ -162,19 +168,45 @@ def _nodes(changes: Sequence[parts.Change], side: str, height: int, total: float
     return nodes
 
 
-def _ribbon(x0: float, x1: float, y0: float, y1: float, thick: float, change: parts.Change) -> str:
-    middle = (x0 + x1) / 2
+def _labelled_nodes(nodes: Nodes, colours: Mapping[str, str], x: float, label_x: float, anchor: str) -> list[str]:
+    body = []
+    for name, (y, size) in nodes.items():
+        body.append(
+            f'<rect x="{x}" y="{y:.1f}" width="{FLOW_NODE_PX}" height="{max(size, 1):.1f}" '
+            f'fill="{text(colours[name])}" class="node"/>'
+        )
+        body.append(f'<text x="{label_x}" y="{y + size / 2 + 4:.1f}" class="{anchor}">{text(name)}</text>')
+    return body
+
+
+def _ribbons(
+    changes: Sequence[parts.Change], before: Nodes, after: Nodes, x: tuple[float, float], scale: float
+) -> list[str]:
+    """A ribbon for each change, one below the other at both of its nodes."""
+    orders = [{name: i for i, name in enumerate(nodes)} for nodes in (before, after)]
+    left = {name: y for name, (y, _) in before.items()}
+    right = {name: y for name, (y, _) in after.items()}
+    body = []
+    for change in sorted(changes, key=lambda c: (orders[0][c.before.title], orders[1][c.after.title])):
+        thick = change.hectares * scale
+        body.append(_ribbon(x, (left[change.before.title], right[change.after.title]), thick, change))
+        left[change.before.title] += thick
+        right[change.after.title] += thick
+    return body
+
+
+def _ribbon(x: tuple[float, float], y: tuple[float, float], thick: float, change: parts.Change) -> str:
+    (x0, x1), (y0, y1), middle = x, y, sum(x) / 2
     path = (
         f"M{x0:.1f} {y0:.1f}C{middle:.1f} {y0:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
         f"V{y1 + thick:.1f}C{middle:.1f} {y1 + thick:.1f} {middle:.1f} {y0 + thick:.1f} {x0:.1f} {y0 + thick:.1f}Z"
     )
-    title = html.escape(f"{change.before} to {change.after}: {change.hectares:,.1f} ha")
-    return f'<path class="ribbon" d="{path}" fill="{change.after_colour}"><title>{title}</title></path>'
+    title = text(f"{change.before.title} to {change.after.title}: {change.hectares:,.1f} ha")
+    return f'<path class="ribbon" d="{path}" fill="{text(change.after.colour)}"><title>{title}</title></path>'
 
 
-def _svg(kind: str, size: tuple[int, int], body: Sequence[str], says: str) -> str:
-    said = html.escape(says, quote=True)
-    return (
+def _svg(kind: str, size: tuple[int, int], body: Sequence[str], says: str) -> Html:
+    return Html(
         f'<svg class="chart {kind}" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}" '
-        f'role="img" aria-label="{said}">{"".join(body)}</svg>'
+        f'role="img" aria-label="{text(says)}">{"".join(body)}</svg>'
     )

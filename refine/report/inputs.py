@@ -1,83 +1,37 @@
-"""The files that a report reads, and whether they belong together."""
+"""What a report reads of a map and its frame, and whether the inputs belong together."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
-from typing import Any
 
-import rasterio
-
-from builder import errors, hashing
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
-from refine.mapping import writing
+from refine.artefacts import comparison as comparisons
+from refine.artefacts import refined_map
 
 DIGEST_SHOWN = 16  # characters of a digest that tell two files apart for a reader
 
 
 @dataclasses.dataclass(frozen=True)
-class Files:
-    """The refined map, its companions, and the map before. `base` None leaves out the layer "before"."""
+class MapFiles:
+    """A refined map, and the map before it; `base` None leaves out the layer "before"."""
 
-    refined: pathlib.Path
+    refined: refined_map.RefinedMap
     base: pathlib.Path | None
 
-    @property
-    def provenance(self) -> pathlib.Path:
-        """uint8 of `reclassify.Provenance`."""
-        return writing.beside(self.refined, "provenance")
+    @classmethod
+    def open(cls, refined: pathlib.Path, base: pathlib.Path | None) -> MapFiles:
+        """The maps at two paths, which belong together.
 
-    @property
-    def confidence(self) -> pathlib.Path:
-        """uint8 percent, 255 where nothing was classified."""
-        return writing.beside(self.refined, "confidence")
-
-    def tags(self) -> Mapping[str, str]:
-        """What the refined map says of how it was made."""
-        with rasterio.open(self.refined) as dataset:
-            return dict(dataset.tags())
-
-
-def check(files: Files) -> None:
-    """Refuses maps that do not belong together.
-
-    Raises:
-      errors.InputError: naming the file that is missing, on another grid, or not the base that was refined.
-    """
-    grids = {}
-    for path in (files.refined, files.provenance, files.confidence, files.base):
-        if path is None:
-            continue
-        if not path.is_file():
-            raise errors.InputError(
-                f"{path}: no such file. Give the refined map that `python -m refine map` wrote, with its companions."
-            )
-        with rasterio.open(path) as dataset:
-            grids[path] = (dataset.crs, tuple(dataset.transform)[:6], dataset.shape)
-    for path, grid in grids.items():
-        if grid != grids[files.refined]:
-            raise errors.InputError(
-                f"{path}: expected the grid of {files.refined}; received {grid[2]} pixels at {grid[1]}. "
-                "Give the base map that was refined."
-            )
-    _check_base(files)
-
-
-def _check_base(files: Files) -> None:
-    """Another tile edition on the same grid would show changes that nobody made."""
-    tags = files.tags()
-    expected = tags.get("GLOBELAND_BASE_SHA256")
-    if files.base is None or expected is None:
-        return
-    received = hashing.sha256_of_file(files.base)
-    if received != expected:
-        raise errors.InputError(
-            f"--base {files.base}: expected the map that {files.refined} was made from, "
-            f"{tags.get('GLOBELAND_BASE', 'a file')} of SHA-256 {expected}; received one of SHA-256 {received}. "
-            "Give that file, or leave --base out."
-        )
+        Raises:
+          errors.InputError: naming the file that is missing, damaged, on another grid, or not the base that was
+            refined.
+        """
+        opened = refined_map.RefinedMap.open(refined)
+        if base is not None:
+            opened.check_base(base)
+        return cls(opened, base)
 
 
 def imagery_of(frame: frames.Frame | None) -> imagery_toml.Imagery | None:
@@ -90,25 +44,24 @@ def imagery_of(frame: frames.Frame | None) -> imagery_toml.Imagery | None:
 
 
 def mismatches(
-    tags: Mapping[str, str], imagery: imagery_toml.Imagery | None, compared: Mapping[str, Any] | None
+    tags: refined_map.MapTags, imagery: imagery_toml.Imagery | None, compared: comparisons.Comparison | None
 ) -> tuple[str, ...]:
     """A sentence for each input that is not the one that the map was made with; empty where all belong together.
 
     Args:
       tags: of the refined map.
       imagery: settings of the frame.
-      compared: summary of the comparison.
+      compared: the strategies of the page.
     """
     sentences = []
-    rules = tags.get("GLOBELAND_IMAGERY_RULES")
+    rules, model = tags.imagery_rules, tags.model_sha256
     if imagery is not None and rules is not None and rules != imagery.digest:
         sentences.append(
             "The frame's imagery.toml is not the one that the map was made with (its digest "
             f"{imagery.digest[:DIGEST_SHOWN]}…, the map's {rules[:DIGEST_SHOWN]}…): the pictures on this page may not "
             "be those that the model saw."
         )
-    model = tags.get("GLOBELAND_MODEL_SHA256")
-    if compared is not None and model is not None and model not in _models(compared):
+    if compared is not None and model is not None and model not in compared.names_of_models:
         sentences.append(
             f"The map's model (SHA-256 {model[:DIGEST_SHOWN]}…) is not among the compared ones: the accuracies on this "
             "page are those of other models."
@@ -116,11 +69,8 @@ def mismatches(
     return tuple(sentences)
 
 
-def model_name(tags: Mapping[str, str], compared: Mapping[str, Any] | None) -> str | None:
+def model_name(tags: refined_map.MapTags, compared: comparisons.Comparison | None) -> str | None:
     """The strategy whose model made the map, if it is among the compared ones."""
-    return _models(compared or {}).get(tags.get("GLOBELAND_MODEL_SHA256", ""))
-
-
-def _models(compared: Mapping[str, Any]) -> dict[str, str]:
-    """{digest of the model: name of the strategy}."""
-    return {entry["model_sha256"]: entry["name"] for entry in compared.get("strategies", ())}
+    if compared is None or tags.model_sha256 is None:
+        return None
+    return compared.names_of_models.get(tags.model_sha256)

@@ -1,4 +1,4 @@
-"""The map part of a report: its layers as pictures, the class table, and the place to look at closely."""
+"""The map part of a report: its layers as pictures, the areas of its classes, and the place to look at closely."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Mapping
 import numpy as np
 import rasterio
 import rasterio.enums
-import rasterio.windows
 
 from builder import errors
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
+from builder.geometry import lattice, lonlat
+from builder.geometry.window import Window
 from builder.imagery import source
 from builder.legend import legend
-from refine.mapping import reclassify, writing
-from refine.report import inputs, map_counts, page_pictures, parts
+from refine.artefacts import changes, provenance, refined_map
+from refine.report import inputs, land_cover, map_counts, page_imagery, page_pictures, parts
 
 LONGEST_PX = 1200  # of the picture of the whole region
 CLOSE_PICTURE_PX = 900
+CLASSES_LISTED = 5  # in the text of a picture, the most common first
 CONFIDENCE_RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")  # viridis
 IMAGERY = "The imagery"
-PIXEL = map_counts.PIXEL
-UNSEEN = map_counts.UNSEEN
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Mapped:
+class MapSection:
     """The map part; the acquisitions whose pictures it shows; a sentence for each layer that is left out."""
 
     part: parts.MapPart
@@ -45,44 +45,45 @@ class Photo:
     lacking: str = ""
 
 
-def read(files: inputs.Files, frame: frames.Frame | None) -> Mapped:
+def read(files: inputs.MapFiles, frame: frames.Frame | None) -> MapSection:
     """The map part of the page.
 
     Raises:
-      errors.InputError: if a companion file is missing or on another grid, or the base is not the one refined.
+      errors.InputError: if a raster cannot be read, or a tag of the map is damaged.
     """
-    inputs.check(files)
-    counts = map_counts.count(files)
-    with rasterio.open(files.refined) as refined:
-        ground = page_pictures.Ground.of(refined)
+    counts, ground = map_counts.count(files), files.refined.lattice()
     close = map_counts.closest_look(counts)
-    photos = photographs(ground, counts.seen, close, frame)
-    whole = view(files, ground, counts.seen, photos[0].layer, name="region", title="The whole region")
+    photo, close_photo = photographs(ground, counts.seen, close, frame)
+    whole = view(files, ground, counts.seen, photo.layer, name="region", title="The whole region")
     closeup = None
     if close is not None:
-        picture_px = CLOSE_PICTURE_PX
-        closeup = view(
-            files, ground, close, photos[1].layer, name="closeup", title="Where most changed", picture_px=picture_px
-        )
-    tags = files.tags()
-    part = parts.MapPart(
-        whole=whole,
-        closeup=closeup,
-        classes=class_rows(counts),
-        provenance=provenance_rows(counts),
-        confidence=counts.confidence,
-        min_confidence=_share(tags, "GLOBELAND_MIN_CONFIDENCE"),
-        base_trust=_share(tags, "GLOBELAND_BASE_TRUST"),
+        title, longest_px = "Where most changed", CLOSE_PICTURE_PX
+        closeup = view(files, ground, close, close_photo.layer, name="closeup", title=title, picture_px=longest_px)
+    missing = {"imagery": photo.lacking, "closeup": close_photo.lacking}
+    if files.base is None:
+        missing = {"before": "The layer before: left out, no --base was given."} | missing
+    return MapSection(
+        parts.MapPart(whole, closeup, class_areas(counts), counts, files.refined.tags()),
+        shown=tuple(dict.fromkeys((*photo.shown, *close_photo.shown))),
+        missing={name: sentence for name, sentence in missing.items() if sentence},
     )
-    missing = {} if files.base is not None else {"before": "The layer before: left out, no --base was given."}
-    missing |= {
-        name: photo.lacking for name, photo in zip(("imagery", "closeup"), photos, strict=True) if photo.lacking
-    }
-    return Mapped(part, tuple(dict.fromkeys(a for photo in photos for a in photo.shown)), missing)
+
+
+def read_changes(files: inputs.MapFiles) -> tuple[parts.Change, ...]:
+    """The change table beside a refined map, the largest change first.
+
+    Raises:
+      errors.InputError: if it is missing or damaged.
+    """
+    table: changes.Changes = files.refined.read_changes()
+    return tuple(
+        parts.Change(land_cover.by_code(before), land_cover.by_code(after), pixels, hectares)
+        for before, after, pixels, hectares in table.rows()
+    )
 
 
 def photographs(
-    ground: page_pictures.Ground, whole: PIXEL, close: PIXEL | None, frame: frames.Frame | None
+    ground: lattice.Lattice, whole: Window, close: Window | None, frame: frames.Frame | None
 ) -> tuple[Photo, Photo]:
     """Imagery of the whole region and of the close-up. A source that cannot be asked costs the page this layer only."""
     imagery = inputs.imagery_of(frame)
@@ -90,15 +91,14 @@ def photographs(
         why = "no --frame was given." if frame is None else f"{frame.path} holds no {frames.IMAGERY}."
         return _without(why)
     elsewhere = "" if close is None else "; the close-up shows it"
+    close_photo = Photo(None)
     try:
-        return (
-            photograph(ground.window(*whole), imagery, LONGEST_PX, of="of the whole region", elsewhere=elsewhere),
-            photograph(ground.window(*close), imagery, CLOSE_PICTURE_PX, of="of the close-up")
-            if close
-            else Photo(None),
-        )
+        photo = photograph(ground.window(whole), imagery, LONGEST_PX, of="of the whole region", elsewhere=elsewhere)
+        if close is not None:
+            close_photo = photograph(ground.window(close), imagery, CLOSE_PICTURE_PX, of="of the close-up")
     except errors.InputError as error:
         return _without(f"it cannot be read: {error}")
+    return photo, close_photo
 
 
 def _without(why: str) -> tuple[Photo, Photo]:
@@ -106,7 +106,7 @@ def _without(why: str) -> tuple[Photo, Photo]:
 
 
 def photograph(
-    part: page_pictures.Ground, imagery: imagery_toml.Imagery, longest_px: int, *, of: str, elsewhere: str = ""
+    part: lattice.Lattice, imagery: imagery_toml.Imagery, longest_px: int, *, of: str, elsewhere: str = ""
 ) -> Photo:
     """Imagery of a window of the map.
 
@@ -114,11 +114,11 @@ def photograph(
       errors.InputError: if a source cannot be asked at all.
     """
     ground = part.resampled(*scaled(part.shape, longest_px, may_grow=True))
-    pieces = page_pictures.pieces(ground)
-    if pieces > page_pictures.MOST_PIECES:
-        why = f"it is so wide that its picture would take {pieces:,} readings, more than {page_pictures.MOST_PIECES:,}"
+    pieces = page_imagery.pieces(ground)
+    if pieces > page_imagery.MOST_PIECES:
+        why = f"it is so wide that its picture would take {pieces:,} readings, more than {page_imagery.MOST_PIECES:,}"
         return Photo(None, lacking=f"{IMAGERY} {of}: left out, {why}{elsewhere}.")
-    picture = page_pictures.imagery(ground, imagery)
+    picture = page_imagery.imagery(ground, imagery)
     if not picture.shown:
         reasons = ", ".join(f"{reason} ({count:,} pieces)" for reason, count in picture.refused.items())
         return Photo(None, lacking=f"{IMAGERY} {of}: left out, no picture passes the rules of the frame: {reasons}.")
@@ -126,23 +126,32 @@ def photograph(
 
 
 def view(
-    files: inputs.Files,
-    ground: page_pictures.Ground,
-    window: PIXEL,
+    files: inputs.MapFiles,
+    ground: lattice.Lattice,
+    window: Window,
     photo: parts.Layer | None,
     *,
     name: str,
     title: str,
     picture_px: int = LONGEST_PX,
 ) -> parts.View:
-    """The layers of a window of the map, `photo` among them."""
-    row0, row1, col0, col1 = window
-    part = ground.window(*window)
+    """The layers of a window of the map, `photo` among them.
+
+    Args:
+      files: the map and its base.
+      ground: the pixels of the whole map.
+      window: the part to show.
+      photo: imagery of that part; None where there is none.
+      name: part of the view's id in the page.
+      title: heading.
+      picture_px: longer side of a picture, at most.
+    """
+    part = ground.window(window)
     shape = scaled(part.shape, picture_px)
     layers = []
     if files.base is not None:
         layers.append(_class_layer(files.base, window, shape, "before", "Before: base map", "the base map"))
-    layers.append(_class_layer(files.refined, window, shape, "after", "After: refined map", "the refined map"))
+    layers.append(_class_layer(files.refined.path, window, shape, "after", "After: refined map", "the refined map"))
     layers += [] if photo is None else [photo]
     layers += [_confidence_layer(files, window, shape), _provenance_layer(files, window, shape)]
     return parts.View(
@@ -151,32 +160,19 @@ def view(
         layers=tuple(layers),
         left="before" if files.base is not None else "provenance",
         right="after",
-        shape=(row1 - row0, col1 - col0),
+        shape=window.shape,
         width_m=part.size_m()[1],
         place=place(part),
         classes=tuple((c.title, c.colour) for c in _present(files, window, shape)),
     )
 
 
-def class_rows(counts: map_counts.MapCounts) -> tuple[parts.ClassRow, ...]:
+def class_areas(counts: map_counts.MapCounts) -> tuple[parts.ClassArea, ...]:
     """The classes that occur before or after, in the order of the base map's legend."""
     return tuple(
-        parts.ClassRow(
-            c.title, c.colour, _definition(c), float(counts.before_ha[c.code]), float(counts.after_ha[c.code])
-        )
-        for c in legend.read(writing.BASE_LEGEND).classes
+        parts.ClassArea(c, float(counts.before_ha[c.code]), float(counts.after_ha[c.code]))
+        for c in land_cover.of_base_map()
         if counts.before[c.code] or counts.after[c.code]
-    )
-
-
-def provenance_rows(counts: map_counts.MapCounts) -> tuple[parts.ProvenanceRow, ...]:
-    """Why pixels are as they are, in the order of `reclassify.Provenance`."""
-    return tuple(
-        parts.ProvenanceRow(
-            reclassify.PROVENANCE_TITLES[p], reclassify.PROVENANCE_COLOURS[p], int(counts.provenance[p])
-        )
-        for p in reclassify.Provenance
-        if p not in UNSEEN and counts.provenance[p]
     )
 
 
@@ -188,7 +184,7 @@ def scaled(shape: tuple[int, int], longest: int, *, may_grow: bool = False) -> t
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def place(ground: page_pictures.Ground) -> str:
+def place(ground: lattice.Lattice) -> str:
     """Where it is, in words: the range of longitude and latitude; across 180 degrees from east to west."""
     lon, lat = ground.outline_lonlat()
     along = f"{_longitude(lon.min())} to {_longitude(lon.max())}"
@@ -196,7 +192,7 @@ def place(ground: page_pictures.Ground) -> str:
 
 
 def _longitude(value: float) -> str:
-    turned = value if -180.0 <= value <= 180.0 else (value + 180.0) % 360.0 - 180.0
+    turned = value if -180.0 <= value <= 180.0 else float(lonlat.wrapped(np.asarray(value)))
     return _degrees(turned, "E", "W")
 
 
@@ -204,49 +200,39 @@ def _degrees(value: float, positive: str, negative: str) -> str:
     return f"{abs(value):.3f}° {positive if value >= 0 else negative}"
 
 
-def _share(tags: Mapping[str, str], tag: str) -> float | None:
-    return float(tags[tag]) if tag in tags else None
-
-
-def _read(path: pathlib.Path, window: PIXEL, shape: tuple[int, int]) -> np.ndarray:
-    row0, row1, col0, col1 = window
-    box = rasterio.windows.Window.from_slices((row0, row1), (col0, col1))
+def _read(path: pathlib.Path, window: Window, shape: tuple[int, int]) -> np.ndarray:
+    """uint8[y, x]: a window of a raster in a picture's pixels, nearest."""
+    nearest = rasterio.enums.Resampling.nearest
     with rasterio.open(path) as dataset:
-        band: np.ndarray = dataset.read(1, window=box, out_shape=shape, resampling=rasterio.enums.Resampling.nearest)
+        band: np.ndarray = dataset.read(1, window=window.in_raster, out_shape=shape, resampling=nearest)
         return band
 
 
 def _class_layer(
-    path: pathlib.Path, window: PIXEL, shape: tuple[int, int], name: str, title: str, what: str
+    path: pathlib.Path, window: Window, shape: tuple[int, int], name: str, title: str, what: str
 ) -> parts.Layer:
-    classes = legend.read(writing.BASE_LEGEND)
+    classes = refined_map.base_legend()
     codes = _read(path, window, shape)
     shares = np.bincount(codes.ravel(), minlength=256) / codes.size
     common = sorted((c for c in classes.classes if shares[c.code] > 0), key=lambda c: -shares[c.code])
-    listed = ", ".join(f"{c.title.lower()} {shares[c.code]:.0%}" for c in common[:5])
+    listed = ", ".join(f"{c.title.lower()} {shares[c.code]:.0%}" for c in common[:CLASSES_LISTED])
     picture = page_pictures.lossless(page_pictures.painted(codes, {c.code: c.colour for c in classes.classes}))
     says = f"Land cover of {what}: {listed}." if listed else f"{what} holds no class here."
     return parts.Layer(name, title, picture, says, parts.Key.CLASSES)
 
 
-def _present(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> list[legend.LandCoverClass]:
+def _present(files: inputs.MapFiles, window: Window, shape: tuple[int, int]) -> list[legend.LandCoverClass]:
     """Classes that the pictures of a window show."""
     codes: set[int] = set()
-    for path in (files.refined, files.base):
+    for path in (files.refined.path, files.base):
         if path is not None:
             codes |= set(np.unique(_read(path, window, shape)).tolist())
-    return [c for c in legend.read(writing.BASE_LEGEND).classes if c.code in codes]
+    return [c for c in refined_map.base_legend().classes if c.code in codes]
 
 
-def _definition(base_class: legend.LandCoverClass) -> str:
-    """The definition of a class of the base map: that of our legend where both hold the same."""
-    same = [c.definition for c in legend.seven().classes if c.name == base_class.name]
-    return same[0] if same else base_class.definition
-
-
-def _confidence_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> parts.Layer:
-    percent = _read(files.confidence, window, shape)
-    missing = percent == reclassify.NOT_CLASSIFIED
+def _confidence_layer(files: inputs.MapFiles, window: Window, shape: tuple[int, int]) -> parts.Layer:
+    percent = _read(files.refined.confidence, window, shape)
+    missing = percent == refined_map.NOT_CLASSIFIED
     picture = page_pictures.ramp(percent, CONFIDENCE_RAMP, low=0.0, high=100.0, missing=missing)
     middle = f"; median {np.median(percent[~missing]):.0f} %" if not missing.all() else ""
     says = (
@@ -255,13 +241,13 @@ def _confidence_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]
     return parts.Layer("confidence", "Confidence", page_pictures.lossless(picture), says, parts.Key.CONFIDENCE)
 
 
-def _provenance_layer(files: inputs.Files, window: PIXEL, shape: tuple[int, int]) -> parts.Layer:
-    reasons = _read(files.provenance, window, shape)
+def _provenance_layer(files: inputs.MapFiles, window: Window, shape: tuple[int, int]) -> parts.Layer:
+    reasons = _read(files.refined.provenance, window, shape)
     shares = np.bincount(reasons.ravel(), minlength=256) / reasons.size
-    colours = {int(p): reclassify.PROVENANCE_COLOURS[p] for p in reclassify.Provenance if p not in UNSEEN}
-    known = sorted((p for p in reclassify.Provenance if p not in UNSEEN and shares[p]), key=lambda p: -shares[p])
-    listed = ", ".join(f"{reclassify.PROVENANCE_TITLES[p]} {shares[p]:.0%}" for p in known)
-    picture = page_pictures.lossless(page_pictures.painted(reasons, colours))
+    kinds = [kind for kind in provenance.Provenance if kind not in provenance.UNSEEN]
+    common = sorted((kind for kind in kinds if shares[kind]), key=lambda kind: -shares[kind])
+    listed = ", ".join(f"{kind.title} {shares[kind]:.0%}" for kind in common)
+    picture = page_pictures.lossless(page_pictures.painted(reasons, {int(kind): kind.colour for kind in kinds}))
     says = f"Why each pixel is as it is: {listed}."
     return parts.Layer("provenance", "Provenance", picture, says, parts.Key.PROVENANCE)
 

@@ -1,4 +1,7 @@
-"""What a report shows, as plain values: everything but the page itself. None or empty = left out, with a sentence."""
+"""What a report shows beside the artefacts of other commands, as plain values.
+
+A part that is None or empty is left out of the page, with a sentence.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 
-import numpy as np
-
-from refine.accuracy import intervals
+from builder.legend import legend
+from refine.artefacts import comparison as comparisons
+from refine.artefacts import noise_summary, refined_map
+from refine.report import map_counts
 
 
 class Key(enum.StrEnum):
@@ -37,8 +41,18 @@ class Layer:
 class View:
     """Layers of the same ground under a swipe.
 
-    `place` says where it is, `classes` (title, colour) are those that occur; `overlay` is transparent but for points.
-    `blank` says what a place without a class means, `states` (title, colour) are those of Key.STATE.
+    Attributes:
+      name: part of the view's id in the page.
+      title: heading.
+      layers: the pictures.
+      left, right: names of the layers that are shown first.
+      shape: (rows, columns) of the map's pixels.
+      width_m: of the ground, in metres.
+      place: where it is, in words.
+      classes: (title, colour) of those that occur.
+      overlay: a picture above the others, transparent where it shows nothing.
+      blank: what a place without a class means; empty where there are none.
+      states: (title, colour) of Key.STATE.
     """
 
     name: str
@@ -56,57 +70,38 @@ class View:
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassRow:
-    """One class of a map: colour #rrggbb and hectares before and after."""
+class ClassArea:
+    """One class of a map, and its hectares before and after."""
 
-    title: str
-    colour: str
-    definition: str
+    land_cover: legend.LandCoverClass
     before_ha: float
     after_ha: float
 
 
-@dataclasses.dataclass(frozen=True)
-class ProvenanceRow:
-    """Why pixels are as they are: how many."""
-
-    title: str
-    colour: str
-    pixels: int
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class MapPart:
-    """The refined map.
-
-    confidence: int64[101], classified pixels by the probability, in percent, of the class that the map holds.
-    min_confidence, base_trust: 0..1, as the map was made with; None where it does not say.
-    """
+    """The refined map: its views, the areas of its classes, its counts, and how it was made."""
 
     whole: View
     closeup: View | None
-    classes: tuple[ClassRow, ...]
-    provenance: tuple[ProvenanceRow, ...]
-    confidence: np.ndarray
-    min_confidence: float | None
-    base_trust: float | None
+    classes: tuple[ClassArea, ...]
+    counts: map_counts.MapCounts
+    tags: refined_map.MapTags
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
     """Pixels that went from one class to another."""
 
-    before: str
-    after: str
-    before_colour: str
-    after_colour: str
+    before: legend.LandCoverClass
+    after: legend.LandCoverClass
     pixels: int
     hectares: float
 
 
 @dataclasses.dataclass(frozen=True)
 class ChipPicture:
-    """A small picture and what is said of it."""
+    """A small picture: `picture` is a data URI, `says` its text for those who do not see it."""
 
     picture: str
     says: str
@@ -115,11 +110,9 @@ class ChipPicture:
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """Samples of one class."""
+    """Samples of one class: how many there are, and pictures of some."""
 
-    title: str
-    colour: str
-    definition: str
+    land_cover: legend.LandCoverClass
     total: int
     chips: tuple[ChipPicture, ...]
 
@@ -135,85 +128,28 @@ class SheetsPart:
 
 @dataclasses.dataclass(frozen=True)
 class SamplingPart:
-    """Where points lie: a view, points by class and split, and what fell short."""
+    """Where points lie.
+
+    Attributes:
+      view: the points above the agreement map; None for given points, which have none.
+      splits: names, in order.
+      counts: ranked points by title of the class and split.
+      shown: how many the view shows.
+      total: how many there are.
+    """
 
     view: View | None
     splits: tuple[str, ...]
-    counts: Mapping[str, Mapping[str, int]]  # class title -> split -> ranked points
+    counts: Mapping[str, Mapping[str, int]]
     shown: int
     total: int
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Strategy:
-    """One way of training, judged on the test split. `counts` int64[map, reference].
-
-    `by_season`: (part, samples, overall accuracy) of the samples in and out of season; empty where it is not known.
-    """
-
-    name: str
-    overall: intervals.Estimate
-    kappa: intervals.Estimate
-    users: tuple[intervals.Estimate, ...]
-    producers: tuple[intervals.Estimate, ...]
-    counts: np.ndarray
-    minutes: float
-    images_per_s: float
-    epochs: int
-    examples: int
-    size_px: int | None
-    by_season: tuple[tuple[str, int, intervals.Estimate], ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Pair:
-    """McNemar's test of two strategies on the same samples."""
-
-    first: str
-    second: str
-    only_first: int
-    only_second: int
-    p: float
-
-
-@dataclasses.dataclass(frozen=True)
-class ComparisonPart:
-    """The strategies on one test split, what that split supports, and the paired tests."""
-
-    test: str
-    samples: int
-    classes: tuple[str, ...]
-    strategies: tuple[Strategy, ...]
-    pairs: tuple[Pair, ...]
-    statement: str
-    warnings: tuple[str, ...]
-
-    @property
-    def best(self) -> Strategy:
-        """The strategy of the highest overall accuracy."""
-        return max(self.strategies, key=lambda strategy: strategy.overall.value)
-
-
-@dataclasses.dataclass(frozen=True)
-class NoiseRate:
-    """Share of doubtful labels of one class, with its interval."""
-
-    title: str
-    examples: int
-    rate: intervals.Estimate
-    doubtful: int
-    mostly: str
-
-
 @dataclasses.dataclass(frozen=True)
 class NoisePart:
-    """Doubtful labels of a split: rates, the worst chips, or the sheet as one picture."""
+    """Doubtful labels of a split: the summary, and the worst chips one by one, or their sheet as one picture."""
 
-    dataset: str
-    split: str
-    examples: int
-    doubtful: int
-    rates: tuple[NoiseRate, ...]
+    summary: noise_summary.NoiseSummary
     worst: tuple[ChipPicture, ...]
     sheet: ChipPicture | None
 
@@ -238,7 +174,7 @@ class PageContent:
     changes: tuple[Change, ...] | None
     sheets: SheetsPart | None
     sampling: SamplingPart | None
-    comparison: ComparisonPart | None
+    comparison: comparisons.Comparison | None
     noise: NoisePart | None
     facts: tuple[FactTable, ...]
     missing: Mapping[str, str]

@@ -1,19 +1,22 @@
-"""How a refined map was made: versions, digests, licences and credits, gathered from what it was made of."""
+"""How the map, the sample and the models were made: versions, digests, licences and credits."""
 
 from __future__ import annotations
 
+import collections
 import importlib.metadata
-import pathlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rasterio
+import rasterio.crs
 
 from builder import hashing
 from builder.chips import imagery_toml, store
 from builder.frame import frame as frames
 from builder.imagery import source
+from refine.artefacts import comparison as comparisons
+from refine.artefacts import refined_map
 from refine.report import inputs, markup, parts
 
 PACKAGES = (
@@ -29,17 +32,19 @@ SETTING_TITLES = {
     "base_share": "learning rate of the base, share of the head's",
     "weigh_by": "examples weighed by",
 }
+LOSS_NUMBERS = {"smoothing": "smoothing", "generalized": "q"}  # the setting that a loss uses
+CREDIT = ("source", "sensor", "licence", "attribution", "redistribution")
 BEGINS = "SHA-256 begins"
 TAG_TITLES = {
-    "GLOBELAND_MODEL_SHA256": "model, SHA-256",
-    "GLOBELAND_DATASET": "trained on",
-    "GLOBELAND_BASE": "base map",
-    "GLOBELAND_BASE_SHA256": "base map, SHA-256",
-    "GLOBELAND_IMAGERY_RULES": "imagery rules, digest",
-    "GLOBELAND_MIN_CONFIDENCE": "changed where the probability is at least",
-    "GLOBELAND_BASE_TRUST": "trust in the base map where products disagree",
-    "GLOBELAND_UNDETERMINED": "undetermined cells",
-    "GLOBELAND_ENGINE": "engine",
+    "model_sha256": "model, SHA-256",
+    "dataset": "trained on",
+    "base": "base map",
+    "base_sha256": "base map, SHA-256",
+    "imagery_rules": "imagery rules, digest",
+    "min_confidence": "changed where the probability is at least",
+    "base_trust": "trust in the base map where products disagree",
+    "undetermined": "undetermined cells",
+    "engine": "engine",
 }
 DESIGN_TITLES = {
     "min_agreement": "products that must agree",
@@ -54,96 +59,93 @@ DESIGN_TITLES = {
 }
 
 
-def of_map(refined: pathlib.Path, model: str | None = None) -> parts.FactTable:
+def of_map(refined: refined_map.RefinedMap, model: str | None = None) -> parts.FactTable:
     """Grid, digest and tags of the refined map; `model` is the compared strategy that made it."""
-    with rasterio.open(refined) as dataset:
-        a, _, _, _, e, _ = tuple(dataset.transform)[:6]
-        grid = f"{dataset.width} x {dataset.height} pixels of {a:g} x {-e:g} {_unit(dataset.crs)}"
-        rows = [
-            ("file", refined.name),
-            ("SHA-256", hashing.sha256_of_file(refined)),
-            ("grid", grid),
-            ("CRS", _name(dataset.crs)),
-        ]
-        tags = dataset.tags()
-    rows += [("model", model)] if model is not None else []
-    rows += [(title, tags[tag]) for tag, title in TAG_TITLES.items() if tag in tags]
-    return parts.FactTable("The refined map", tuple(rows))
+    lattice, tags = refined.lattice(), refined.tags().texts()
+    (width, height), (rows, columns) = lattice.pixel_size, lattice.shape
+    crs = rasterio.crs.CRS.from_user_input(lattice.crs)
+    facts = [
+        ("file", refined.path.name),
+        ("SHA-256", hashing.sha256_of_file(refined.path)),
+        ("grid", f"{columns} x {rows} pixels of {width:g} x {height:g} {_unit(crs)}"),
+        ("CRS", _name(crs)),
+    ]
+    facts += [("model", model)] if model is not None else []
+    facts += [(title, tags[name]) for name, title in TAG_TITLES.items() if name in tags]
+    return parts.FactTable("The refined map", tuple(facts))
 
 
 def of_frame(frame: frames.Frame) -> list[parts.FactTable]:
     """The design of the sample, and the products it rests on."""
-    told = frame.metadata
-    design = told["design"]
+    metadata = frame.metadata
+    design = metadata["design"]
     rows = [(title, f"{design[key]}") for key, title in DESIGN_TITLES.items() if key in design]
-    rows += [("design, SHA-256", told["design_sha256"]), ("made by", told["created_by"])]
+    rows += [("design, SHA-256", metadata["design_sha256"]), ("made by", metadata["created_by"])]
     facts = [parts.FactTable("Sampling design", tuple(rows))]
-    products = told.get("products") or []
-    if products:
-        table = tuple(_product(product) for product in products)
+    if products := metadata.get("products"):
         header = ("product", "year", "version", "licence", "source", "files, SHA-256")
-        facts.append(parts.FactTable("Land cover products", table, header))
+        facts.append(parts.FactTable("Land cover products", tuple(map(_product, products)), header))
     return facts
 
 
-def of_imagery(frame: frames.Frame | None, shown: tuple[source.Acquisition, ...]) -> parts.FactTable | None:
+def of_imagery(frame: frames.Frame | None, shown: Sequence[source.Acquisition]) -> parts.FactTable | None:
     """Sources, licences and credits of the chips in the frame's store and of the pictures of the map."""
-    used = [_credit(vars(acquisition), "this page's pictures") for acquisition in shown]
-    if frame is not None and frame.imagery_file.is_file() and frame.chips_folder.is_dir():
-        index = store.ChipStore(frame.chips_folder, imagery_toml.read(frame.imagery_file).digest).index()
-        columns = [
-            "source",
-            "sensor",
-            "gsd_m",
-            "licence",
-            "attribution",
-            "redistribution",
-            "acquired_from",
-            "acquired_to",
-        ]
-        used += [_credit(row, "chips") for row in index.filter(index["reason"].is_null()).select(columns).to_pylist()]
-    merged: dict[tuple[str, ...], list[Any]] = {}
-    for key, first, last in used:
-        days = merged.setdefault(key, [first, last, 0])
-        days[0], days[1], days[2] = min(days[0], first), max(days[1], last), days[2] + 1
-    if not merged:
+    used = [(_credit(vars(acquisition), "this page's pictures"), vars(acquisition)) for acquisition in shown]
+    used += [(_credit(chip, "chips"), chip) for chip in _accepted_chips(frame)]
+    days: dict[tuple[str, ...], list[tuple[Any, Any]]] = collections.defaultdict(list)
+    for credit, picture in used:
+        days[credit].append((picture["acquired_from"], picture["acquired_to"]))
+    if not days:
         return None
     rows = tuple(
-        (*key[:-1], f"{first} to {last}", key[-1], str(count)) for key, (first, last, count) in sorted(merged.items())
+        (*what, f"{min(first for first, _ in spans)} to {max(last for _, last in spans)}", purpose, str(len(spans)))
+        for (*what, purpose), spans in sorted(days.items())
     )
     header = ("source", "sensor", "licence", "credit", "may be passed on", "acquired", "used for", "pictures")
     return parts.FactTable("Imagery: licences and credits", rows, header)
 
 
-def of_models(told: Mapping[str, Any]) -> list[parts.FactTable]:
-    """The models of a comparison's summary, one column each: trained on what, how, with which versions."""
-    columns = [_model(entry) for entry in told["strategies"]]
+def _accepted_chips(frame: frames.Frame | None) -> list[dict[str, Any]]:
+    """Source, credit and dates of every chip in the store of a frame."""
+    if frame is None or not frame.imagery_file.is_file() or not frame.chips_folder.is_dir():
+        return []
+    index = store.ChipStore(frame.chips_folder, imagery_toml.read(frame.imagery_file).digest).index()
+    accepted = index.filter(index["reason"].is_null()).select([*CREDIT, "acquired_from", "acquired_to"])
+    chips: list[dict[str, Any]] = accepted.to_pylist()
+    return chips
+
+
+def of_models(comparison: comparisons.Comparison) -> list[parts.FactTable]:
+    """The models of a comparison, one column each: trained on what, how, with which versions."""
+    columns = [_model(strategy) for strategy in comparison.strategies]
     titles = dict.fromkeys(title for column in columns for title in column)
     rows = tuple((title, *(column.get(title, markup.DASH) for column in columns)) for title in titles)
-    header = ("setting", *(entry["name"] for entry in told["strategies"]))
-    test = told["test"]
-    judged = [("dataset", test["dataset"]), ("split", test["split"]), ("samples", f"{test['examples']:,}")]
-    judged += [("SHA-256", test["sha256"])] if test.get("sha256") else []
+    header = ("setting", *(strategy.name for strategy in comparison.strategies))
+    test = comparison.test
+    judged = [("dataset", test.dataset), ("split", test.split), ("samples", f"{test.examples:,}")]
+    judged.append(("SHA-256", test.sha256))
     return [parts.FactTable("Models", rows, header), parts.FactTable("What the models are judged on", tuple(judged))]
 
 
-def _model(entry: Mapping[str, Any]) -> dict[str, str]:
+def _model(strategy: comparisons.Strategy) -> dict[str, str]:
     """{what: value} of one model of a comparison."""
-    told = {"dataset": entry["dataset"]}
-    digests = entry.get("dataset_sha256") or {}
-    told |= {f"split {split}, {BEGINS}": str(digest)[: inputs.DIGEST_SHOWN] for split, digest in digests.items()}
-    settings_ = entry.get("settings") or {}
-    for name, value in settings_.items():
-        shown = _loss(value) if name == "loss" else _setting(value)
-        told[SETTING_TITLES.get(name, name.replace("_", " "))] = shown
-    told |= {f"version of {name}": str(value) for name, value in (entry.get("versions") or {}).items()}
-    return told | {f"model, {BEGINS}": entry["model_sha256"][: inputs.DIGEST_SHOWN]}
+    facts = {"dataset": strategy.dataset}
+    for split, digest in strategy.dataset_sha256.items():
+        facts[f"split {split}, {BEGINS}"] = str(digest)[: inputs.DIGEST_SHOWN]
+    for name, value in strategy.settings.items():
+        facts[SETTING_TITLES.get(name, name.replace("_", " "))] = _loss(value) if name == "loss" else _setting(value)
+    facts |= {f"version of {name}": str(value) for name, value in strategy.versions.items()}
+    return facts | {f"model, {BEGINS}": strategy.model_sha256[: inputs.DIGEST_SHOWN]}
 
 
-def _loss(told: Mapping[str, Any]) -> str:
+def _loss(loss: Any) -> str:
     """The loss and the one number that it uses."""
-    number = {"smoothing": "smoothing", "generalized": "q"}.get(told["kind"])
-    return f"{told['kind']}, {number} {told[number]:g}" if number else str(told["kind"])
+    if not isinstance(loss, Mapping):
+        return _setting(loss)
+    kind = str(loss.get("kind"))
+    number = LOSS_NUMBERS.get(kind, "")
+    value = loss.get(number)
+    return f"{kind}, {number} {value:g}" if isinstance(value, int | float) else kind
 
 
 def _setting(value: Any) -> str:
@@ -158,7 +160,7 @@ def _setting(value: Any) -> str:
 
 
 def of_software() -> parts.FactTable:
-    """Versions of what is installed here and had a part."""
+    """Versions of the packages that are installed here."""
     versions = [("Python", platform.python_version()), ("GDAL", rasterio.__gdal_version__)]
     for name in PACKAGES:
         try:
@@ -168,16 +170,14 @@ def of_software() -> parts.FactTable:
     return parts.FactTable("Software that wrote this page", tuple(versions))
 
 
-def _product(told: Mapping[str, Any]) -> tuple[str, ...]:
-    files = "; ".join(f"{file['name']} {file['sha256'][: inputs.DIGEST_SHOWN]}…" for file in told["files"])
-    return told["title"], f"{told['year']}", f"{told['version']}", told["licence"], told.get("citation") or "", files
+def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
+    files = "; ".join(f"{file['name']} {file['sha256'][: inputs.DIGEST_SHOWN]}…" for file in product["files"])
+    year, version, citation = f"{product['year']}", f"{product['version']}", product.get("citation") or ""
+    return product["title"], year, version, product["licence"], citation, files
 
 
-def _credit(told: Mapping[str, Any], purpose: str) -> tuple[tuple[str, ...], Any, Any]:
-    key = tuple(
-        str(told[name] or "not stated") for name in ("source", "sensor", "licence", "attribution", "redistribution")
-    )
-    return (*key, purpose), told["acquired_from"], told["acquired_to"]
+def _credit(picture: Mapping[str, Any], purpose: str) -> tuple[str, ...]:
+    return (*(str(picture[name] or "not stated") for name in CREDIT), purpose)
 
 
 def _unit(crs: Any) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import string
-from collections.abc import Callable
-from typing import TypeVar
 
 from builder import atomic, errors
 from builder.frame import frame as frames
-from refine.report import markup, parts, sections
-
-Part = TypeVar("Part")
-_HERE = pathlib.Path(__file__).parent
+from builder.imagery import source
+from refine.artefacts import comparison as comparisons
+from refine.artefacts import refined_map
+from refine.report import chip_sheets, inputs, map_layers, page, parts, provenance_facts, sampling_part
+from refine.samples import datasets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,20 +43,16 @@ class ReportRequest:
     overwrite: bool = False
 
 
-SECTIONS: tuple[tuple[str, str, str], ...] = (  # name, short title for the contents, title
-    ("map", "Map", "The map, before and after"),
-    ("area", "Areas", "Classes and areas"),
-    ("provenance", "Provenance", "Provenance and confidence"),
-    ("changes", "Changes", "What changed"),
-    ("sampling", "Sampling", "Where the samples lie"),
-    ("sheets", "Samples", "Samples of each class"),
-    ("strategies", "Strategies", "Strategies compared"),
-    ("confusion", "Confusion", "Confusion matrix"),
-    ("noise", "Doubtful labels", "Doubtful labels"),
-    ("facts", "How it was made", "How it was made"),
-)
-TITLES = {name: title for name, _, title in SECTIONS}
-SHORT_TITLES = {name: short for name, short, _ in SECTIONS}
+INPUTS = ("map", "frame", "comparison", "noise", "dataset")
+BELONGS_TO = {"base": "map", "data_dir": "dataset"}  # options that need another one
+NEEDS = {  # the option without which a section is left out
+    "map": "--map",
+    "changes": "--map",
+    "sheets": "--dataset",
+    "sampling": "--frame",
+    "strategies": "--comparison",
+    "noise": "--noise",
+}
 
 
 def write(request: ReportRequest) -> pathlib.Path:
@@ -71,9 +65,9 @@ def write(request: ReportRequest) -> pathlib.Path:
     _check_request(request)
     if request.out.exists() and not request.overwrite:
         raise errors.RefusedOverwrite(request.out)
-    page = render(gather(request))
+    html = page.render(gather(request))
     with atomic.file(request.out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8")
     return request.out
 
 
@@ -81,12 +75,11 @@ def _check_request(request: ReportRequest) -> None:
     """Refuses a page about nothing, an option without the one it belongs to, and an output that is no HTML file."""
     if request.out.suffix.lower() not in (".html", ".htm"):
         raise errors.InputError(f"--out {request.out}: expected an HTML file. Name it something.html.")
-    for name, needed in (("base", "map"), ("data_dir", "dataset")):
+    for name, needed in BELONGS_TO.items():
         if getattr(request, name) is not None and getattr(request, needed) is None:
             raise errors.InputError(f"--{name}: expected with --{needed}, which is missing. Give both, or neither.")
-    inputs = ("map", "frame", "comparison", "noise", "dataset")
-    if all(getattr(request, name) is None for name in inputs):
-        raise errors.InputError(f"expected something to report; give {', '.join(f'--{name}' for name in inputs)}.")
+    if all(getattr(request, name) is None for name in INPUTS):
+        raise errors.InputError(f"expected something to report; give {', '.join(f'--{name}' for name in INPUTS)}.")
 
 
 def gather(request: ReportRequest) -> parts.PageContent:
@@ -95,126 +88,60 @@ def gather(request: ReportRequest) -> parts.PageContent:
     Raises:
       errors.InputError: as `write`.
     """
-    from refine.report import inputs, map_layers, provenance_facts, read_artefacts
-    from refine.samples import datasets
-
-    missing: dict[str, str] = {}
-
-    def part(name: str, option: str, given: object, make: Callable[[], Part]) -> Part | None:
-        if given is None:
-            missing[name] = f"{TITLES[name]}: left out, no {option} was given."
-            return None
-        return make()
-
-    frame = frames.Frame.open(request.frame) if request.frame is not None else None
-    dataset = datasets.open_dataset(request.dataset, data_dir=request.data_dir) if request.dataset is not None else None
-    compared = read_artefacts.read_summary(request.comparison) if request.comparison is not None else None
-    files = inputs.Files(request.map, request.base) if request.map is not None else None
-    mapped = part("map", "--map", files, lambda: map_layers.read(_given(files), frame))
-    missing |= mapped.missing if mapped else {}
-    tags = files.tags() if files is not None else {}
-    facts = [
-        provenance_facts.of_map(request.map, inputs.model_name(tags, compared)) if request.map is not None else None,
-        *(provenance_facts.of_models(compared) if compared is not None else ()),
-        *(provenance_facts.of_frame(frame) if frame is not None else ()),
-        provenance_facts.of_imagery(frame, mapped.shown if mapped else ()),
-        provenance_facts.of_software(),
-    ]
+    frame = None if request.frame is None else frames.Frame.open(request.frame)
+    dataset = None
+    if request.dataset is not None:
+        dataset = datasets.open_dataset(request.dataset, data_dir=request.data_dir)
+    comparison = None if request.comparison is None else comparisons.Comparison.open(request.comparison)
+    files = None if request.map is None else inputs.MapFiles.open(request.map, request.base)
+    mapped = None if files is None else map_layers.read(files, frame)
+    tags = refined_map.MapTags() if mapped is None else mapped.part.tags
     return parts.PageContent(
-        title="Refined land cover map" if request.map is not None else "Land cover samples and models",
-        subtitle=_subtitle(request, mapped.part if mapped else None),
-        notes=(*request.note, *inputs.mismatches(tags, inputs.imagery_of(frame), compared)),
-        map=mapped.part if mapped else None,
-        changes=part("changes", "--map", request.map, lambda: read_artefacts.read_changes(_given(request.map))),
-        sheets=part("sheets", "--dataset", dataset, lambda: read_artefacts.read_sheets(_given(dataset))),
-        sampling=part("sampling", "--frame", frame, lambda: read_artefacts.read_sampling(_given(frame))),
-        comparison=part(
-            "strategies", "--comparison", compared, lambda: read_artefacts.read_comparison(_given(compared))
-        ),
-        noise=part(
-            "noise", "--noise", request.noise, lambda: read_artefacts.read_noise(_given(request.noise), dataset)
-        ),
-        facts=tuple(fact for fact in facts if fact is not None),
-        missing=missing,
+        title="Land cover samples and models" if files is None else "Refined land cover map",
+        subtitle=_subtitle(request, mapped),
+        notes=(*request.note, *inputs.mismatches(tags, inputs.imagery_of(frame), comparison)),
+        map=None if mapped is None else mapped.part,
+        changes=None if files is None else map_layers.read_changes(files),
+        sheets=None if dataset is None else chip_sheets.read_sheets(dataset),
+        sampling=None if frame is None else sampling_part.read(frame),
+        comparison=comparison,
+        noise=None if request.noise is None else chip_sheets.read_noise(request.noise, dataset),
+        facts=_facts(files, frame, comparison, () if mapped is None else mapped.shown),
+        missing=({} if mapped is None else dict(mapped.missing)) | _left_out(request),
     )
 
 
-def _subtitle(request: ReportRequest, mapped: parts.MapPart | None) -> str:
-    if mapped is None:
-        return request.dataset or ""
-    base = f"Base map {request.base.name}; " if request.base is not None else ""
-    return f"{base}{mapped.whole.place}"
+def _facts(
+    files: inputs.MapFiles | None,
+    frame: frames.Frame | None,
+    comparison: comparisons.Comparison | None,
+    shown: tuple[source.Acquisition, ...],
+) -> tuple[parts.FactTable, ...]:
+    """How everything on the page was made; `shown` are the acquisitions whose pictures the map part shows."""
+    facts = []
+    if files is not None:
+        facts.append(provenance_facts.of_map(files.refined, inputs.model_name(files.refined.tags(), comparison)))
+    if comparison is not None:
+        facts += provenance_facts.of_models(comparison)
+    if frame is not None:
+        facts += provenance_facts.of_frame(frame)
+    if (imagery := provenance_facts.of_imagery(frame, shown)) is not None:
+        facts.append(imagery)
+    return (*facts, provenance_facts.of_software())
 
 
-def render(report: parts.PageContent) -> str:
-    """The page: HTML with its style, script and pictures inside."""
-    bodies = {name: body for name, body in _bodies(report).items() if body}
-    whole = "\n".join(
-        f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{TITLES[name]}</h2>{body}</section>'
-        for name, body in bodies.items()
-    )
-    links = "".join(f'<li><a href="#{name}">{SHORT_TITLES[name]}</a></li>' for name in bodies)
-    return string.Template(_shipped("report.html")).substitute(
-        title=markup.text(report.title),
-        subtitle=markup.text(report.subtitle),
-        notes=markup.paragraphs(report.notes, "note"),
-        figures=_headline(report),
-        links=links,
-        sections=whole,
-        missing=_missing(report),
-        style=_shipped("report.css"),
-        script=_shipped("report.js"),
-    )
-
-
-def _bodies(report: parts.PageContent) -> dict[str, str]:
-    part = sections
+def _left_out(request: ReportRequest) -> dict[str, str]:
+    """A sentence for each section whose input was not given, by the section's name."""
     return {
-        "map": part.map_section(report.map) if report.map else "",
-        "area": part.area_section(report.map) if report.map else "",
-        "provenance": part.provenance_section(report.map) if report.map else "",
-        "changes": part.changes_section(report.changes) if report.changes is not None else "",
-        "sampling": part.sampling_section(report.sampling) if report.sampling else "",
-        "sheets": part.sheets_section(report.sheets) if report.sheets else "",
-        "strategies": part.strategies_section(report.comparison) if report.comparison else "",
-        "confusion": part.confusion_section(report.comparison) if report.comparison else "",
-        "noise": part.noise_section(report.noise) if report.noise else "",
-        "facts": part.facts_section(report.facts) if report.facts else "",
+        section: f"{page.TITLES[section]}: left out, no {option} was given."
+        for section, option in NEEDS.items()
+        if getattr(request, option.removeprefix("--")) is None
     }
 
 
-def _headline(report: parts.PageContent) -> str:
-    """The few figures that a reader looks for first."""
-    figures = []
-    if report.changes:
-        hectares = sum(change.hectares for change in report.changes)
-        figures.append((f"{hectares:,.0f} ha", "changed class"))
-    if report.map:
-        asked = int(report.map.confidence.sum())
-        figures.append((f"{asked:,}", "pixels classified from imagery"))
-    if report.comparison:
-        best = report.comparison.best
-        span = f"{best.overall.low:.2f} to {best.overall.high:.2f}"
-        figures.append((f"{best.overall.value:.3f}", f"overall accuracy on the test set ({span}), {best.name}"))
-    if report.sampling:
-        figures.append((f"{report.sampling.total:,}", "ranked sample points"))
-    items = "".join(f"<li><strong>{markup.text(value)}</strong> {markup.text(label)}</li>" for value, label in figures)
-    return f'<ul class="figures">{items}</ul>' if items else ""
-
-
-def _missing(report: parts.PageContent) -> str:
-    if not report.missing:
-        return ""
-    items = "".join(f"<li>{markup.text(sentence)}</li>" for sentence in report.missing.values())
-    head = '<section id="missing" aria-labelledby="missing-title"><h2 id="missing-title">Left out</h2>'
-    return f"{head}<ul>{items}</ul></section>"
-
-
-def _shipped(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _given(value: Part | None) -> Part:
-    if value is None:
-        raise ValueError("a part is read only where its input was given")
-    return value
+def _subtitle(request: ReportRequest, mapped: map_layers.MapSection | None) -> str:
+    """The base map and the place of the map; without a map the dataset."""
+    if mapped is None:
+        return request.dataset or ""
+    base = f"Base map {request.base.name}; " if request.base is not None else ""
+    return f"{base}{mapped.part.whole.place}"

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from refine.accuracy import accuracy
-from refine.report import charts, parts, swipe
-from refine.report.markup import DASH, interval, named, paragraphs, percent, share, swatch, table, text
+from refine.accuracy import accuracy, estimators, support
+from refine.artefacts import comparison as comparisons
+from refine.artefacts import provenance
+from refine.report import charts, land_cover, parts, prose, swipe
+from refine.report.markup import (
+    DASH,
+    Html,
+    filled,
+    interval,
+    joined,
+    named,
+    paragraphs,
+    percent,
+    share,
+    swatch,
+    table,
+)  # fmt: skip
 
 CHANGES_SHOWN = 15
 SHADE = 55  # percent of the accent colour in the fullest cell of a matrix
-MINUS = "\u2212"
-_INLINE = '<svg class="inline" viewBox="0 0 12 12" aria-hidden="true">'
-STRATEGY_KEY = (
-    f'<p class="quiet">{_INLINE}<g class="overall"><circle cx="6" cy="6" r="4"/></g></svg> overall accuracy {_INLINE}'
-    '<g class="kappa"><rect x="3" y="3" width="6" height="6" transform="rotate(45 6 6)"/></g></svg> kappa; '
-    "95&nbsp;% intervals. Kappa is given for comparison with older papers.</p>"
-)
+MINUS, PLUS_MINUS = "\u2212", "\u00b1"
 
 
-def map_section(part: parts.MapPart) -> str:
+def map_section(part: parts.MapPart) -> Html:
     """The whole region and the close-up under a swipe."""
-    how = (
-        "<p class='noprint'>Drag the boundary, or focus it and press the arrow keys. Choose what lies to its left and "
-        "right. Zoom to see single pixels.</p>"
-    )
-    close = ""
-    if part.closeup is not None:
-        close = f"<h3>{text(part.closeup.title)}</h3>{swipe.html_of(part.closeup)}"
-    return f"{how}<h3>{text(part.whole.title)}</h3>{swipe.html_of(part.whole)}{close}"
+    views = [part.whole, *([] if part.closeup is None else [part.closeup])]
+    return joined([prose.html("map", "how"), *map(_view, views)])
 
 
-def area_section(part: parts.MapPart) -> str:
+def area_section(part: parts.MapPart) -> Html:
     """Area of each class before and after."""
     total = sum(row.before_ha for row in part.classes) or 1.0
     rows = [
         (
-            f'{named(row.title, row.colour)}<span class="definition">{text(row.definition)}</span>',
+            _defined(row.land_cover.title, row.land_cover.colour, row.land_cover.definition),
             f"{row.before_ha:,.0f}",
             f"{row.after_ha:,.0f}",
             _signed(row.after_ha - row.before_ha),
@@ -49,235 +50,278 @@ def area_section(part: parts.MapPart) -> str:
         for row in part.classes
     ]
     head = ("class", "before, ha", "after, ha", "difference", "share before", "share after")
-    note = "<p class='quiet'>Pixels counted, times their area on the ellipsoid. Counts carry the errors of the map: an "
-    note += "estimate of true areas needs a sample (<code>python -m refine accuracy --areas</code>).</p>"
-    return table("Area of each class in the region", head, rows) + note
+    return joined([table("Area of each class in the region", head, rows), prose.html("area", "note")])
 
 
-def provenance_section(part: parts.MapPart) -> str:
-    """Why pixels are as they are, and how sure the classifier was."""
-    total = sum(row.pixels for row in part.provenance) or 1
-    rows = [(named(row.title, row.colour), f"{row.pixels:,}", percent(row.pixels / total)) for row in part.provenance]
-    chart = ""
-    if part.confidence.any():
-        drawn = charts.confidence(part.confidence, part.min_confidence)
-        counted = f"<p class='quiet'>{charts.confidence_summary(part.confidence)}</p>"
-        chart = f"<h3>How probable the classes are</h3><p>{_rule(part)}</p>{drawn}{counted}"
-    return table("Why each pixel holds its class", ("reason", "pixels", "share"), rows) + chart
+def provenance_section(part: parts.MapPart) -> Html:
+    """Why each pixel holds its class, and how probable the classes are."""
+    counts = part.counts.provenance
+    kinds = [kind for kind in provenance.Provenance if kind not in provenance.UNSEEN and counts[kind]]
+    total = sum(int(counts[kind]) for kind in kinds) or 1
+    rows = [
+        (named(kind.title, kind.colour), f"{int(counts[kind]):,}", percent(int(counts[kind]) / total)) for kind in kinds
+    ]
+    reasons = table("Why each pixel holds its class", ("reason", "pixels", "share"), rows)
+    return joined([reasons, _probabilities(part)]) if part.counts.confidence.any() else reasons
 
 
-def _rule(part: parts.MapPart) -> str:
-    """What the probability is, and when a class was changed."""
-    trust = part.base_trust
-    beforehand = (
-        f" Before any picture is looked at, the base map's class has {percent(trust, 0)} where products disagree "
-        "(<code>--base-trust</code>)."
-        if trust is not None
-        else ""
+def _probabilities(part: parts.MapPart) -> Html:
+    """What the probability is, when a class was changed, and the histogram."""
+    sentences = [prose.html("provenance", "probability")]
+    if part.tags.base_trust is not None:
+        sentences.append(prose.html("provenance", "trust", trust=percent(part.tags.base_trust, 0)))
+    if part.tags.min_confidence is not None:
+        sentences.append(prose.html("provenance", "threshold", threshold=percent(part.tags.min_confidence, 0)))
+    return filled(
+        "<h3>How probable the classes are</h3><p>$sentences</p>$chart<p class='quiet'>$summary</p>",
+        sentences=Html(" ".join(sentences)),
+        chart=charts.confidence(part.counts.confidence, part.tags.min_confidence),
+        summary=charts.confidence_summary(part.counts.confidence),
     )
-    needed = (
-        f" A class is changed where another one outweighs it and is at least {percent(part.min_confidence, 0)} "
-        "probable (<code>--min-confidence</code>); else the base map's class is kept."
-        if part.min_confidence is not None
-        else ""
-    )
-    what = "Classified pixels by the probability of the class that the map holds, given picture and base map."
-    return f"{what}{beforehand}{needed}"
 
 
-def changes_section(changes: Sequence[parts.Change]) -> str:
+def changes_section(changes: Sequence[parts.Change]) -> Html:
     """From what to what, how much."""
     if not changes:
-        return "<p>No pixel changed its class.</p>"
-    rows = [
+        return prose.html("changes", "none")
+    rows: list[tuple[object, ...]] = [
         (
-            named(c.before, c.before_colour),
-            named(c.after, c.after_colour),
-            f"{c.pixels:,}",
-            f"{c.hectares:,.1f}",
+            named(change.before.title, change.before.colour),
+            named(change.after.title, change.after.colour),
+            f"{change.pixels:,}",
+            f"{change.hectares:,.1f}",
         )
-        for c in changes[:CHANGES_SHOWN]
+        for change in changes[:CHANGES_SHOWN]
     ]
     rest = changes[CHANGES_SHOWN:]
     if rest:
         pixels, hectares = sum(c.pixels for c in rest), sum(c.hectares for c in rest)
         rows.append((f"{len(rest)} smaller changes", "", f"{pixels:,}", f"{hectares:,.1f}"))
     head = ("from", "to", "pixels", "hectares")
-    return charts.flow(changes) + table("Changes, the largest first", head, rows, numbers_from=2)
+    return joined([charts.flow(changes), table("Changes, the largest first", head, rows, numbers_from=2)])
 
 
-def sampling_section(part: parts.SamplingPart) -> str:
+def sampling_section(part: parts.SamplingPart) -> Html:
     """Where points lie, and how many of each class and split."""
-    view = f"<h3>{text(part.view.title)}</h3>{swipe.html_of(part.view)}" if part.view is not None else ""
-    shown = (
-        f"<p class='quiet'>{part.shown:,} of {part.total:,} points are drawn, by rank.</p>"
-        if part.shown < part.total
-        else ""
-    )
+    found = []
+    if part.view is not None:
+        found.append(_view(part.view))
+        if part.shown < part.total:
+            found.append(prose.html("sampling", "shown", shown=f"{part.shown:,}", total=f"{part.total:,}"))
     rows = [
-        (text(title), *(f"{row[split]:,}" for split in part.splits), f"{sum(row.values()):,}")
+        (title, *(f"{row[split]:,}" for split in part.splits), f"{sum(row.values()):,}")
         for title, row in part.counts.items()
     ]
-    splits = tuple(split.replace("_", " ") for split in part.splits)
-    return f"{view}{shown if part.view else ''}" + table(
-        "Ranked points by class and split", ("class", *splits, "all"), rows
-    )
+    head = ("class", *(split.replace("_", " ") for split in part.splits), "all")
+    return joined([*found, table("Ranked points by class and split", head, rows)])
 
 
-def sheets_section(part: parts.SheetsPart) -> str:
+def sheets_section(part: parts.SheetsPart) -> Html:
     """Samples of each class."""
-    intro = f"<p>{text(part.dataset)}, split <code>{text(part.split)}</code>; chosen by a hash, not by eye.</p>"
-    return intro + "".join(_sheet(sheet) for sheet in part.sheets)
+    chosen = prose.html("sheets", "chosen", dataset=part.dataset, split=part.split)
+    return joined([chosen, *map(_sheet, part.sheets)])
 
 
-def strategies_section(part: parts.ComparisonPart) -> str:
+def strategies_section(comparison: comparisons.Comparison) -> Html:
     """The strategies with intervals, costs and paired tests."""
-    intro = f"<p>{text(part.test)}, {part.samples:,} samples. {text(part.statement)}</p>"
+    test, strategies = comparison.test, comparison.strategies
     rows = [
         (
-            text(s.name), interval(s.overall), interval(s.kappa), f"{s.examples:,}", f"{s.minutes:.1f}",
-            f"{s.images_per_s:,.0f}", str(s.epochs), "" if s.size_px is None else str(s.size_px),
+            s.name, interval(s.overall), interval(s.kappa), f"{s.train_examples:,}", f"{s.minutes:.1f}",
+            f"{s.images_per_s:,.0f}", s.epochs, s.settings.get("size_px", ""),
         )
-        for s in part.strategies
+        for s in strategies
     ]  # fmt: skip
     head = (
-        "strategy / labels",
-        "overall accuracy",
-        "kappa",
-        "trained on",
-        "minutes",
-        "images/s",
-        "epochs",
-        "input, px",
+        "strategy / labels", "overall accuracy", "kappa", "trained on", "minutes", "images/s", "epochs", "input, px",
+    )  # fmt: skip
+    return joined(
+        [
+            prose.html(
+                "strategies",
+                "test",
+                dataset=test.dataset,
+                split=test.split,
+                examples=f"{test.examples:,}",
+                statement=test.statement,
+            ),
+            charts.strategies(comparison),
+            prose.html("strategies", "key"),
+            table("Strategies", head, rows),
+            _seasons(strategies),
+            _classes(comparison),
+            _pairs(comparison.pairs),
+        ]
     )
-    costs = table("Strategies", head, rows)
-    return intro + charts.strategies(part) + STRATEGY_KEY + costs + _seasons(part) + _per_class(part) + _pairs(part)
 
 
-def confusion_section(part: parts.ComparisonPart) -> str:
+def confusion_section(comparison: comparisons.Comparison) -> Html:
     """The confusion matrix of every strategy, the best one open."""
-    best = part.best
-    warnings = paragraphs((f"Warning: {w}" for w in part.warnings), "warning")
-    matrices = "".join(
-        f"<details{' open' if s is best else ''}><summary>{text(s.name)}: {interval(s.overall)}</summary>"
-        f"{_matrix(s, part.classes)}</details>"
-        for s in part.strategies
-    )
-    return f"<p>Rows are the classifier, columns the reference.</p>{matrices}{warnings}"
+    titles = [land_cover.by_name(name).title for name in comparison.classes]
+    matrices = [
+        filled(
+            "<details$open><summary>$name: $overall</summary>$matrix</details>",
+            open=" open" if strategy is comparison.best else "",
+            name=strategy.name,
+            overall=interval(strategy.overall),
+            matrix=_matrix(strategy, titles),
+        )
+        for strategy in comparison.strategies
+    ]
+    warnings = paragraphs((f"Warning: {warning}" for warning in _warnings(comparison, titles)), "warning")
+    return joined([prose.html("confusion", "axes"), *matrices, warnings])
 
 
-def noise_section(part: parts.NoisePart) -> str:
+def noise_section(part: parts.NoisePart) -> Html:
     """Doubtful labels: rates and the worst chips."""
-    intro = (
-        f"<p>{text(part.dataset)}, split <code>{text(part.split)}</code>: {part.doubtful:,} of {part.examples:,} "
-        "labels are doubtful, by confident learning on out-of-fold probabilities of spatial blocks. Classes "
-        "that look alike raise the rate: it is an upper estimate.</p>"
-    )
+    summary = part.summary
     rows = [
-        (text(r.title), f"{r.examples:,}", f"{r.doubtful:,}", interval(r.rate), text(r.mostly) or DASH)
-        for r in part.rates
+        (
+            land_cover.by_name(rate.label).title,
+            f"{rate.examples:,}",
+            f"{rate.doubtful:,}",
+            interval(rate.estimate),
+            land_cover.by_name(rate.mostly).title if rate.mostly else DASH,
+        )
+        for rate in summary.rates
     ]
-    head = ("class", "labels", "doubtful", "noise rate (95 %)", "mostly")
-    rates = table("Noise rate by class", head, rows)
-    worst = ""
+    found = [
+        prose.html(
+            "noise",
+            "found",
+            dataset=summary.dataset,
+            split=summary.split,
+            doubtful=f"{summary.doubtful:,}",
+            examples=f"{summary.examples:,}",
+        ),
+        table("Noise rate by class", ("class", "labels", "doubtful", "noise rate (95 %)", "mostly"), rows),
+    ]
     if part.worst:
-        chips = "".join(_chip(chip) for chip in part.worst)
-        worst = f"<h3>The most doubtful: given label → what it looks like</h3><ul class='chips captioned'>{chips}</ul>"
+        chips = filled("<ul class='chips captioned'>$chips</ul>", chips=joined(map(_chip, part.worst)))
+        found += [prose.html("noise", "worst"), chips]
     elif part.sheet is not None:
-        worst = f'<img class="sheet" src="{part.sheet.picture}" alt="{text(part.sheet.says)}">'
-    return intro + rates + worst
+        picture, says = part.sheet.picture, part.sheet.says
+        found.append(filled('<img class="sheet" src="$picture" alt="$says">', picture=picture, says=says))
+    return joined(found)
 
 
-def facts_section(facts: Sequence[parts.FactTable]) -> str:
+def facts_section(facts: Sequence[parts.FactTable]) -> Html:
     """How it was made."""
-    return "".join(f"<h3>{text(part.title)}</h3>{_facts(part)}" for part in facts)
+    return joined(filled("<h3>$title</h3>$facts", title=part.title, facts=_facts(part)) for part in facts)
 
 
-def _facts(part: parts.FactTable) -> str:
+def _view(view: parts.View) -> Html:
+    return filled("<h3>$title</h3>$view", title=view.title, view=swipe.html_of(view))
+
+
+def _defined(title: str, colour: str, definition: str) -> Html:
+    """A class with its colour, name and definition."""
+    return filled(
+        '$named<span class="definition">$definition</span>', named=named(title, colour), definition=definition
+    )
+
+
+def _facts(part: parts.FactTable) -> Html:
     if part.header:
-        rows = [tuple(text(cell) for cell in row) for row in part.rows]
-        return table(part.title, part.header, rows, numbers_from=len(part.header), kind="facts")
-    pairs = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in part.rows)
-    return f"<dl>{pairs}</dl>"
+        return table(part.title, part.header, part.rows, numbers_from=len(part.header), kind="facts")
+    pairs = (filled("<div><dt>$name</dt><dd>$value</dd></div>", name=name, value=value) for name, value in part.rows)
+    return filled("<dl>$pairs</dl>", pairs=joined(pairs))
 
 
-def _sheet(sheet: parts.Sheet) -> str:
-    chips = "".join(_chip(chip) for chip in sheet.chips)
-    return (
-        f"<h3>{swatch(sheet.colour)}{text(sheet.title)} <span class='quiet'>{sheet.total:,} samples</span></h3>"
-        f"<p class='quiet'>{text(sheet.definition)}</p><ul class='chips'>{chips}</ul>"
+def _sheet(sheet: parts.Sheet) -> Html:
+    return filled(
+        "<h3>$swatch$title <span class='quiet'>$total samples</span></h3>"
+        "<p class='quiet'>$definition</p><ul class='chips'>$chips</ul>",
+        swatch=swatch(sheet.land_cover.colour),
+        title=sheet.land_cover.title,
+        total=f"{sheet.total:,}",
+        definition=sheet.land_cover.definition,
+        chips=joined(map(_chip, sheet.chips)),
     )
 
 
-def _chip(chip: parts.ChipPicture) -> str:
-    caption = f"<span>{text(chip.caption)}</span>" if chip.caption else ""
-    said = text(chip.says)
-    return f'<li><img src="{chip.picture}" alt="{said}" title="{said}" width="128" height="128">{caption}</li>'
-
-
-def _seasons(part: parts.ComparisonPart) -> str:
-    if not any(s.by_season for s in part.strategies):
-        return ""
-    known = [s for s in part.strategies if s.by_season]
-    head = ("overall accuracy", *(f"{name} ({samples:,} samples)" for name, samples, _ in known[0].by_season))
-    rows = [(text(s.name), *(interval(estimate) for _, _, estimate in s.by_season)) for s in known]
-    return (
-        "<p>In season: taken in the season of every class, as a map asks of its pictures, because it does not know "
-        "the class beforehand.</p>" + table("In and out of season", head, rows)
+def _chip(chip: parts.ChipPicture) -> Html:
+    return filled(
+        '<li><img src="$picture" alt="$says" title="$says" width="128" height="128">$caption</li>',
+        picture=chip.picture,
+        says=chip.says,
+        caption=filled("<span>$caption</span>", caption=chip.caption) if chip.caption else "",
     )
 
 
-def _per_class(part: parts.ComparisonPart) -> str:
+def _seasons(strategies: Sequence[comparisons.Strategy]) -> Html:
+    known = [(s.name, s.by_season.rows()) for s in strategies if s.by_season is not None]
+    if not known:
+        return Html()
+    head = ("overall accuracy", *(f"{name} ({samples:,} samples)" for name, samples, _ in known[0][1]))
+    rows = [(name, *(interval(estimate) for _, _, estimate in seasons)) for name, seasons in known]
+    return joined([prose.html("strategies", "season"), table("In and out of season", head, rows)])
+
+
+def _classes(comparison: comparisons.Comparison) -> Html:
+    titles = [land_cover.by_name(name).title for name in comparison.classes]
     rows = [
-        (text(s.name), *(f"{share(u.value)} / {share(p.value)}" for u, p in zip(s.users, s.producers, strict=True)))
-        for s in part.strategies
+        (s.name, *(f"{share(u.value)} / {share(p.value)}" for u, p in zip(s.users, s.producers, strict=True)))
+        for s in comparison.strategies
     ]
-    return table("User's / producer's accuracy by class", ("", *map(text, part.classes)), rows)
+    return table("User's / producer's accuracy by class", ("", *titles), rows)
 
 
-def _pairs(part: parts.ComparisonPart) -> str:
-    if not part.pairs:
-        return ""
+def _pairs(pairs: Sequence[comparisons.Pair]) -> Html:
+    if not pairs:
+        return Html()
     rows = [
-        (f"{text(p.first)} and {text(p.second)}", str(p.only_first), str(p.only_second), f"{p.p:.2g}")
-        for p in part.pairs
+        (f"{pair.first} and {pair.second}", pair.test.only_first, pair.test.only_second, f"{pair.test.p:.2g}")
+        for pair in pairs
     ]
     head = ("on the same samples", "only the first right", "only the second right", "McNemar, mid-p")
     return table("Is one better? Paired tests", head, rows)
 
 
-def _matrix(strategy: parts.Strategy, classes: Sequence[str]) -> str:
-    counts = strategy.counts
-    users, producers = accuracy.users(counts), accuracy.producers(counts)
+def _warnings(comparison: comparisons.Comparison, titles: Sequence[str]) -> tuple[str, ...]:
+    """Which figures of the comparison rest on too little."""
+    confusion = accuracy.Confusion(np.array(comparison.strategies[0].confusion, np.int64), tuple(titles))
+    population = support.population_of(comparison.test.dataset, comparison.test.split)
+    return support.of(estimators.simple_random(confusion), population=population).warnings
+
+
+def _matrix(strategy: comparisons.Strategy, titles: Sequence[str]) -> Html:
+    counts = np.array(strategy.confusion, np.int64)
     most = max(1, int(counts.max()))
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
-            text(name),
+            title,
             *(_shaded(int(n), most, is_hit=i == j) for j, n in enumerate(counts[i])),
-            f"{int(counts[i].sum())}",
-            interval(strategy.users[i], 2) if not math.isnan(users[i]) else DASH,
+            int(counts[i].sum()),
+            interval(strategy.users[i], 2),
         )
-        for i, name in enumerate(classes)
+        for i, title in enumerate(titles)
     ]
-    totals = (*(str(int(n)) for n in counts.sum(axis=0)), str(int(counts.sum())), "")
-    rows.append(("total", *totals))
-    accuracies = (*(_producers(strategy, j, producers) for j in range(len(classes))), "", "")
-    rows.append(("producer's accuracy", *accuracies))
-    head = ("classifier \\ reference", *map(text, classes), "total", "user's accuracy")
-    quantity, allocation = float(accuracy.quantity(counts)), float(accuracy.allocation(counts))
-    note = f"<p class='quiet'>Quantity disagreement {quantity:.3f}, allocation disagreement {allocation:.3f}.</p>"
-    return table(f"Confusion matrix of {strategy.name}", head, rows, kind="matrix") + note
+    rows.append(("total", *counts.sum(axis=0).tolist(), int(counts.sum()), ""))
+    rows.append(("producer's accuracy", *(interval(estimate, 2) for estimate in strategy.producers), "", ""))
+    head = ("classifier \\ reference", *titles, "total", "user's accuracy")
+    return joined(
+        [
+            table(f"Confusion matrix of {strategy.name}", head, rows, kind="matrix"),
+            prose.html(
+                "confusion",
+                "disagreement",
+                quantity=f"{float(accuracy.quantity(counts)):.3f}",
+                allocation=f"{float(accuracy.allocation(counts)):.3f}",
+            ),
+        ]
+    )
 
 
-def _producers(strategy: parts.Strategy, column: int, producers: np.ndarray) -> str:
-    return interval(strategy.producers[column], 2) if not math.isnan(producers[column]) else DASH
-
-
-def _shaded(count: int, most: int, *, is_hit: bool) -> str:
-    kind = "hit" if is_hit else "miss"
-    return f'<span class="cell {kind}" style="--full:{SHADE * count / most:.0f}%">{count or DASH}</span>'
+def _shaded(count: int, most: int, *, is_hit: bool) -> Html:
+    return filled(
+        '<span class="cell $kind" style="--full:$full%">$count</span>',
+        kind="hit" if is_hit else "miss",
+        full=f"{SHADE * count / most:.0f}",
+        count=count or DASH,
+    )
 
 
 def _signed(hectares: float) -> str:
-    sign = "+" if hectares >= 0.5 else MINUS if hectares <= -0.5 else "\u00b1"
+    sign = "+" if hectares >= 0.5 else MINUS if hectares <= -0.5 else PLUS_MINUS
     return f"{sign}{abs(hectares):,.0f}"

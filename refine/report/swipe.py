@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Mapping
 
-from refine.mapping import reclassify
-from refine.report import map_layers, markup, parts
+from refine.artefacts import provenance
+from refine.report import map_layers, markup, parts, prose
 
 SCALE_STEPS = (1, 2, 5)
 HANDLE = (
@@ -21,16 +21,16 @@ ZOOM = (
     '&minus;</button><output aria-live="polite">1&times;</output>'
     '<button type="button" data-zoom="1" aria-label="Zoom in">+</button></span>'
 )
-BLANK = "<p class='quiet'>Blank: "
 APART = '<button type="button" data-apart aria-pressed="false">All layers side by side</button>'
 
 
-def html_of(view: parts.View) -> str:
+def html_of(view: parts.View) -> markup.Html:
     """The view as HTML: pictures once, a slider between two of them, controls, and the legend of each layer."""
     titles = {layer.name: layer.title for layer in view.layers}
     rows, columns = view.shape
     title = markup.text(view.title)
-    return f"""<div class="viewer" data-viewer id="view-{view.name}" style="--columns:{columns};--rows:{rows}">
+    size = f"--columns:{columns};--rows:{rows}"
+    return markup.Html(f"""<div class="viewer" data-viewer id="view-{view.name}" style="{size}">
 <div class="frame">
 <div class="scroll" data-scrolls="{title}: pictures, zoomed in">
 <div class="stage">{"".join(_layer(view, layer) for layer in view.layers)}{_overlay(view)}</div></div>
@@ -44,8 +44,8 @@ def html_of(view: parts.View) -> str:
 {_select(view, "left", view.left)}{_select(view, "right", view.right)}{_overlay_check(view)}{ZOOM}{APART}
 </div>
 {_keys(view)}
-<p class="quiet">{markup.text(view.place)}. North is up.</p>
-</div></div>"""
+{prose.html("swipe", "north", place=view.place)}
+</div></div>""")
 
 
 def _layer(view: parts.View, layer: parts.Layer) -> str:
@@ -112,14 +112,13 @@ def _key(view: parts.View, key: parts.Key) -> str:
         stops = ",".join(map_layers.CONFIDENCE_RAMP)
         bar = f'<span class="ramp" style="background:linear-gradient(to right,{stops})"></span>'
         ends = "<p class='ends'><span>0 %</span><span>100 %</span></p>"
-        return f"<h4>Probability of the class that the map holds</h4>{bar}{ends}{BLANK}not classified.</p>"
+        return f"<h4>Probability of the class that the map holds</h4>{bar}{ends}{prose.html('swipe', 'not_classified')}"
     if key is parts.Key.PROVENANCE:
-        kinds = [p for p in reclassify.Provenance if p not in map_layers.UNSEEN]
-        entries = {reclassify.PROVENANCE_TITLES[p]: reclassify.PROVENANCE_COLOURS[p] for p in kinds}
-        return f"<h4>Provenance</h4>{_list(entries)}"
+        kinds = (kind for kind in provenance.Provenance if kind not in provenance.UNSEEN)
+        return f"<h4>Provenance</h4>{_list({kind.title: kind.colour for kind in kinds})}"
     if key is parts.Key.STATE:
         return f"<h4>State of a cell</h4>{_list(dict(view.states))}"
-    blank = f"{BLANK}{markup.text(view.blank)}</p>" if view.blank else ""
+    blank = prose.html("swipe", "blank", blank=view.blank) if view.blank else ""
     return f"<h4>Land cover</h4>{_list(dict(view.classes))}{blank}"
 
 

@@ -1,4 +1,4 @@
-"""Which library computes for Keras, and whether TensorFlow is there to read with."""
+"""Chooses the Keras backend; says whether TensorFlow is installed, which reading TFRecord needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VARIABLE = "KERAS_BACKEND"
 
 
 def choose() -> None:
-    """JAX where TensorFlow is not installed and nobody has chosen: Keras itself would look for TensorFlow alone."""
+    """Chooses JAX where TensorFlow is not installed and the user has not chosen: Keras would try TensorFlow alone."""
     if VARIABLE not in os.environ and not has_tensorflow() and _installed("jax"):
         os.environ[VARIABLE] = "jax"
 

@@ -1,27 +1,20 @@
-"""Examples held out of train where a dataset has no validation split: whole blocks of land, each class its share."""
+"""Holds examples out of train where a dataset has no validation split: whole blocks of land, a share of each class."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from builder import errors, hashing
-from refine.samples import datasets
+from refine.samples import datasets, places
 
-PLACE = ("lon_e7", "lat_e7")
-BLOCKS_DEG = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 BLOCKS_HELD = 10  # fewer blocks than these say little about other places
 
 
-def columns(dataset: datasets.Dataset) -> tuple[str, ...]:
-    """The features that say which examples belong together, as far as the dataset has them."""
-    return dataset.has(datasets.PARENT, *PLACE)
-
-
-def held_out(split: datasets.Split, *, share: float, seed: int) -> tuple[datasets.Split, datasets.Split]:
+def hold_out(split: datasets.Split, *, share: float, seed: int) -> tuple[datasets.Split, datasets.Split]:
     """(rest, held out): about `share` of the examples of every class, in whole groups (see `groups_of`).
 
-    Groups come in the order of their hashes; one is taken if that brings the shares of the classes closer to `share`.
-    Every class keeps an example in the rest, and gets one held out where it has two groups.
+    Groups are looked at in the order of their hashes; one is held out if that brings the shares of the classes closer
+    to `share`. Every class keeps an example in the rest, and gets one held out where it has two groups.
 
     Raises:
       errors.InputError: if `share` is no share.
@@ -40,23 +33,15 @@ def held_out(split: datasets.Split, *, share: float, seed: int) -> tuple[dataset
 
 
 def groups_of(split: datasets.Split, share: float) -> np.ndarray:
-    """str[n]: what is held out as one. Blocks of land, the largest of which ten would be held out (smaller ones where
-    there are too few); without places, or where all lie together, a chip and those that were cut again from it."""
-    if not set(PLACE) <= set(split.columns):
+    """str[n]: the name of the group of each example; a group is held out as a whole.
+
+    Groups are blocks of land, the largest of which ten would be held out (smaller ones where there are too few).
+    Without places, or where all examples lie together, a group is a chip with those that were cut again from it.
+    """
+    if not places.are_known(split):
         return datasets.identities(split)
-    for side_deg in BLOCKS_DEG:
-        blocks = squares(split, side_deg)
-        held = len(np.unique(blocks)) * share
-        if held >= BLOCKS_HELD:
-            break
-    return blocks if held >= 1 else datasets.identities(split)
-
-
-def squares(split: datasets.Split, side_deg: float) -> np.ndarray:
-    """str[n]: the square of `side_deg` degrees, row/column, in which each example lies."""
-    side_e7 = round(side_deg * 1e7)
-    column, row = ((split.columns[name].astype(np.int64) // side_e7).astype(str) for name in PLACE)
-    return np.char.add(np.char.add(row, "/"), column)
+    blocks = places.largest_blocks(split, lambda count: count * share >= BLOCKS_HELD)
+    return blocks.names if blocks.count * share >= 1 else datasets.identities(split)
 
 
 def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:
@@ -71,7 +56,7 @@ def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:
         if _leaves_some(held + more, more, totals) and (then**2).sum() < (now**2).sum():
             chosen[i], held = True, held + more
     for label in np.flatnonzero((held == 0) & (totals > 1)):
-        # Its blocks are larger than its share; the smallest is still better than a class that is never watched.
+        # Its groups are larger than its share; the smallest is better than a class without validation.
         fitting = [i for i in np.flatnonzero(counts[:, label]) if _leaves_some(held + counts[i], counts[i], totals)]
         if fitting and held[label] == 0:
             smallest = min(fitting, key=lambda i: counts[i].sum())
@@ -80,5 +65,5 @@ def chosen_groups(counts: np.ndarray, share: float) -> np.ndarray:
 
 
 def _leaves_some(held: np.ndarray, more: np.ndarray, totals: np.ndarray) -> bool:
-    """True when no class of `more` would be gone from the rest."""
+    """Whether every class of `more` keeps an example in the rest."""
     return bool((held < totals)[more > 0].all())

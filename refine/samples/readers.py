@@ -9,7 +9,7 @@ import hashlib
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,30 +18,41 @@ from refine.samples import backends
 
 IMAGE, LABEL = "image", "label"
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
-_GRAPH_NODE = re.compile(r"\{\{.*?\}\}")  # where in its graph TensorFlow was
+_GRAPH_NODE = re.compile(r"\{\{.*?\}\}")  # the node of its graph that TensorFlow names in an error
 _DIGEST_BLOCK_BYTES = 1 << 20
 
 
 class Reader(Protocol):
     """One split in its stored order."""
 
-    is_random_access: bool
-
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """One array per scalar feature, in stored order; no image is decoded."""
-
-    def encoded(self, row: int) -> bytes:
-        """The encoded picture at `row` (random access readers only)."""
-
-    def stream(self) -> Any:
-        """`tf.data.Dataset` of encoded pictures in stored order (streaming readers only)."""
+        """One array per scalar feature, in stored order, read in one pass; no image is decoded."""
 
     def digest(self) -> str:
         """Digest of everything the split holds."""
 
 
+@runtime_checkable
+class RowReader(Reader, Protocol):
+    """A split whose pictures are read in any order."""
+
+    def encoded(self, row: int) -> bytes:
+        """The encoded picture at `row`."""
+
+
+@runtime_checkable
+class StreamReader(Reader, Protocol):
+    """A split whose pictures are read one after the other."""
+
+    def stream(self) -> Any:
+        """`tf.data.Dataset` of encoded pictures in stored order."""
+
+
+AnyReader = RowReader | StreamReader
+
+
 @contextlib.contextmanager
-def whole(name: str) -> Iterator[None]:
+def damage_errors(name: str) -> Iterator[None]:
     """Turns what formats and TFDS raise for damaged files of a release into one clear error.
 
     Raises:
@@ -52,16 +63,14 @@ def whole(name: str) -> Iterator[None]:
     except (errors.InputError, MemoryError):
         raise
     except Exception as error:  # TFDS, array_record, tf.data and protobuf have their own each
-        told = " ".join(_GRAPH_NODE.sub("", str(error)).split())[:200] or type(error).__name__
+        cause = " ".join(_GRAPH_NODE.sub("", str(error)).split())[:200] or type(error).__name__
         raise errors.InputError(
-            f"{name}: its files are missing, truncated or damaged ({told}). Copy the version again, or build it again."
+            f"{name}: its files are missing, truncated or damaged ({cause}). Copy the version again, or build it again."
         ) from error
 
 
 class SourceReader:
     """`tfds.data_source`: formats with random access, no TensorFlow needed."""
-
-    is_random_access = True
 
     def __init__(self, builder: Any, split: str) -> None:
         self._builder, self._split = builder, split
@@ -85,19 +94,13 @@ class SourceReader:
         """The encoded picture at `row`."""
         return bytes(self._examples[int(row)][IMAGE])
 
-    def stream(self) -> Any:
-        """Not offered: use `encoded`."""
-        raise NotImplementedError("a random access reader is read by row")
-
     def digest(self) -> str:
         """sha256 over the files of the split."""
         return _digest_of_files(split_files(self._builder, self._split))
 
 
-class StreamReader:
-    """`tfds.load`: TFRecord files through tf.data."""
-
-    is_random_access = False
+class RecordReader:
+    """`tfds.load`: TFRecord files, streamed through tf.data."""
 
     def __init__(self, builder: Any, split: str) -> None:
         self._builder, self._split = builder, split
@@ -123,10 +126,6 @@ class StreamReader:
                 gathered[name].append(batch[name])
         return {name: _texts(np.concatenate(parts)) for name, parts in gathered.items()}
 
-    def encoded(self, row: int) -> bytes:
-        """Not offered: use `stream`."""
-        raise NotImplementedError("a streaming reader has no rows")
-
     def stream(self) -> Any:
         """`tf.data.Dataset` of encoded pictures in stored order."""
         return self._dataset([IMAGE]).map(lambda example: example[IMAGE])
@@ -138,8 +137,6 @@ class StreamReader:
 
 class FolderReader:
     """A folder in the layout of `tfds.ImageFolder`: ROOT/split/label/picture."""
-
-    is_random_access = True
 
     def __init__(self, root: pathlib.Path, split: str, label_names: Sequence[str]) -> None:
         self._root = root / split
@@ -158,16 +155,12 @@ class FolderReader:
         """The encoded picture at `row`."""
         return self.files[int(row)].read_bytes()
 
-    def stream(self) -> Any:
-        """Not offered: use `encoded`."""
-        raise NotImplementedError("a random access reader is read by row")
-
     def digest(self) -> str:
         """sha256 over names and contents."""
         return _digest_of_files(self.files)
 
 
-def reader_of_builder(builder: Any, split: str, *, name: str) -> Reader:
+def reader_of_builder(builder: Any, split: str, *, name: str) -> AnyReader:
     """The reader that fits how the dataset is stored and what is installed.
 
     Raises:
@@ -183,7 +176,7 @@ def reader_of_builder(builder: Any, split: str, *, name: str) -> Reader:
             f"{name} is stored as {' and '.join(sorted(f.value for f in formats))}, which only TensorFlow reads, and "
             "TensorFlow is not installed. Install tensorflow, or build the dataset with --file_format=array_record."
         )
-    return StreamReader(builder, split)
+    return RecordReader(builder, split)
 
 
 def split_files(builder: Any, split: str) -> list[pathlib.Path]:
@@ -193,7 +186,7 @@ def split_files(builder: Any, split: str) -> list[pathlib.Path]:
 
 def pictures_of(folder: pathlib.Path) -> list[pathlib.Path]:
     """Pictures at folder/label/picture, sorted by path."""
-    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
 
 
 def _plain(value: Any) -> Any:
@@ -218,9 +211,9 @@ def _digest_of_files(files: Sequence[pathlib.Path]) -> str:
     return digest.hexdigest()
 
 
-def rows_of(reader: Reader, rows: Sequence[int]) -> Iterator[bytes]:
+def rows_of(reader: AnyReader, rows: Sequence[int]) -> Iterator[bytes]:
     """Encoded pictures at ascending `rows`, whichever way the reader reads."""
-    if reader.is_random_access:
+    if isinstance(reader, RowReader):
         for row in rows:
             yield reader.encoded(row)
         return

@@ -1,8 +1,8 @@
-"""What the base sees in each chip, computed once and kept on disk.
+"""Features: what the base computes from each chip, once, kept on disk.
 
 ROOT/<digest>/view-<v>/part-<first row>.npy: float32[rows, 2048], and beside each a JSON file that says how long it
 took. The digest names the pictures (dataset, split, digest of its files), the weights of the base, the input size and
-the precision, so features are never taken for others.
+the precision, so features of other pictures or weights are never used.
 """
 
 from __future__ import annotations
@@ -19,22 +19,31 @@ from typing import Any
 
 import keras
 import numpy as np
+import typing_extensions
 
 from builder import atomic, progress
 from refine.network import devices, model
-from refine.samples import batches, datasets, readers
+from refine.samples import batches, datasets, feeds, readers
 
 FORMAT = 2
 PART_ROWS = 1024  # what a killed run loses at most
+BATCH = 1024  # features at once where nothing is learnt
 IN_MEMORY_ROWS = 200_000  # 1.6 GB of plain features; more are read from the maps
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Features of a split under `views`; `seconds` is how long computing them took, now or when they were kept."""
+    """Features of a split.
+
+    Attributes:
+      folder: where they are kept.
+      rows: int64[n], positions of the examples in the stored order.
+      views: number of dihedral views, the first of which is the plain picture.
+      seconds: how long computing them took, now or when they were kept.
+    """
 
     folder: pathlib.Path
-    rows: np.ndarray  # int64[n]: positions in the stored order
+    rows: np.ndarray
     views: int
     seconds: float
 
@@ -46,8 +55,22 @@ class Features:
             for view in range(self.views)
         ]
 
+    @functools.cached_property
+    def _in_memory(self) -> np.ndarray | None:
+        """float32[n, 2048] of every example, not turned, where that is all there is and memory holds it."""
+        return self.plain() if self.views == 1 and len(self.rows) <= IN_MEMORY_ROWS else None
+
     def take(self, positions: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """float32[n, 2048] of the examples at `positions` of the split, each under its view."""
+        """float32[n, 2048] of the examples at `positions` of the split, each under its view; a new array."""
+        return self._read(positions, views) if self._in_memory is None else self._in_memory[positions]
+
+    def plain(self) -> np.ndarray:
+        """float32[n, 2048] of every example, not turned."""
+        everything = np.arange(len(self.rows))
+        return self._read(everything, np.full(len(self.rows), batches.PLAIN))
+
+    def _read(self, positions: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """What `take` says, from the memory maps."""
         stored = self.rows[positions]
         out = np.empty((len(stored), model.FEATURES), np.float32)
         parts, offsets = np.divmod(stored, PART_ROWS)
@@ -55,11 +78,6 @@ class Features:
             chosen = (views == view) & (parts == part)
             out[chosen] = self._parts[view][part][offsets[chosen]]
         return out
-
-    def plain(self) -> np.ndarray:
-        """float32[n, 2048] of every example, not turned."""
-        everything = np.arange(len(self.rows))
-        return self.take(everything, np.full(len(self.rows), batches.PLAIN))
 
 
 def of_split(
@@ -71,9 +89,17 @@ def of_split(
     batch_size: int = 32,
     base_digest: str | None = None,
 ) -> Features:
-    """Features of `split` under the first `views` dihedral views: what is kept under `root` is read, the rest computed.
+    """Features of `split`: those kept under `root` are read, the others computed and kept.
 
     All stored rows up to the last of the split are computed, so a subset of a split shares its features.
+
+    Args:
+      split: the examples.
+      network: its base computes the features.
+      root: where features are kept.
+      views: the first so many dihedral views of each picture, 1 (default) to 8.
+      batch_size: pictures at once (default 32).
+      base_digest: `model.digest` of the base, where it is known already.
     """
     identity = _identity(split, network, base_digest or model.digest(network.base))
     folder = root / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -103,7 +129,7 @@ def _part_files(folder: pathlib.Path, view: int, stored: int) -> list[pathlib.Pa
 
 
 def _seconds(folder: pathlib.Path, views: int, stored: int) -> float:
-    """How long the parts took when they were made."""
+    """Seconds that the parts took when they were made."""
     parts = itertools.chain(*(_part_files(folder, view, stored) for view in range(views)))
     return sum(float(json.loads(part.with_suffix(".json").read_text(encoding="utf-8"))["seconds"]) for part in parts)
 
@@ -141,7 +167,7 @@ def _predicted(predict: keras.Model, turned: _Turned, bar: progress.Progress) ->
 
 
 def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
-    """Writes a part, and before it how long it took since `began`; returns the time of now."""
+    """Writes a part, and before it the seconds since `began`; returns the present time."""
     now = time.monotonic()
     with atomic.file(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"seconds": round(now - began, 3)}))
@@ -151,7 +177,7 @@ def _keep(path: pathlib.Path, values: np.ndarray, began: float) -> float:
 
 
 class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of pictures under one view, each filled up to one size: one shape, one compilation, any devices."""
+    """Batches of pictures under one view, each filled up to one size, so that one shape is compiled for any devices."""
 
     def __init__(self, pictures: Sequence[np.ndarray], view: int, *, batch_size: int) -> None:
         super().__init__(workers=1)
@@ -159,14 +185,15 @@ class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size = batches.rounded_up(batch_size, devices.sharing())
 
     @property
+    @typing_extensions.override
     def num_batches(self) -> int:
-        """Batches of all pictures."""
         return -(-len(self.pictures) // self._batch_size)
 
     def real(self, index: int) -> int:
-        """How many pictures the batch holds beside those that fill it up."""
+        """Number of pictures in a batch, without those that fill it up."""
         return min(self._batch_size, len(self.pictures) - index * self._batch_size)
 
+    @typing_extensions.override
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
         chosen = self.pictures[index * self._batch_size :][: self._batch_size]
         full = np.empty((self._batch_size, *chosen[0].shape), np.uint8)
@@ -175,8 +202,8 @@ class _Turned(keras.utils.PyDataset):  # type: ignore[misc]
         return (full,)
 
 
-class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches (features, labels, weights): shuffled anew after each `begin(epoch)`, or plain and in stored order.
+class FeatureFeed:
+    """Batches (features, labels, weights) of an epoch, each example under the view of that epoch, in a new order.
 
     Batches that the devices cannot share evenly are `batches.padded`.
     """
@@ -189,33 +216,42 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         weights: np.ndarray | None = None,
         seed: int = 0,
-        training: bool = True,
     ) -> None:
-        super().__init__(workers=1)
-        self._kept, self._split, self._seed, self._training = kept, split, seed, training
+        self._kept, self._split, self._batch_size = kept, split, batch_size
         self._multiple = devices.sharing()
-        self._batch_size = batch_size if training else batches.rounded_up(batch_size, self._multiple)
         self._weights = np.ones(len(split), np.float32) if weights is None else weights.astype(np.float32)
-        self._keys = batches.key_bits(split) if training else np.zeros(0, np.uint64)
-        views = kept.views if training else 1
-        self._plain = kept.plain() if views == 1 and len(split) <= IN_MEMORY_ROWS else None
-        self.begin(0)
+        keys = batches.key_bits(split)
 
-    def begin(self, epoch: int) -> None:
-        """Sets the epoch whose batches come next."""
-        if not self._training:
-            self._order = np.arange(len(self._split))
-            self._views = np.full(len(self._split), batches.PLAIN)
-            return
-        self._order = batches.order_of_epoch(self._keys, seed=self._seed, epoch=epoch)
-        self._views = batches.views_of_epoch(self._keys, seed=self._seed, epoch=epoch, views=self._kept.views)
+        def order_and_views(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+            order = batches.order_of_epoch(keys, seed=seed, epoch=epoch)
+            return order, batches.views_of_epoch(keys, seed=seed, epoch=epoch, views=kept.views)
+
+        self._order_and_views = functools.lru_cache(maxsize=2)(order_and_views)
 
     @property
     def num_batches(self) -> int:
         """Batches of one epoch."""
         return -(-len(self._split) // self._batch_size)
 
-    def __getitem__(self, index: int) -> batches.Batch:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        seen = self._plain[chosen] if self._plain is not None else self._kept.take(chosen, self._views[chosen])
+    def for_fit(self, first: int, stop: int) -> feeds.EpochsInARow:
+        """The batches of the epochs first..stop-1, by number."""
+        return feeds.EpochsInARow(self._make, per_epoch=self.num_batches, first=first, stop=stop)
+
+    def _make(self, epoch: int, index: int) -> batches.Batch:
+        order, views = self._order_and_views(epoch)
+        chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
+        seen = self._kept.take(chosen, views[chosen])
         return batches.padded((seen, self._split.labels[chosen], self._weights[chosen]), self._multiple)
+
+
+def plain(kept: Features, split: datasets.Split, *, batch_size: int = BATCH) -> feeds.EpochsInARow:
+    """Batches (features, labels, weights 1) in stored order, not turned: what `evaluate` and `predict` take."""
+    multiple = devices.sharing()
+    size = batches.rounded_up(batch_size, multiple)
+
+    def make(epoch: int, index: int) -> batches.Batch:
+        chosen = np.arange(index * size, min((index + 1) * size, len(split)))
+        seen = kept.take(chosen, np.full(len(chosen), batches.PLAIN))
+        return batches.padded((seen, split.labels[chosen], np.ones(len(chosen), np.float32)), multiple)
+
+    return feeds.EpochsInARow(make, per_epoch=-(-len(split) // size), first=0, stop=1)

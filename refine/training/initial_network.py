@@ -1,8 +1,9 @@
-"""The network before it learns: pretrained, or random with the statistics of the pictures that it will learn from."""
+"""The network before it learns: pretrained, or random with the statistics of the pictures it will learn from."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -12,47 +13,61 @@ import numpy as np
 
 from builder import atomic
 from refine.network import devices, model
-from refine.samples import batches, datasets
+from refine.samples import batches, datasets, feeds
 from refine.training import training_settings
 
 FORMAT = 2
 STATISTICS_STEPS = 40  # batches that settle BatchNormalization of a random base
 
 
-def started(
+def start_network(
     train: datasets.Split, settings: training_settings.TrainingSettings, *, root: pathlib.Path
 ) -> model.Network:
-    """The network before it learns from `train`.
+    """Builds the network that will learn from `train`, with its first weights.
 
-    The statistics of a random start are kept under `root`/starts, by what they follow from (the base too: another
+    The statistics of a random base are kept under `root`/starts, by what they follow from (the base too: another
     backend draws other weights): every training on the same pictures begins with them.
+
+    Args:
+      train: what will be learnt from.
+      settings: weights, input size, dropout, precision and seed.
+      root: where statistics are kept.
+
+    Raises:
+      errors.InputError: if the weights are missing or of another architecture.
     """
-    network = built(train, settings)
-    model.start(network.base, settings.weights)
+    pictures = _pictures(train, settings)
+    network = build_network(train, settings)
+    model.load_weights(network.base, settings.weights)
     if settings.weights == training_settings.NO_WEIGHTS:
         kept = root / "starts" / f"{_digest(network, train, settings)}.npz"
         if not kept.is_file():
-            model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
+            model.settle_statistics(network, pictures, steps=STATISTICS_STEPS)
             with atomic.file(kept) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, *(np.asarray(v) for v in model.statistics(network.base)))
         else:
-            model.learn(network, base=True, batch_norm=training_settings.TRAIN)  # as settling leaves it
+            model.set_trainable(network, base=True, batch_norm=training_settings.TRAIN)  # as settling leaves it
             with np.load(kept) as values:
                 for variable, name in zip(model.statistics(network.base), values.files, strict=True):
                     variable.assign(values[name])
     return network
 
 
-def shared(alone: model.Network, train: datasets.Split, settings: training_settings.TrainingSettings) -> model.Network:
-    """`alone` on each device of the present scope: the start, and the kept features, are those of one device."""
+def copy_to_devices(
+    alone: model.Network, train: datasets.Split, settings: training_settings.TrainingSettings
+) -> model.Network:
+    """A copy of the single-device network for every device in scope; the network itself where there is one device.
+
+    So initial weights and cached features do not depend on the number of devices.
+    """
     if devices.sharing() == 1:
         return alone
-    network = built(train, settings)
+    network = build_network(train, settings)
     network.classifier.set_weights(alone.classifier.get_weights())
     return network
 
 
-def built(train: datasets.Split, settings: training_settings.TrainingSettings) -> model.Network:
+def build_network(train: datasets.Split, settings: training_settings.TrainingSettings) -> model.Network:
     """The network with random weights, for the classes of `train`."""
     return model.build(
         classes=len(train.dataset.classes),
@@ -79,13 +94,9 @@ def _digest(network: model.Network, train: datasets.Split, settings: training_se
 
 def _pictures(train: datasets.Split, settings: training_settings.TrainingSettings) -> Iterator[batches.Batch]:
     """Batches of pictures, epoch after epoch, on one device."""
-    feed = batches.feed_of(
-        batches.Passes(
+    feed = feeds.feed_of(
+        feeds.Passes(
             train, settings.size_px, settings.batch_size, seed=settings.seed, training=True, augment=settings.augment
         )
     )
-    epoch = 0
-    while True:
-        feed.begin(epoch)
-        yield from feed.for_fit(epoch, epoch + 1)
-        epoch += 1
+    return itertools.chain.from_iterable(feed.for_fit(epoch, epoch + 1) for epoch in itertools.count())

@@ -1,8 +1,7 @@
-"""What is learnt from: training and validation examples, their weights, and the doubtful ones left out."""
+"""The learning set: training and validation examples, and the weights of the former."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import pathlib
@@ -11,21 +10,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from builder import errors
-from refine.samples import datasets, held_out
+from refine.artefacts import csv_rows
+from refine.samples import class_table, datasets, held_out
 from refine.training import training_settings
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningSet:
-    """What is learnt from, and on what the training is watched.
+    """What a model learns from.
 
-    `weights` float32[n] go with `train`; `sources` are the tables that had a part in it, by option.
+    Attributes:
+      train: examples to learn from.
+      validation: examples on which each epoch is judged and probabilities are calibrated.
+      weights: float32[n], weights of `train`; None: 1 each.
+      sources: tables that decided about examples or weights, by the option that named them.
     """
 
     train: datasets.Split
     validation: datasets.Split
     weights: np.ndarray | None
-    sources: Mapping[str, datasets.SourceFile] = dataclasses.field(default_factory=dict)
+    sources: Mapping[str, class_table.SourceFile] = dataclasses.field(default_factory=dict)
 
     @property
     def dataset(self) -> datasets.Dataset:
@@ -40,10 +44,13 @@ def learning_set_of(
     without_doubtful: pathlib.Path | None = None,
     weight_by: pathlib.Path | None = None,
 ) -> LearningSet:
-    """Training and validation examples of `dataset`.
+    """Training and validation examples of `dataset`, with their weights.
 
-    `without_doubtful` leaves out the examples that a table of `refine noise` lists; `weight_by` weighs them by the
-    table's column `weight`, all others by 1.
+    Args:
+      dataset: where they come from.
+      settings: which features weigh the examples, and the share that is held out for validation.
+      without_doubtful: table of `refine noise`, whose examples are left out.
+      weight_by: table of `refine noise`, whose column `weight` weighs its examples; all others weigh 1.
 
     Raises:
       errors.InputError: if a split or feature is missing, or a table lists examples that are not there.
@@ -52,12 +59,12 @@ def learning_set_of(
     sources = {} if dataset.labels_file is None else {"labels": dataset.labels_file}
     if without_doubtful is not None:
         doubtful = list(_weight_of_key(without_doubtful, (train, validation)))
-        sources["without_doubtful"] = datasets.source_file(without_doubtful, len(doubtful))
+        sources["without_doubtful"] = class_table.SourceFile.of(without_doubtful, len(doubtful))
         train, validation = (split.where(~np.isin(split.keys, doubtful)) for split in (train, validation))
     weights = _weights(train, settings.weigh_by)
     if weight_by is not None:
         table = _weight_of_key(weight_by, (train, validation))
-        sources["weight_by"] = datasets.source_file(weight_by, len(table))
+        sources["weight_by"] = class_table.SourceFile.of(weight_by, len(table))
         listed = np.array([table.get(key, 1.0) for key in train.keys], np.float32)
         weights = listed if weights is None else weights * listed
     _check_enough(train, validation, weights)
@@ -67,27 +74,25 @@ def learning_set_of(
 def _splits(
     dataset: datasets.Dataset, settings: training_settings.TrainingSettings
 ) -> tuple[datasets.Split, datasets.Split]:
-    """Train and validation, the latter out of train where the dataset has none and a share is given."""
+    """Train and validation; the latter is held out of train where the dataset has none and a share is given."""
     if settings.validation_share is None:
-        train = dataset.split("train", columns=(*settings.weigh_by, *dataset.has(datasets.PARENT)))
-        return train, dataset.split("validation")
+        return dataset.split("train"), dataset.split("validation")
     if "validation" in dataset.splits:
         raise errors.InputError(
             f"--validation-share: {dataset.full_name} has a validation split of {dataset.splits['validation']} "
             "examples. Leave the option out: it is for datasets without one."
         )
-    train = dataset.split("train", columns=tuple(dict.fromkeys((*settings.weigh_by, *held_out.columns(dataset)))))
-    return held_out.held_out(train, share=settings.validation_share, seed=settings.seed)
+    return held_out.hold_out(dataset.split("train"), share=settings.validation_share, seed=settings.seed)
 
 
 def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
     """float32[n] with mean 1, proportional to the product of the named features; None without names.
 
-    What is not known (NaN, or 0) weighs as the average.
+    An example of which one is unknown (NaN, or 0) weighs as the average.
     """
     if not names:
         return None
-    product = np.prod([split.columns[name].astype(np.float64) for name in names], axis=0)
+    product = np.prod([split.column(name).astype(np.float64) for name in names], axis=0)
     known = np.isfinite(product) & (product > 0)
     if (product < 0).any() or not known.any():
         raise errors.InputError(
@@ -100,15 +105,13 @@ def _weights(split: datasets.Split, names: Sequence[str]) -> np.ndarray | None:
 
 def _weight_of_key(path: pathlib.Path, splits: Sequence[datasets.Split]) -> dict[str, float]:
     """The weight of each key that a table lists, all of them in `splits`."""
-    if not path.is_file():
-        raise errors.InputError(
-            f"{path} is not a file; expected a table of doubtful examples that `refine noise` writes."
-        )
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"key", "weight"} <= set(rows.fieldnames or ()):
-            raise errors.InputError(f"{path}: expected the columns key and weight, as `refine noise` writes them.")
-        table = {row["key"]: _weight(row["weight"], f"{path}, line {rows.line_num}") for row in rows}
+    rows = csv_rows.read(
+        path,
+        ("key", "weight"),
+        expected="a table of doubtful examples with the columns key and weight",
+        cure="Give the table that `refine noise` wrote.",
+    )
+    table = {row["key"]: _weight(row["weight"], f"{path}, line {line}") for line, row in enumerate(rows, start=2)}
     unknown = sorted(table.keys() - {key for split in splits for key in split.keys.tolist()})
     if unknown:
         raise errors.InputError(
@@ -118,9 +121,9 @@ def _weight_of_key(path: pathlib.Path, splits: Sequence[datasets.Split]) -> dict
     return table
 
 
-def _weight(text: str | None, place: str) -> float:
+def _weight(text: str, place: str) -> float:
     try:
-        weight = float(text or "")
+        weight = float(text)
     except ValueError:
         weight = math.nan
     if not 0 <= weight < math.inf:

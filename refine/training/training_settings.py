@@ -13,7 +13,7 @@ from refine.network import losses
 STRATEGIES = LOGITS, FIRST_LAYER = "logits", "first-layer"
 BATCH_NORMS = FROZEN, TRAIN = "frozen", "train"
 PRECISIONS = FULL, BRAIN_HALF, HALF = "float32", "mixed_bfloat16", "mixed_float16"
-WORDS = IMAGENET, NO_WEIGHTS = "imagenet", "none"  # what --weights names beside files
+WORDS = IMAGENET, NO_WEIGHTS = "imagenet", "none"  # values of --weights that are no files
 VIEWS = (1, 8)
 SEEDS = 2**32  # what NumPy and Keras take
 SMALLEST_PX = 75  # below, the last layers of InceptionV3 have no pixels
@@ -24,20 +24,30 @@ class TrainingSettings:
     """Everything that decides what is learnt.
 
     Attributes:
-      strategy: `logits` or `first-layer`.
-      weights: `imagenet`, `none`, or a Keras weights file of InceptionV3 without top.
+      strategy: `logits` trains the head on kept features (default), `first-layer` every layer on pixels.
+      weights: `imagenet` (default), `none`, or the path of a Keras weights file of InceptionV3 without top.
+      size_px: side of the pictures in pixels, 75 or more (default 299).
+      batch_size: examples of a step, 1 or more (default 32).
       batch_norm: `frozen` or `train`; None takes `frozen` with pretrained weights, `train` with none.
-      epochs: at most; None takes 200 for `logits`, 30 for `first-layer`.
-      warmup_epochs: of the head on kept features, before `first-layer`.
-      learning_rate: of the head; it rises over the first epoch's steps and falls as a cosine.
-      base_share: learning rate of the base, as a share of the head's.
-      patience: epochs without progress that end the training.
-      views: dihedral views whose features are kept for `logits`: 1 or 8.
-      augment: `first-layer` sees each chip under a view of its own in every epoch.
-      weigh_by: scalar features of the dataset (votes, purity) whose product weighs the examples; where one is unknown
-        (NaN, or 0 votes) the example counts as the average.
-      validation_share: held out of train, where the dataset has no validation split.
-      devices: how many; None takes all accelerators.
+      epochs: epochs at most, 1 or more; None takes 200 for `logits`, 30 for `first-layer`.
+      warmup_epochs: epochs of the head on kept features before `first-layer`, 0 or more (default 20).
+      learning_rate: of the head, above 0 (default 0.001); it rises over the first epoch's steps and falls as a cosine.
+      base_share: learning rate of the base as a share of the head's, 0 or more (default 0.1).
+      weight_decay: decoupled decay per step as a share of the learning rate, 0 or more (default 0.0001).
+      dropout: share of the features left out at each step, 0 to below 1 (default 0.2).
+      patience: epochs without progress that end the training, 1 or more (default 8).
+      views: dihedral views whose features are kept for `logits`, 1 (default) or 8.
+      augment: whether `first-layer` sees each chip under another view in every epoch (default True).
+      loss: the loss (default cross-entropy).
+      weigh_by: scalar features of the dataset (votes, purity) whose product weighs the examples (default none); where
+        one is unknown (NaN, or 0 votes) the example counts as the average.
+      validation_share: share held out of train, between 0 and 1, where the dataset has no validation split.
+      precision: `float32` (default), `mixed_bfloat16` or `mixed_float16`.
+      devices: number of accelerators, 1 or more; None takes all.
+      seed: seed of initial weights, order, views and dropout, 0 to 2**32 - 1 (default 0).
+
+    Raises:
+      errors.InputError: if a value is out of its range.
     """
 
     strategy: str = LOGITS
@@ -101,18 +111,18 @@ class TrainingSettings:
 
     @property
     def batch_norm_mode(self) -> str:
-        """`frozen` or `train`."""
+        """How BatchNormalization of the base is treated: `frozen` or `train`."""
         return self.batch_norm or (TRAIN if self.weights == NO_WEIGHTS else FROZEN)
 
     @property
     def most_epochs(self) -> int:
-        """Epochs of the main stage, at most."""
+        """Epochs of the main stage at most."""
         if self.epochs is not None:
             return self.epochs
         return 200 if self.strategy == LOGITS else 30
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, with what the defaults came to."""
+        """Plain values; None is replaced by what it stands for."""
         return dataclasses.asdict(self) | {"batch_norm": self.batch_norm_mode, "epochs": self.most_epochs}
 
 

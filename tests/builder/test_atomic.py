@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -49,8 +50,7 @@ def test_a_kill_at_any_rename_of_an_overwrite_loses_nothing(tmp_path, fatal_rena
     assert content(target) == kept
     write(target, "newest", overwrite=True)
     assert content(target) == "newest"
-    atomic.remove_litter(tmp_path)
-    assert names(tmp_path) == ["frame"]
+    assert names(tmp_path) == ["frame"]  # what the killed run left is gone, too
 
 
 def test_a_failed_overwrite_keeps_the_old_folder(tmp_path):
@@ -121,3 +121,42 @@ def test_an_empty_folder_is_filled_and_a_file_is_refused(tmp_path):
     with pytest.raises(errors.RefusedOverwrite):
         write(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+LIVING = """
+import pathlib, sys
+from builder import atomic
+with atomic.file(pathlib.Path(sys.argv[1])) as temporary:
+    print(temporary.name, flush=True)
+    sys.stdin.read()
+    temporary.write_text("whole")
+"""
+
+
+def test_a_run_that_goes_on_keeps_its_temporary_file_until_it_is_killed(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", LIVING, str(tmp_path / "batch")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        name = other.stdout.readline().decode().strip()
+        assert atomic.remove_litter(tmp_path) == []
+        other.stdin.close()
+        assert other.wait(60) == 0
+    assert (tmp_path / "batch").read_text() == "whole"
+    (tmp_path / name).touch()  # as if the run, which has ended, had left it
+    assert atomic.remove_litter(tmp_path) == [tmp_path / name]
+
+
+def test_litter_of_another_machine_is_removed_after_a_day(tmp_path):
+    litter = tmp_path / f"{atomic.TEMPORARY_PREFIX}process-1-on-elsewhere.abc"
+    litter.touch()
+    assert atomic.remove_litter(tmp_path) == []
+    os.utime(litter, (0, 0))
+    assert atomic.remove_litter(tmp_path) == [litter]
+
+
+def test_a_hidden_file_of_somebody_else_stays_beside_a_new_folder(tmp_path):
+    others = [f"{atomic.TEMPORARY_PREFIX}film", f"{atomic.TEMPORARY_PREFIX}refined.2010.0123456789abcdef"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    write(tmp_path / "frame", "new")
+    assert names(tmp_path) == [*others, "frame"]

@@ -41,7 +41,7 @@ def test_it_runs_the_whole_road_as_a_user_would(tmp_path: pathlib.Path, called: 
 
 def test_every_command_of_refine_parses(tmp_path: pathlib.Path, called: list[list[str]]) -> None:
     demo.run(tmp_path / "demo")
-    parser = command._parser()
+    parser = command.parser()
     for words in called:
         if words[:3] == ["python", "-m", "refine"]:
             parser.parse_args(words[3:])
@@ -77,6 +77,25 @@ def test_a_demo_of_other_settings_or_a_strangers_folder_is_refused(
     (tmp_path / "theirs" / "notes.txt").write_text("mine")
     with pytest.raises(errors.InputError, match="expected a new or empty folder"):
         demo.run(tmp_path / "theirs")
+
+
+def test_the_folder_one_works_in_is_refused(
+    tmp_path: pathlib.Path, called: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", "..", str(tmp_path)):
+        assert command.main(["demo", folder]) == 2
+        assert "the folder you are in" in capsys.readouterr().err
+    assert not called
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"settings": {"weights": "none", "seed": 0}, "finished": "all"}'])
+def test_a_damaged_record_is_named(tmp_path: pathlib.Path, called: list[list[str]], text: str) -> None:
+    demo.run(tmp_path / "demo")
+    (tmp_path / "demo" / demo.RECORD).write_text(text)
+    with pytest.raises(errors.InputError, match=r"demo\.json: expected the record of a demo"):
+        demo.run(tmp_path / "demo")
 
 
 def test_weights_are_found_from_where_the_user_stands(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from refine.samples import feeds
 
-def check_owned(feed: Any) -> None:
-    """Overwrites every batch of `feed`, and expects each to come again as it was."""
-    before = [[array.copy() for array in feed[index]] for index in range(feed.num_batches)]
-    for index in range(feed.num_batches):
-        for array in feed[index]:
+
+def check_owned(epoch: feeds.EpochsInARow) -> None:
+    """Overwrites every batch of `epoch`, and expects each to come again as it was."""
+    before = [[array.copy() for array in epoch[index]] for index in range(epoch.num_batches)]
+    for index in range(epoch.num_batches):
+        for array in epoch[index]:
             array[:] = 9
     for index, expected in enumerate(before):
-        for array, was in zip(feed[index], expected, strict=True):
+        for array, was in zip(epoch[index], expected, strict=True):
             np.testing.assert_array_equal(array, was)

@@ -1,4 +1,4 @@
-"""Where the checkout is that the tests run in."""
+"""The root of the checkout that tests and benchmarks run in."""
 
 from __future__ import annotations
 

@@ -1,14 +1,9 @@
-"""Small real scenes, catalogues and a real web server for the tests of imagery and chips."""
+"""Writes small real scenes and STAC catalogues, for the tests of imagery and chips."""
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import json
 import pathlib
-import re
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -128,44 +123,3 @@ def catalogue(folder: pathlib.Path, items: list[dict[str, Any]], **collection: A
     }
     (folder / "catalog.json").write_text(json.dumps(root))
     return folder / "catalog.json"
-
-
-@contextlib.contextmanager
-def web_server(folder: pathlib.Path) -> Iterator[tuple[str, list[str]]]:
-    """(URL of `folder`, list that grows by "METHOD path range" per request): HTTP with byte ranges on loopback."""
-    log: list[str] = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, directory=str(folder), **kwargs)
-
-        def do_GET(self) -> None:
-            log.append(f"GET {self.path} {self.headers.get('Range', '')}".strip())
-            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            path = pathlib.Path(self.translate_path(self.path))
-            if asked is None or not path.is_file():
-                super().do_GET()
-                return
-            content = path.read_bytes()
-            first, last = int(asked[1]), min(int(asked[2] or len(content) - 1), len(content) - 1)
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-            self.send_header("Content-Length", str(last - first + 1))
-            self.send_header("Accept-Ranges", "bytes")
-            self.end_headers()
-            self.wfile.write(content[first : last + 1])
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", log
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

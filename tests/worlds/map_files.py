@@ -1,4 +1,4 @@
-"""Real map files made on the fly: GeoTIFFs, HDF4-EOS tiles, NetCDF."""
+"""Writes small maps in real formats: GeoTIFF, HDF4-EOS tiles, NetCDF."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def modis(path, codes, *, left, top, pixel=MODIS_PIXEL_M, layer="LC_Type1", grid
 
 
 def netcdf(path, codes, *, west=108.0, north=35.0, dimensions=("time", "lat", "lon"), flips=(), kind="i1"):
-    """Writes codes[y, x], north up; `flips` names the axes to store the other way round."""
+    """Writes codes[y, x], north up; `flips` names the axes to store in reverse."""
     import netCDF4
 
     path = pathlib.Path(path)

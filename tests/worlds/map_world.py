@@ -16,7 +16,7 @@ from builder.frame import layers as frame_layers
 from builder.geometry import grid
 from builder.legend import legend
 from builder.maps import agreement, cog
-from refine.mapping import refine_map
+from refine.mapping import map_request
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
 BASE = "n49_30_2010lc030.tif"
@@ -75,22 +75,23 @@ def write_frame(folder: pathlib.Path) -> None:
 
 def _model(folder: pathlib.Path) -> None:
     """InceptionV3 from random weights: any model will do."""
-    from refine.export import exporting
+    from refine.artefacts import model_folder
     from refine.network import calibration, model
+    from refine.training import write_model
 
     network = model.build(classes=7, size_px=75, dropout=0.0)
-    exporting.write_model(
+    write_model.write(
         folder,
         network.classifier,
         labels=legend.seven().names,
-        record={"format": exporting.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
+        record={"format": model_folder.FORMAT, "dataset": "globeland_samples/rough:1.0.0", "settings": {"size_px": 75}},
         history=[],
         fitted=calibration.fit(np.eye(7), np.arange(7)),
     )
 
 
-def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> refine_map.MapRequest:
-    usual = refine_map.MapRequest(
+def request(world: pathlib.Path, out: pathlib.Path, **more: object) -> map_request.MapRequest:
+    usual = map_request.MapRequest(
         world / "model",
         world / BASE,
         world / "frame",

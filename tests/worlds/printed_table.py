@@ -1,8 +1,8 @@
-"""A matrix with everything that is known of the paper's Table 2.
+"""The paper's Table 2 as printed, with its contradictions, and its reconstruction.
 
-Known are: the diagonal, the sums of rows and columns, the printed margins and total, the printed overall accuracy and
+Known are the diagonal, the sums of rows and columns, the printed margins and total, the printed overall accuracy and
 kappa, that (forest | snow) is 2 and (grass | snow) is 0, and that three 3-cell repairs exist. The other cells off the
-diagonal are filled in here so that all of that holds; they are not the paper's.
+diagonal are chosen here to agree with all of that; they are not the paper's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def confusion() -> accuracy.Confusion:
 
 
 def printed() -> lint.Printed:
-    """What is printed beside them."""
+    """The totals and accuracies printed beside the cells."""
     return lint.Printed(ROW_TOTALS, COLUMN_TOTALS, TOTAL, lint.Figure.parse("90.3%"), lint.Figure.parse("0.887"))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import math
 import pathlib
 import tomllib
 
@@ -20,10 +19,9 @@ from builder.geometry import grid
 from builder.geometry.lattice import Lattice
 from builder.legend import legend
 from builder.maps import agreement, cog
-from refine.accuracy import accuracy, estimators, paired, seasonal
-from refine.artefacts import comparison, noise_summary
-from refine.mapping import changes, writing
-from refine.mapping.reclassify import Provenance
+from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
+from refine.artefacts import changes, comparison, noise_summary, refined_map
+from refine.artefacts.provenance import Provenance
 from refine.training import training_settings
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.05, 34.05)
@@ -61,27 +59,26 @@ def write_map(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     sure = np.full(codes.shape, 255, np.uint8)
     sure[UNSURE_ROWS], sure[CHANGED] = 40, 90
     transform = (30.0, 0.0, ORIGIN[0], 0.0, -30.0, ORIGIN[1])
-    refined = folder / "refined.tif"
-    tags = {
-        "GLOBELAND_MODEL_SHA256": MODEL_SHA256,
-        "GLOBELAND_BASE": base.name,
-        "GLOBELAND_BASE_SHA256": hashing.sha256_of_file(base),
-        "GLOBELAND_IMAGERY_RULES": imagery_toml.parse(tomllib.loads(IMAGERY), folder).digest,
-        "GLOBELAND_MIN_CONFIDENCE": "0.5",
-        "GLOBELAND_BASE_TRUST": "0.4",
-        "GLOBELAND_DATASET": "s/rough:1.0.0",
-    }
+    refined = refined_map.RefinedMap(folder / "refined.tif")
+    tags = refined_map.MapTags(
+        model_sha256=MODEL_SHA256,
+        base=base.name,
+        base_sha256=hashing.sha256_of_file(base),
+        imagery_rules=imagery_toml.parse(tomllib.loads(IMAGERY), folder).digest,
+        min_confidence=0.5,
+        base_trust=0.4,
+        dataset="s/rough:1.0.0",
+    )
     for path, values, nodata in (
-        (refined, after, 0),
-        (writing.beside(refined, "provenance"), why, 0),
-        (writing.beside(refined, "confidence"), sure, 255),
+        (refined.path, after, 0),
+        (refined.provenance, why, 0),
+        (refined.confidence, sure, refined_map.NOT_CLASSIFIED),
     ):
         profile = cog.Profile(Lattice(CRS, transform, values.shape), 1, "uint8", nodata)
-        cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags)
-    names = {c.code: c.title for c in legend.read(writing.BASE_LEGEND).classes}
-    moved = changes.of_block(codes, after, 0.09)
-    changes.write_csv(moved, names, writing.beside(refined, "changes", ".csv"))
-    return base, refined
+        cog.from_blocks(path, profile, [(0, 0, values[np.newaxis])], tags=tags.as_tags())
+    names = {c.code: c.title for c in refined_map.base_legend().classes}
+    changes.write_csv(changes.Changes({(20, 60): 1600}, {(20, 60): 144.0}), names, refined.change_table)
+    return base, refined.path
 
 
 def write_frame(
@@ -146,70 +143,66 @@ def write_comparison(folder: pathlib.Path) -> pathlib.Path:
         predicted = reference.copy()
         predicted[np.arange(70) % 10 < wrong] = (reference[np.arange(70) % 10 < wrong] + 1) % 7
         predictions[name] = predicted
-    entries = []
-    for name, predicted in predictions.items():
-        judged = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, reference, NAMES))
-        by_season = seasonal.by_season(predicted == reference, np.arange(70) < 50)
-        entries.append(
-            {
-                "name": name,
-                "dataset": "globeland_samples/rough:1.0.0",
-                "model_sha256": MODEL_SHA256 if name.startswith("first-layer") else "12" * 32,
-                "dataset_sha256": {"train": "34" * 32, "validation": "56" * 32},
-                "versions": {"keras": "3.99.1"},
-                "overall": judged.overall.as_json(),
-                "kappa": judged.kappa.as_json(),
-                "users": [e.as_json() for e in judged.users],
-                "producers": [e.as_json() for e in judged.producers],
-                "confusion": judged.counts.tolist(),
-                "by_season": by_season.as_json(),
-                "minutes": 1.5,
-                "images_per_s": 12.0,
-                "epochs": 3,
-                "train_examples": 21,
-                "settings": training_settings.TrainingSettings(
-                    strategy=name.partition(" ")[0], weights="some/where/w.h5", size_px=75, seed=17
-                ).as_json(),
-            }
-        )
-    test = paired.of_predictions(*predictions.values(), reference)
     first, second = predictions
-    told = {
-        "format": comparison.FORMAT,
-        "test": {
-            "dataset": "globeland_samples/accurate:1.0.0",
-            "split": "test",
-            "examples": 70,
-            "sha256": TEST_SHA256,
-        },
-        "classes": list(NAMES),
-        "strategies": entries,
-        "mcnemar": [
-            {
-                "first": first,
-                "second": second,
-                "only_first": test.only_first,
-                "only_second": test.only_second,
-                "p": test.p,
-            }
-        ],
-    }
     folder.mkdir(parents=True)
-    (folder / comparison.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
+    test = _test_split(accuracy.Confusion.from_pairs(predictions[first], reference, NAMES))
+    comparison.Comparison(
+        test=test,
+        classes=NAMES,
+        level=intervals.LEVEL,
+        strategies=tuple(_strategy(name, predicted, reference) for name, predicted in predictions.items()),
+        pairs=(comparison.Pair(first, second, paired.of_predictions(*predictions.values(), reference)),),
+    ).write(folder)
     return folder
+
+
+def _test_split(confusion: accuracy.Confusion) -> comparison.TestSplit:
+    dataset, split = "globeland_samples/accurate:1.0.0", "test"
+    supported = support.of(estimators.simple_random(confusion), population=support.population_of(dataset, split))
+    return comparison.TestSplit(dataset, split, 70, TEST_SHA256, {"review": 70}, supported.statement)
+
+
+def _strategy(name: str, predicted: np.ndarray, reference: np.ndarray) -> comparison.Strategy:
+    judged = estimators.simple_random(accuracy.Confusion.from_pairs(predicted, reference, NAMES))
+    kind = name.partition(" ")[0]
+    settings = training_settings.TrainingSettings(strategy=kind, weights="some/where/w.h5", size_px=75, seed=17)
+    return comparison.Strategy(
+        name=name,
+        strategy=kind,
+        dataset="globeland_samples/rough:1.0.0",
+        model=f"{kind}-rough",
+        model_sha256=MODEL_SHA256 if kind == "first-layer" else "12" * 32,
+        overall=judged.overall,
+        kappa=judged.kappa,
+        users=judged.users,
+        producers=judged.producers,
+        f1=judged.f1,
+        confusion=tuple(map(tuple, judged.counts.tolist())),
+        by_season=seasonal.by_season(predicted == reference, np.arange(70) < 50),
+        design=judged.design.value,
+        minutes=1.5,
+        images_per_s=12.0,
+        epochs=3,
+        train_examples=21,
+        stopped="last epoch",
+        is_broken=False,
+        settings=settings.as_json(),
+        sources={},
+        versions={"keras": "3.99.1"},
+        dataset_sha256={"train": "34" * 32, "validation": "56" * 32},
+    )
 
 
 def write_noise(folder: pathlib.Path, dataset: str, keys: list[str]) -> pathlib.Path:
     """noise.json and doubtful.csv that doubt `keys`."""
     folder.mkdir(parents=True)
-    rates = [
-        {"label": name, "examples": 4, "rate": 0.25, "low": None, "high": None, "doubtful": 1, "mostly": "water"}
-        for name in NAMES
+    rates = tuple(noise_summary.Rate(name, 4, 0.25, math.nan, math.nan, 1, "water") for name in NAMES)
+    summary = noise_summary.NoiseSummary(dataset, "train", "9a" * 32, 28, len(keys), rates)
+    doubtful = [
+        noise_summary.DoubtfulLabel(
+            key, "train", "forest", "water", 0.02, 0.04, 0.91, 0.04, "b", "looks like water (91%)"
+        )
+        for key in keys
     ]
-    told = {"dataset": dataset, "split": "train", "examples": 28, "doubtful": len(keys), "rates": rates}
-    (folder / noise_summary.SUMMARY).write_text(json.dumps(told), encoding="utf-8")
-    with (folder / noise_summary.DOUBTFUL).open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(["key", "label", "suggested", "probability_of_suggested", "reason"])
-        rows.writerows([key, "forest", "water", "0.91", "looks like water (91%)"] for key in keys)
+    summary.write(folder, doubtful)
     return folder

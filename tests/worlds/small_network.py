@@ -1,6 +1,6 @@
-"""A small network under InceptionV3's name, for tests of what trains, keeps and resumes it: seconds instead of minutes.
+"""A small network in place of InceptionV3, so that tests of training and resuming take seconds instead of minutes.
 
-The real one is built, frozen, exported and mapped with in test_model, test_export, test_jax_backend and test_mapping.
+The tests of the model, of exports, of the JAX backend and of mapping use the real one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STRIDE = 5
 
 
 def inception_v3(*, input_shape: tuple[int, int, int], name: str = model.BASE, **_: Any) -> keras.Model:
-    """Two convolutions, normalized as InceptionV3 normalizes, to as many features as it has."""
+    """Two convolutions with the normalization and the number of features of InceptionV3."""
     seen = deep = keras.Input(input_shape)
     for number, filters in enumerate((16, model.FEATURES)):
         deep = keras.layers.Conv2D(filters, STRIDE, STRIDE, use_bias=False, name=f"conv2d_{number}")(deep)
@@ -28,8 +28,8 @@ def inception_v3(*, input_shape: tuple[int, int, int], name: str = model.BASE, *
 
 
 @contextlib.contextmanager
-def stands_in() -> Iterator[None]:
-    """Inside, `refine.network.model.build` builds the small network."""
+def in_place_of_inception_v3() -> Iterator[None]:
+    """While the block runs, `refine.network.model.build` builds the small network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.applications, "InceptionV3", inception_v3)
         yield

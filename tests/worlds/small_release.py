@@ -1,4 +1,4 @@
-"""A small released dataset with the features of the real one: each class has its colour, so that it can be learnt."""
+"""Writes a small released dataset with features of the real one; each class has its own colour."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ def picture(label: int, number: int, side_px: int = SIDE_PX) -> np.ndarray:
 
 
 def jpeg(pixels: np.ndarray) -> bytes:
+    """The picture as JPEG."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
 def example(split: str, number: int) -> dict[str, Any]:
+    """The features of an example; classes come in turn."""
     label = number % len(CLASSES)
     return {
         "image": jpeg(picture(label, number + 100 * list(SIZES).index(split))),
@@ -79,7 +81,7 @@ def write(
 
 
 def write_folder(root: pathlib.Path, *, names: tuple[str, ...] = CLASSES, per_class: int = 4) -> pathlib.Path:
-    """A folder ROOT/split/label/picture.jpg with the splits train and test."""
+    """Writes ROOT/split/label/number.jpg with the splits train and test; returns ROOT."""
     for shift, split in enumerate(("train", "test")):
         for label, name in enumerate(names):
             folder = root / split / name

@@ -144,3 +144,9 @@ def test_a_summary_tells_the_best_candidate_and_counts_the_others():
     ]
     assert imagery_rules.summary(faults) == (Reason.NODATA, "half (3 candidates: 1 nodata, 2 date)")
     assert imagery_rules.summary([])[0] == Reason.NO_SCENE
+
+
+def test_a_season_at_the_end_of_the_calendar_holds_nothing_that_passes_it():
+    last_days = datetime.date(9999, 11, 20), datetime.date(9999, 12, 31)
+    assert not Season((11, 1), (2, 28)).holds(*last_days)
+    assert Season((1, 1), (12, 31)).holds(*last_days)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -74,27 +75,27 @@ date = { from = "name", pattern = "(\\\\d{8})" }
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[rules]\nmax_gsd = 1\n" + SOURCE, r"\[rules\]: unknown key 'max_gsd': did you mean max_gsd_m"),
-        ("[rule]\n" + SOURCE, "unknown key 'rule': did you mean rules"),
-        (SOURCE + "strech = [0, 1]\n", r"\[\[source\]\] a: unknown key 'strech': did you mean stretch"),
+        ("[rules]\nmax_gsd = 1\n" + SOURCE, r"\[rules\]: unknown key 'max_gsd'. Did you mean max_gsd_m"),
+        ("[rule]\n" + SOURCE, "unknown key 'rule'. Did you mean rules"),
+        (SOURCE + "strech = [0, 1]\n", r"\[\[source\]\] a: unknown key 'strech'. Did you mean stretch"),
         (SOURCE + "stretch = [9, 1]\n", "low below high"),
         (SOURCE + "bands = [0, 1, 2]\n", "three band numbers"),
         (SOURCE + SOURCE, "two .*same name"),
-        (SOURCE + 'date = { from = "csv" }\n', "needs date.file"),
+        (SOURCE + 'date = { from = "csv" }\n', "date: from = .csv. needs file"),
         (SOURCE + "date = { from = \"name\", pattern = '\\d+' }\n", "needs a group"),
         (SOURCE.replace("folder", "ftp"), "expected type = 'stac' or 'folder'"),
         (SOURCE.replace('path = "scenes"', ""), "expected path"),
         ("", r"at least one \[\[source\]\]"),
         ('[rules]\ndates = ["2013-01-01", "2007-01-01"]\n' + SOURCE, "first, last"),
-        ('[rules]\nprefer = "soon"\n' + SOURCE, "expected a day as 2010-07-01; received 'soon'"),
+        ('[rules]\nprefer = "soon"\n' + SOURCE, "expected prefer = a day as 2010-07-01; received 'soon'"),
         ('[rules]\nseason = { water = ["05-01", "09-31"] }\n' + SOURCE, "09-31"),
-        ('[rules]\nseason = { watter = ["05-01", "09-30"] }\n' + SOURCE, "did you mean water"),
+        ('[rules]\nseason = { watter = ["05-01", "09-30"] }\n' + SOURCE, "Did you mean water"),
         ('[rules]\nseason = "summer"\n' + SOURCE, '"all" or a table'),
         ("[rules]\nmax_nodata_share = 1.5\n" + SOURCE, "at most 1"),
-        ("[rules]\nmax_gsd_m = 0\n" + SOURCE, "above 0"),
+        ("[rules]\nmax_gsd_m = 0\n" + SOURCE, r"max_gsd_m = a number of at least 0\.001; received 0"),
         ("[chip]\njpeg_quality = 101\n" + SOURCE, r"a whole number of 1\.\.100; received 101"),
         ("[chip]\nsize_px = 99.5\n" + SOURCE, r"a whole number of 8\.\.4096; received 99\.5"),
-        ("[rules\n", "not a TOML file"),
+        ("[rules\n", "expected the imagery .* as TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_cure(tmp_path, text, words):
@@ -114,3 +115,101 @@ def test_the_digest_follows_the_meaning_not_the_place(tmp_path):
     assert read(tmp_path, "[rules]\nmax_gsd_m = 2.1\n" + SOURCE).digest != here
     assert read(tmp_path, "[chip]\njpeg_quality = 91\n" + SOURCE).digest != here
     assert read(tmp_path, SOURCE + "nodata = 0\n").digest != here
+
+
+FOLDER = SOURCE.replace('path = "scenes"\n', "")
+STAC = FOLDER.replace("folder", "stac")
+HOSTILE = [
+    ("source = [1, 2]\n", r"\[\[source\]\]: expected a table .*; received 1"),
+    ("source = 5\n", r"at least one \[\[source\]\]"),
+    ("rules = 5\n" + SOURCE, r"\[rules\]: expected a table .*received 5"),
+    ("chip = []\n" + SOURCE, r"\[chip\]: expected a table"),
+    (SOURCE.replace('"a"', "5"), "expected name = a text; received 5"),
+    (SOURCE.replace('"a"', '""'), "expected name = a text; received ''"),
+    (SOURCE.replace('"folder"', '["folder"]'), "expected type = 'stac' or 'folder'; received \\['folder'\\]"),
+    (SOURCE.replace('"folder"', "{}"), "expected type"),
+    (FOLDER + "path = 5\n", "expected path = the folder of GeoTIFFs; received 5"),
+    (FOLDER + "path = []\n", "expected path"),
+    (SOURCE + 'files = ["*.tif"]\n', r"expected files = one pattern .*; received \['\*\.tif'\]"),
+    (SOURCE + "files = 5\n", "expected files"),
+    (SOURCE + 'files = "/etc/*"\n', "expected files"),
+    (SOURCE + 'files = ""\n', "expected files"),
+    (SOURCE + 'files = "a**/*.tif"\n', "expected files"),
+    (SOURCE + "undated = []\n", "expected undated = 'stop' or 'skip'"),
+    (SOURCE + "date = 5\n", "date: expected a table"),
+    (SOURCE + 'date = { from = ["tag"] }\n', "expected from = 'tag' or 'name' or 'csv'"),
+    (SOURCE + "date = { file = 5 }\n", "expected file = a text; received 5"),
+    (SOURCE + 'date = { from = "name", pattern = 5 }\n', "expected pattern = a text; received 5"),
+    (SOURCE + 'date = { from = "name", pattern = "(" }\n', "expected pattern = a regular expression"),
+    (STAC + 'href = "a"\npath = "b"\n', "received href and path"),
+    (STAC, "received neither"),
+    (STAC + "href = 5\n", "expected href"),
+    (STAC + 'path = "a"\nasset = ["visual"]\n', "expected asset = a text"),
+    (SOURCE + "stretch = [0, inf]\n", r"expected stretch = \[low, high\], .*; received \[0, inf\]"),
+    (SOURCE + "stretch = [nan, 1]\n", "expected stretch"),
+    (SOURCE + "stretch = [false, true]\n", "expected stretch"),
+    (SOURCE + "stretch = [[0, 1], [2, 3]]\n", "expected stretch"),
+    (SOURCE + "stretch = 5\n", r"expected stretch = \[first, last\]"),
+    (SOURCE + "bands = [true, true, true]\n", "three band numbers.*received"),
+    (SOURCE + "bands = [1.0, 2, 3]\n", "three band numbers"),
+    (SOURCE + "bands = []\n", "three band numbers"),
+    (SOURCE + "bands = [1, 2, 100000]\n", "three band numbers"),
+    (SOURCE + "nodata = 300\n", r"expected nodata = a whole number of 0\.\.255; received 300"),
+    (SOURCE + "nodata = -1\n", "expected nodata"),
+    (SOURCE + "nodata = true\n", "expected nodata"),
+    (SOURCE + "nodata = nan\nstretch = [0, 9]\n", "expected nodata = a number; received nan"),
+    (SOURCE + "gsd_m = nan\n", "expected gsd_m = a number .*; received nan"),
+    (SOURCE + "gsd_m = true\n", "expected gsd_m"),
+    (SOURCE + "gsd_m = 1e-300\n", "expected gsd_m"),
+    (SOURCE + "gsd_m = -5\n", "expected gsd_m"),
+    (SOURCE + "mask = 1\n", "expected mask = true or false; received 1"),
+    (SOURCE + "licence = 5\n", "expected licence = a text"),
+    (SOURCE + "redistribution = []\n", "expected redistribution = 'yes' or 'no' or 'unknown'"),
+    ("[rules]\nmax_nodata_share = -1e-13\n" + SOURCE, "expected max_nodata_share = a number of at least 0, at most 1"),
+    ("[rules]\nmax_nodata_share = nan\n" + SOURCE, "expected max_nodata_share"),
+    ("[rules]\nmax_nodata_share = false\n" + SOURCE, "expected max_nodata_share"),
+    ("[rules]\nmax_gsd_m = inf\n" + SOURCE, "expected max_gsd_m"),
+    ("[rules]\nmax_gsd_m = " + "1" * 5000 + "\n" + SOURCE, "as TOML"),
+    ("[rules]\nmax_gsd_m = 0x" + "f" * 5000 + "\n" + SOURCE, "as TOML"),
+    ("[rules]\ndates = [2010-01-01]\n" + SOURCE, r"expected dates = \[first, last\]"),
+    ("[rules]\ndates = [2010-01-01T00:00:00Z, 2011-01-01]\n" + SOURCE, "expected dates = a day"),
+    ("[rules]\ndates = [[], {}]\n" + SOURCE, "expected dates = a day"),
+    ("[rules]\nprefer = 2010\n" + SOURCE, "expected prefer = a day"),
+    ("[rules]\ndeny = [5]\n" + SOURCE, "expected deny = a list of words"),
+    ('[rules]\ndeny = "NASA"\n' + SOURCE, "expected deny = a list of words"),
+    ("[rules]\nseason = { water = 5 }\n" + SOURCE, r"season: expected water = \[first, last\]"),
+    ("[rules]\nseason = { water = [5, 6] }\n" + SOURCE, "season: expected water = days of the year"),
+    ("[rules]\nseason = []\n" + SOURCE, "expected season"),
+    ("[chip]\nsize_px = true\n" + SOURCE, "expected size_px"),
+    ("[chip]\nsize_m = 1e-300\n" + SOURCE, "expected size_m"),
+    ("a = " + "[" * 100_000 + "]" * 100_000, "nests deeper"),
+    ('[[source]]\nname = "a\\u0000b"\n', "NUL"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), HOSTILE, ids=lambda value: f"{value!r:.40}")
+def test_a_wrong_type_or_number_is_refused_by_name(tmp_path, text, words):
+    with pytest.raises(errors.InputError, match=rf"imagery\.toml: (?s:.*){words}"):
+        read(tmp_path, text)
+
+
+def test_what_is_no_regular_file_and_no_utf_8_is_refused(tmp_path):
+    path = tmp_path / "imagery.toml"
+    os.mkfifo(path)
+    with pytest.raises(errors.InputError, match=r"imagery\.toml.*no regular file"):
+        imagery_toml.read(path)
+    path.unlink()
+    path.write_bytes(SOURCE.encode() + b"# \xe9\n")
+    with pytest.raises(errors.InputError, match=r"imagery\.toml.*UTF-8"):
+        imagery_toml.read(path)
+
+
+def test_nodata_beyond_8_bits_goes_with_a_stretch(tmp_path):
+    (source,) = read(tmp_path, SOURCE + "nodata = -9999.5\nstretch = [0, 3000]\n").sources
+    assert source.stated.nodata == -9999.5
+
+
+def test_the_digest_of_a_file_is_the_same_in_every_version(tmp_path):
+    # Pinned: another digest means another chip store, so that every chip would be acquired again.
+    text = '[rules]\nseason = { water = ["05-01", "09-30"] }\nprefer = 2011-01-01\n' + SOURCE + "nodata = 0\n"
+    assert read(tmp_path, text).digest == "4f43c1edd4775ad1d974ed14d86effd5882f5c263a4e8c459e62d10513e37cbb"

@@ -209,7 +209,7 @@ def test_no_parent_has_more_than_23_rotations_and_all_differ():
     assert selection.counts["train", "forest"].missing == 6
 
 
-def test_refused_rotations_are_replaced_and_told():
+def test_refused_rotations_are_replaced_and_listed():
     selection, _ = campaign(points(8), refuse=lambda key: "nodata" if key.endswith(("@015", "@090")) else None)
     assert len(selection.kept) == 30
     assert all(row["parent"] and row["reason"] == "nodata" for row in selection.refused.to_pylist())

@@ -117,7 +117,7 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(tmp_path, monkeypatch):
     chips = filled(tmp_path)
     monkeypatch.setattr(store.pq, "write_table", lambda *_, **__: open("/dev/full", "wb", buffering=0).write(b"x"))  # noqa: PTH123, SIM115
     with pytest.raises(errors.InputError, match=r"the disk is full.*2 finished batches are kept"):
@@ -125,8 +125,15 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, monkeypat
     assert chips.batches() == ["b1", "b2"] and not list(chips.folder.glob(".incomplete*"))
 
 
-def test_the_journal_tells_what_was_asked_twice(tmp_path):
+def test_the_journal_lists_what_was_asked_twice(tmp_path):
     chips = filled(tmp_path)
     for batch in ("b1", "b2", "b1"):
         chips.begin(batch)
     assert chips.begun() == ["b1", "b2", "b1"]
+
+
+def test_a_pipe_in_place_of_the_journal_is_refused(tmp_path):
+    chips = filled(tmp_path)
+    os.mkfifo(chips.folder / "journal.txt")
+    with pytest.raises(errors.InputError, match=r"journal\.txt.*no regular file"):
+        chips.begin("b3")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-import struct
 
+import crafted_shards
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,29 +60,15 @@ VALUES = st.one_of(
 @settings(max_examples=100)
 @given(st.dictionaries(st.text(min_size=1, max_size=8), VALUES, max_size=5))
 def test_a_record_is_read_as_the_library_wrote_it(values: dict[str, list[bytes] | list[int] | list[float]]) -> None:
-    from tensorflow_datasets.proto import tf_example_generated_pb2 as example_pb2
-    from tensorflow_datasets.proto import tf_feature_generated_pb2 as feature_pb2
-
-    kinds = {
-        bytes: lambda v: {"bytes_list": feature_pb2.BytesList(value=v)},
-        int: lambda v: {"int64_list": feature_pb2.Int64List(value=v)},
-        float: lambda v: {"float_list": feature_pb2.FloatList(value=v)},
-    }
-    features = {name: feature_pb2.Feature(**kinds[type(v[0])](v)) for name, v in values.items()}
-    written = example_pb2.Example(features=feature_pb2.Features(feature=features)).SerializeToString()
-    read = shard_files.decode(written)
+    read = shard_files.decode(crafted_shards.encoded(values))
     assert {name: list(v) for name, v in read.items()} == values
-
-
-def tfrecord(payloads: list[bytes]) -> bytes:
-    return b"".join(struct.pack("<QI", len(p), 0) + p + struct.pack("<I", 0) for p in payloads)
 
 
 def test_a_tfrecord_that_is_cut_short_is_named(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "d-train.tfrecord-00000-of-00001"
-    path.write_bytes(tfrecord([b"one", b"two"]))
+    path.write_bytes(crafted_shards.tfrecord([b"one", b"two"]))
     assert list(shard_files.read(path, "tfrecord")) == [b"one", b"two"]
-    path.write_bytes(tfrecord([b"one", b"two"])[:-3])
+    path.write_bytes(crafted_shards.tfrecord([b"one", b"two"])[:-3])
     with pytest.raises(errors.InputError, match=r"d-train.*cut short"):
         list(shard_files.read(path, "tfrecord"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ def test_json_keeps_the_design_and_its_digest():
 
 
 def test_a_misspelt_name_gets_its_neighbour():
-    with pytest.raises(errors.InputError, match="Did you mean min_spacing_m"):
+    with pytest.raises(errors.InputError, match=r"unknown name .min_spacing.\. Did you mean min_spacing_m"):
         designs.from_json({"min_spacing": 3})
 
 
@@ -72,3 +73,40 @@ def test_given_points_bring_their_own_quotas():
     design = SamplingDesign(given=(("train", 40), ("test", 20)), reserve=1.0)
     assert [design.quota(split) for split in designs.SPLITS] == [40, 0, 20, 0]
     assert design.is_given
+
+
+WRONG_TYPES = [
+    ("per_class", "a"),
+    ("per_class", True),
+    ("per_class", 3.5),
+    ("reserve", None),
+    ("reserve", float("nan")),
+    ("region", [1, 2]),
+    ("region", "abcd"),
+    ("region", [None] * 4),
+    ("region", [float("inf"), 0, 1, 1]),
+    ("given", [1]),
+    ("given", {"a": 1}),
+    ("given", [["train", -1]]),
+    ("given", [["holdout", 1]]),
+    ("products", 5),
+    ("products", [1, 2]),
+    ("seed", "x"),
+    ("split_block_deg", "1"),
+    ("min_agreement", [3]),
+    ("base", None),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_TYPES, ids=lambda value: f"{value!r:.20}")
+def test_a_value_of_another_type_is_refused_by_name(name, value):
+    with pytest.raises(errors.InputError, match=f"sampling design: expected {name} of the kind of"):
+        designs.from_json(SamplingDesign().to_json() | {name: value})
+
+
+def test_every_design_comes_back_from_json():
+    for design in (
+        SamplingDesign(products=("a", "b"), base="a", min_agreement=2, region=(-1.0, 2.0, 3.0, 4.5), seed=2**63),
+        SamplingDesign(given=(("train", 40), ("test", 20)), reserve=1.0, aoi_sha256="ab"),
+    ):
+        assert designs.from_json(json.loads(json.dumps(design.to_json()))) == design

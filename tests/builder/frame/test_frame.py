@@ -64,6 +64,14 @@ def test_points_without_a_design_are_refused(given_frame):
         Frame.open(given_frame.path)
 
 
+def test_a_design_out_of_range_is_refused_with_its_file(given_frame):
+    design = given_frame.metadata["design"] | {"per_class": 0}
+    points_table.write(given_frame.points_file, given_frame.points(), {"design": design})
+    frames.seal(given_frame.path)
+    with pytest.raises(errors.InputError, match=r"points\.parquet: --per-class: expected .* Write the frame anew"):
+        Frame.open(given_frame.path)
+
+
 def test_a_pickled_frame_is_only_its_path(given_frame):
     given_frame.points()
     assert len(pickle.dumps(given_frame)) < 1000

@@ -3,16 +3,18 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import os
 import pickle
 
 import imagery_files
 import numpy as np
 import pystac
 import pytest
+import range_server
 
 from builder import errors
 from builder.chips import footprint
-from builder.imagery import source, stac
+from builder.imagery import http, source, stac
 
 LON, LAT = imagery_files.CENTRE
 HERE = [(LON - 1e-4, LAT - 1e-4, LON + 1e-4, LAT + 1e-4)]
@@ -45,7 +47,7 @@ def test_a_static_catalogue_over_http_is_read_by_ranges_and_only_once(tmp_path):
     item = imagery_files.item(scene_file(tmp_path, blocksize=128))
     imagery_files.catalogue(tmp_path, [item])
     size = (tmp_path / "scenes" / "a.tif").stat().st_size
-    with imagery_files.web_server(tmp_path) as (url, log):
+    with range_server.serve(tmp_path) as (url, log):
         catalogue = stac.Catalogue("web", f"{url}/catalog.json")
         (scene,) = catalogue.find(HERE)[0]
         catalogue.find(HERE)
@@ -65,7 +67,7 @@ def test_a_static_catalogue_over_http_is_read_by_ranges_and_only_once(tmp_path):
 
 
 def test_a_catalogue_that_is_gone_is_named(tmp_path):
-    with imagery_files.web_server(tmp_path) as (url, _), pytest.raises(errors.InputError, match=r"nothing\.json"):
+    with range_server.serve(tmp_path) as (url, _), pytest.raises(errors.InputError, match=r"nothing\.json"):
         found(f"{url}/nothing.json")
     with pytest.raises(errors.InputError, match=r"collection\.json"):
         found(tmp_path)
@@ -160,3 +162,116 @@ def test_something_that_is_no_stac_is_refused(tmp_path):
     (tmp_path / "catalog.json").write_text("<html>")
     with pytest.raises(errors.InputError, match="expected JSON"):
         stac.Catalogue("other", str(tmp_path)).find(HERE)
+
+
+def hostile_catalogue(tmp_path, text, name="a"):
+    """A catalogue whose only item is `text`."""
+    imagery_files.catalogue(tmp_path, [imagery_files.item(scene_file(tmp_path, name))])
+    (tmp_path / "scenes" / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def changed(tmp_path, **parts):
+    return json.dumps(imagery_files.item(scene_file(tmp_path)) | parts)
+
+
+TEXTS = {
+    "nested": ("[" * 100_000 + "]" * 100_000, "nests deeper"),
+    "nested object": ('{"type": "Feature", "a": ' + '{"a":' * 5000 + "1" + "}" * 5000 + "}", "nests deeper"),
+    "long integer": ('{"type": "Feature", "id": ' + "1" * 5000 + "}", "expected JSON"),
+    "lone surrogate": ('{"type": "Feature", "id": "\\ud800"}', "surrogate"),
+    "NUL": ('{"type": "Feature", "id": "a\\u0000"}', "NUL"),
+    "a list": ("[]", "expected a STAC Catalog, Collection or Item; received type None"),
+    "a text": ('"Feature"', "expected a STAC Catalog"),
+    "type is a list": ('{"type": ["Feature"]}', "expected a STAC Catalog"),
+    "features null": ('{"type": "FeatureCollection", "features": null}', "expected features as a list of objects"),
+    "features of texts": ('{"type": "FeatureCollection", "features": ["a"]}', "expected features as a list of objects"),
+    "features a dict": ('{"type": "FeatureCollection", "features": {}}', "expected features as a list of objects"),
+    "links a dict": ('{"type": "Catalog", "links": {}}', "expected links as a list of objects"),
+    "href a dict": ('{"type": "Catalog", "links": [{"rel": "item", "href": {"a": 1}}]}', "expected href of a link"),
+    "href a number": ('{"type": "Catalog", "links": [{"rel": "item", "href": 5}]}', "expected href of a link"),
+    "no item": ('{"type": "Catalog"}', "holds no item"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), TEXTS.values(), ids=TEXTS)
+def test_a_damaged_document_is_named(tmp_path, text, words):
+    hostile_catalogue(tmp_path, text)
+    with pytest.raises(errors.InputError, match=words) as refused:
+        found(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, True, 1e-300, -5, 1e9, "0.3", [0.3]], ids=repr)
+@pytest.mark.parametrize("place", ["item", "asset", "collection"])
+def test_a_gsd_that_is_no_number_of_metres_is_refused(tmp_path, value, place):
+    item = imagery_files.item(scene_file(tmp_path), gsd=value if place == "item" else None)
+    if place == "asset":
+        item["assets"]["image"]["gsd"] = value
+    of_collection = {"summaries": {"gsd": [value]}} if place == "collection" else {}
+    imagery_files.catalogue(tmp_path, [item], **of_collection)
+    with pytest.raises(errors.InputError, match=r"a\.json: expected gsd as a number of metres, .*; received"):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00", "0000-01-01", "", 5, {}])
+def test_a_date_at_the_ends_of_time_or_of_another_type_is_refused(tmp_path, moment):
+    hostile_catalogue(tmp_path, changed(tmp_path, properties={"datetime": moment, "gsd": 0.3}))
+    with pytest.raises(errors.InputError, match=r"a\.json: (expected a date and time|the item has no datetime)"):
+        found(tmp_path)
+
+
+PARTS = [
+    ("properties", []),
+    ("properties", {"datetime": "2010-07-01", "gsd": 0.3, "providers": ["USDA"]}),
+    ("properties", {"datetime": "2010-07-01", "gsd": 0.3, "providers": 5}),
+    ("properties", {"datetime": "2010-07-01", "gsd": 0.3, "instruments": 5}),
+    ("assets", []),
+    ("assets", {"image": "a.tif"}),
+    ("assets", {"image": {"href": {"a": 1}, "roles": ["data"]}}),
+    ("assets", {"image": {"href": 5, "roles": ["data"]}}),
+    ("assets", {"image": {"href": "a.tif", "roles": 5}}),
+    ("bbox", "globe"),
+    ("bbox", [None] * 4),
+    ("bbox", [107, 33, 1e9, 35]),
+    ("bbox", [107, 33, math.inf, 35]),
+    ("bbox", [107, 35, 109, 33]),
+    ("bbox", [107, math.nan, 109, 35]),
+    ("id", "x" * 10_000_000),
+]
+
+
+@pytest.mark.parametrize(("part", "value"), PARTS, ids=lambda value: f"{value!s:.30}")
+def test_an_item_with_parts_of_other_types_is_named(tmp_path, part, value):
+    hostile_catalogue(tmp_path, changed(tmp_path, **{part: value}))
+    with pytest.raises(errors.InputError, match=r"a\.json: .*Correct the item|a\.json: expected one asset") as refused:
+        found(tmp_path)
+    assert len(str(refused.value)) < 1000
+
+
+def test_only_regular_files_are_read_as_documents(tmp_path):
+    hostile_catalogue(tmp_path, "{}")
+    path = tmp_path / "scenes" / "a.json"
+    path.unlink()
+    for make, words in (
+        (os.mkfifo, "no regular file"),
+        (lambda place: place.symlink_to("/dev/zero"), "no regular file"),
+        (lambda place: place.symlink_to("nowhere"), "a link to a file that does not exist"),
+    ):
+        make(path)
+        with pytest.raises(errors.InputError, match=rf"a\.json: expected a JSON document; found .*{words}"):
+            found(tmp_path)
+        path.unlink()
+
+
+def test_a_local_document_has_the_same_limit_as_a_remote_one(tmp_path, monkeypatch):
+    hostile_catalogue(tmp_path, changed(tmp_path))
+    monkeypatch.setattr(http, "MOST_BYTES", 500)
+    with pytest.raises(errors.InputError, match="longer than 500 bytes"):
+        found(tmp_path)
+
+
+def test_equal_catalogues_share_one_list(tmp_path, monkeypatch):
+    imagery_files.catalogue(tmp_path, [imagery_files.item(scene_file(tmp_path))])
+    found(tmp_path)
+    monkeypatch.setattr(http, "read_json", None)
+    assert len(found(tmp_path)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import pathlib
 import re
 
@@ -183,8 +184,23 @@ def test_a_file_that_is_no_csv_is_refused(tmp_path: pathlib.Path) -> None:
     path.write_bytes(b"\xff\xfe\x00binary")
     with pytest.raises(errors.InputError, match=re.escape(str(path))):
         crosswalk.read(path, SEVEN)
-    with pytest.raises(errors.InputError, match="expected a crosswalk"):
+    with pytest.raises(errors.InputError, match=r"expected a crosswalk; found no such file\. Name a crosswalk"):
         crosswalk.read(tmp_path / "none.csv", SEVEN)
+
+
+def test_a_crosswalk_in_latin_1_is_refused_as_no_utf_8(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes("code,name,strict,dominant\n1,Wüste,bareland,bareland\n".encode("latin-1"))
+    with pytest.raises(errors.InputError, match=r"mine\.csv: expected a crosswalk in UTF-8; .*saved as CSV in UTF-8"):
+        crosswalk.read(path, SEVEN)
+
+
+def test_a_crosswalk_or_legend_that_is_a_fifo_is_refused_and_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "mine.csv")
+    with pytest.raises(errors.InputError, match=r"expected a crosswalk; found something that is no regular file"):
+        crosswalk.read(tmp_path / "mine.csv", SEVEN)
+    with pytest.raises(errors.InputError, match=r"expected a legend; found something that is no regular file"):
+        legend.read(tmp_path / "mine.csv")
 
 
 def test_a_misspelt_crosswalk_gets_its_near_name() -> None:

@@ -141,8 +141,8 @@ def test_products_travel_to_workers(five: pathlib.Path) -> None:
 
 def test_files_are_chosen_by_place(five: pathlib.Path) -> None:
     base = products.find(five).base
-    assert len(base.files_over(108.8, 34.2, 108.9, 34.4)) == 1
-    assert base.files_over(100.0, 34.2, 100.1, 34.4) == ()
+    assert len(base.files_over((108.8, 34.2, 108.9, 34.4))) == 1
+    assert base.files_over((100.0, 34.2, 100.1, 34.4)) == ()
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_a_products_toml_that_cannot_be_read_is_refused_not_passed_over(five: pa
     _refused(five, r"products\.toml: expected descriptions of products; found something that is no regular file")
     (five / "products.toml").unlink()
     (five / "products.toml").symlink_to("nowhere.toml")
-    _refused(five, r"products\.toml: expected descriptions of products; found no such file")
+    _refused(five, r"products\.toml: expected descriptions of products; found a link to a file that does not exist")
 
 
 def test_a_pipe_in_place_of_a_crosswalk_is_refused_not_waited_for(five: pathlib.Path) -> None:

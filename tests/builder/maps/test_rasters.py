@@ -237,6 +237,8 @@ def test_a_crs_may_be_given_but_must_be_known(tmp_path: pathlib.Path) -> None:
     assert rasters.describe(path, crs="EPSG:4326").lattice.is_geographic
     with pytest.raises(errors.InputError, match="received 'EPSG:99999999'"):
         rasters.describe(path, crs="EPSG:99999999")
+    with pytest.raises(errors.InputError, match=r"expected a CRS of the earth .* received 'IAU_2015:30100'"):
+        rasters.describe(path, crs="IAU_2015:30100")  # the moon
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -83,7 +83,7 @@ def test_a_box_with_west_and_east_swapped_is_refused_with_the_right_order(base):
 
 
 def test_an_area_must_have_a_crs_and_polygons(tmp_path):
-    with pytest.raises(errors.InputError, match="states its CRS"):
+    with pytest.raises(errors.NoCrs, match="states its CRS"):
         region.read_area(area_file(tmp_path, shapely.box(0, 0, 1, 1), crs=None, name="aoi.shp"))
     with pytest.raises(errors.InputError, match="without area"):
         region.read_area(area_file(tmp_path, shapely.Point(0, 0)))

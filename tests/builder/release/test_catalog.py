@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
 import pytest
 from checkout import ROOT
 
+from builder import errors
 from builder.legend import legend
 from builder.maps import known_products
-from builder.release import catalog, markdown
+from builder.release import catalog, html_page
 
 
 @pytest.mark.parametrize("name", ["CATALOG.md", "docs/catalog.html"])
@@ -72,7 +74,7 @@ def test_the_page_shows_tables_code_links_and_pictures_and_escapes_the_rest() ->
         "# A < B\n\nSee [it](docs/x.md) and `#ff0000`.\n\n"
         "| a | b |\n| --- | --- |\n| 1 \\| 2 | *x* |\n\n- one\n\n![p](p.png)"
     )
-    shown = "".join(markdown.body(text, base="../"))
+    shown = "".join(html_page.body(text, base="../"))
     for part in (
         '<h1 id="a-b">A &lt; B</h1>',
         '<a href="../docs/x.md">it</a>',
@@ -82,3 +84,32 @@ def test_the_page_shows_tables_code_links_and_pictures_and_escapes_the_rest() ->
         '<img src="../p.png" alt="p">',
     ):
         assert part in shown
+
+
+def test_the_terms_of_others_are_no_mark_up_of_the_page(tmp_path: pathlib.Path) -> None:
+    hostile = "<script>alert(1)</script> [terms](javascript:alert(1)) `x` | more\n## Heading"
+    terms = [{"licence": hostile, "attribution": hostile, "pictures": 97}]
+    (tmp_path / "rough-1.0.0.json").write_text(json.dumps(RECORD | {"terms": terms, "url": hostile, "notes": hostile}))
+    text = catalog.page(tmp_path)
+    assert "\n## Heading" not in text and "[terms](" not in text
+    shown = "".join(html_page.body(text))
+    assert "<script" not in shown and "href=" in shown
+    assert not re.search(r"(href|src)=.?javascript", shown)
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "JavaScript:x", "data:text/html,x", "vbscript:x"])
+def test_the_page_links_to_the_web_and_to_its_own_files_only(address: str) -> None:
+    assert "href" not in "".join(html_page.body(f"[a]({address})"))
+    assert "src" not in "".join(html_page.body(f"![a]({address})"))
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a:b", "http://example.org", "docs/x.md", "#a", "a/b:c"])
+def test_addresses_of_the_web_and_relative_ones_are_links(address: str) -> None:
+    assert f'href="{address}"' in "".join(html_page.body(f"[a]({address})"))
+
+
+def test_a_damaged_record_is_named(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "rough-1.0.0.json"
+    path.write_text(json.dumps({name: value for name, value in RECORD.items() if name != "terms"}))
+    with pytest.raises(errors.InputError, match=r"rough-1\.0\.0\.json: terms: expected a list; received nothing"):
+        catalog.page(tmp_path)

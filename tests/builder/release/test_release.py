@@ -1,9 +1,8 @@
-"""A release is whole, loads both ways, tells its terms, and cannot change under its version."""
+"""A release is whole, loads both ways, states its terms, and cannot change under its version."""
 
 from __future__ import annotations
 
 import datetime
-import importlib
 import json
 import os
 import pathlib
@@ -13,10 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
-import generated_frame
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -31,65 +28,10 @@ from builder.dataset import index, shard_files
 from builder.frame import frame as frames
 from builder.frame import points_table
 from builder.geometry import lonlat
-from builder.release import croissant, diff, release, verify, version
+from builder.release import croissant, diff, facts, record, release, verify, version
 from builder.steps import acquire_chips
 
-COUNTS = {"train": 21, "validation": 7, "test": 14, "test_inconsistent": 7}
 DAY = datetime.date(2026, 11, 23)
-
-
-@pytest.fixture(scope="module")
-def frame(tmp_path_factory: pytest.TempPathFactory) -> frames.Frame:
-    frame = generated_frame.write(tmp_path_factory.mktemp("frame"), COUNTS)
-    points = frame.points().to_pylist()
-    generated_frame.review(frame, {p["key"]: p["base_class"] for p in points if p["split"] != "validation"})
-    acquire_chips.acquire(frame)
-    return frame
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Iterator[Any]:
-    sys.path.insert(0, str(ROOT / "datasets"))
-    yield importlib.import_module("globeland_samples.globeland_samples_dataset_builder")
-    sys.path.remove(str(ROOT / "datasets"))
-
-
-@pytest.fixture(scope="module")
-def build(dataset: Any) -> Callable[..., pathlib.Path]:
-    """build(frame, data_dir, config) -> folder of the version."""
-
-    def run(
-        frame: frames.Frame, data: pathlib.Path, config: str = "rough", file_format: str = "tfrecord"
-    ) -> pathlib.Path:
-        import tensorflow_datasets as tfds
-
-        built = dataset.Builder(data_dir=data, config=config, file_format=file_format)
-        built.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=frame.path))
-        return pathlib.Path(built.data_dir)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def built(
-    build: Callable[..., pathlib.Path], frame: frames.Frame, tmp_path_factory: pytest.TempPathFactory
-) -> pathlib.Path:
-    return build(frame, tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def published(built: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A sound release. Do not change it: copy it."""
-    folder = tmp_path_factory.mktemp("published")
-    return release.release(built, folder, record_in=folder / "records", date=DAY).folder
-
-
-@pytest.fixture
-def copy(published: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
-    """A release that a test may damage."""
-    root = published.parents[2]
-    shutil.copytree(root / "globeland_samples", tmp_path / "globeland_samples")
-    return tmp_path / published.relative_to(root)
 
 
 def test_one_folder_serves_both_ways_of_loading(published: pathlib.Path) -> None:
@@ -208,9 +150,9 @@ def test_another_dataset_under_the_same_version_is_refused_with_what_changed(
 
 def test_added_features_are_minor_and_everything_else_is_major() -> None:
     before = {"image": "1", "label": "2"}
-    assert version.raised("1.4.2", before, {**before, "slope": "3"}) == ("MINOR", "1.5.0")
-    assert version.raised("1.4.2", before, {"image": "1", "label": "9"}) == ("MAJOR", "2.0.0")
-    assert version.raised("1.4.2", before, {"image": "1"}) == ("MAJOR", "2.0.0")
+    assert record.raised("1.4.2", before, {**before, "slope": "3"}) == ("MINOR", "1.5.0")
+    assert record.raised("1.4.2", before, {"image": "1", "label": "9"}) == ("MAJOR", "2.0.0")
+    assert record.raised("1.4.2", before, {"image": "1"}) == ("MAJOR", "2.0.0")
 
 
 def test_pictures_that_must_not_be_passed_on_stop_the_release(
@@ -240,7 +182,7 @@ def test_the_index_opens_in_geopandas_and_in_plain_pandas(published: pathlib.Pat
     assert set(plain.columns) == set(index.SCHEMA.names)
 
 
-def test_croissant_and_stac_are_valid_and_tell_where_and_when(published: pathlib.Path) -> None:
+def test_croissant_and_stac_are_valid_and_say_where_and_when(published: pathlib.Path) -> None:
     import mlcroissant
     import pystac
     from pystac.validation import validate_dict
@@ -249,7 +191,8 @@ def test_croissant_and_stac_are_valid_and_tell_where_and_when(published: pathlib
     first = next(iter(document.records(record_set="points")))
     assert first["points/split"] in (b"test", "test")
     raw = json.loads((published / "croissant.json").read_text())
-    there = croissant.document(version.read(published), index.read(published), "https://example.org/samples", DAY)
+    described = facts.of_version(version.read(published), index.read(published))
+    there = croissant.document(described, "https://example.org/samples", DAY)
     assert there["distribution"][0]["contentUrl"] == "https://example.org/samples/index.parquet"
     assert raw["temporalCoverage"] == "2010-07-01/2010-07-01"
     assert raw["spatialCoverage"]["geo"]["box"].startswith("34.")
@@ -290,9 +233,10 @@ def test_diff_says_exactly_what_was_done(
             "lat": lat[0],
             "geometry": points_table.wkb_points(lon, lat)[0].as_py(),
         }
-    labels = [row["label"] for row in rows[10:15]]
-    for row, label in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):  # so that no class exceeds its quota
-        row["label"] = row["base_class"] = label
+    labels = [(row["label"], row["rank"]) for row in rows[10:15]]
+    # They swap labels and ranks, so that no class exceeds its quota and no rank comes twice.
+    for row, (label, rank) in zip(rows[10:15], [*labels[1:], labels[0]], strict=True):
+        row |= {"label": label, "base_class": label, "rank": rank}
     points_table.write(other.points_file, pa.Table.from_pylist(rows, points_table.SCHEMA), other.metadata)
     frames.seal(other.path)
     given = pq.read_table(other.reviews_file)

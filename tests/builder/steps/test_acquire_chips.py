@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import range_server
 from checkout import ROOT
 
 from builder import errors
@@ -134,7 +135,7 @@ def test_a_larger_quota_asks_only_for_points_that_have_no_answer(tmp_path):
 
 def test_over_http_a_finished_batch_is_never_asked_again(tmp_path):
     world(tmp_path / "imagery")
-    with imagery_files.web_server(tmp_path / "imagery") as (url, log):
+    with range_server.serve(tmp_path / "imagery") as (url, log):
         frame = frame_of(tmp_path / "frame", source=f'type = "stac"\nhref = "{url}/catalog.json"')
         first = acquire_chips.acquire(frame)
         asked = len(log)

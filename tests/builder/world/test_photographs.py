@@ -96,13 +96,13 @@ def test_three_to_six_percent_of_the_window_have_no_acceptable_picture(hamlet, c
     west, south, east, north = world.window.bounds
     lon, lat = (v.ravel() for v in np.meshgrid(np.linspace(west, east, 120), np.linspace(south, north, 100)))
     seen = np.zeros(lon.size, bool)
-    for job in shots.jobs(world):
-        if not job.shot.winter and job.shot.gsd_m == world.gsd_m and 2007 <= job.shot.date.year <= 2013:
-            with rasterio.open(catalogue / job.shot.collection / f"{job.name}.tif") as scene:
-                x, y = pyproj.Transformer.from_crs(4326, scene.crs, always_xy=True).transform(lon, lat)
-                row, column = (np.array(v) for v in rasterio.transform.rowcol(scene.transform, x, y))
-                inside = (row >= 0) & (column >= 0) & (row < scene.height) & (column < scene.width)
-                seen[inside] |= scene.dataset_mask()[row[inside], column[inside]] > 0
+    for scene in shots.scene_files(world):
+        if not scene.shot.winter and scene.shot.gsd_m == world.gsd_m and 2007 <= scene.shot.date.year <= 2013:
+            with rasterio.open(catalogue / scene.shot.collection / f"{scene.name}.tif") as picture:
+                x, y = pyproj.Transformer.from_crs(4326, picture.crs, always_xy=True).transform(lon, lat)
+                row, column = (np.array(v) for v in rasterio.transform.rowcol(picture.transform, x, y))
+                inside = (row >= 0) & (column >= 0) & (row < picture.height) & (column < picture.width)
+                seen[inside] |= picture.dataset_mask()[row[inside], column[inside]] > 0
     assert 0.03 < 1 - seen.mean() < 0.06
 
 

@@ -9,7 +9,7 @@ import rasterio
 from builder.legend import legend
 from builder.maps import harmonize, rasters
 from builder.maps import products as readers
-from builder.world import hdf4eos, native, perception, product_files, truth, world_settings
+from builder.world import hdf4eos, native_codes, perception, product_files, truth, world_settings
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +109,13 @@ def test_without_pyhdf_the_tiles_are_geotiff_exports(tmp_path, monkeypatch):
 def test_errors_have_the_rate_of_their_class_and_hang_together_within_a_family():
     world = world_settings.world("small", 1002)
     ground = truth.draw(world)
-    eyes = perception.Eyes(world)
+    error_fields = perception.ErrorFields(world)
     west, south, east, north = world.window.bounds
     lon, lat = np.meshgrid(np.linspace(west, east, 300), np.linspace(south, north, 240))
     true = ground.at(lon, lat)
     wrong = {}
     for observer in world.observers:
-        seen = eyes.see(
+        seen = error_fields.observe(
             dataclasses.replace(observer, offset_m=(0, 0), speckle=0.0), ground, lon[..., None], lat[..., None]
         )
         wrong[observer.name] = (seen.first != true).ravel()
@@ -130,8 +130,11 @@ def test_errors_have_the_rate_of_their_class_and_hang_together_within_a_family()
 def test_a_mixed_pixel_takes_a_mosaic_code_where_the_legend_has_one():
     def codes(first: int, second: int, share: float) -> list[int]:
         one, half = np.array([share], np.float32), np.array([0.5], np.float32)
-        seen = perception.Seen(np.array([first]), np.array([second]), one, half, half, half, half)
-        return [int(native.coarse(lg, seen, mosaic_below=0.62, open_share=0.05)[0]) for lg in native.LEGENDS.values()]
+        seen = perception.Observed(np.array([first]), np.array([second]), one, half, half, half, half)
+        return [
+            int(native_codes.coarse(lg, seen, mosaic_below=0.62, open_share=0.05)[0])
+            for lg in native_codes.CODES.values()
+        ]
 
     assert codes(world_settings.CULTIVATED, world_settings.GRASS_SHRUB, 0.5) == [14, 13, 30, 20]
     assert codes(world_settings.FOREST, world_settings.GRASS_SHRUB, 0.5) == [8, 6, 100, 110]

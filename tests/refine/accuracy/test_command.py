@@ -10,8 +10,9 @@ import printed_table
 import pytest
 
 from builder import errors
-from refine.accuracy import command, matrix_files, support
+from refine.accuracy import accuracy_options, command, reference_sample, support
 
+AccuracyOptions = accuracy_options.AccuracyOptions
 AREAS = (
     "class,area\nartificial,0.75\nbareland,16.5\ncultivated,13.5\nforest,27\ngrass_shrub,33\nsnow_ice,2\nwater,7.25\n"
 )
@@ -45,7 +46,7 @@ def _text(options):
 
 
 def test_table_2_as_printed_is_linted_and_repaired(tmp_path):
-    options = command.Options(
+    options = AccuracyOptions(
         matrix=_file(tmp_path, "M.csv", printed_table.as_csv()), printed_overall="90.3%", printed_kappa="0.887"
     )
     text = _text(options)
@@ -63,7 +64,7 @@ BY_MAP_AREAS = "class,area\nrare,10\ncommon,90\n"
 
 
 def test_areas_turn_counts_into_estimates_of_the_map(tmp_path):
-    options = command.Options(
+    options = AccuracyOptions(
         matrix=_file(tmp_path, "M.csv", BY_MAP), areas=_file(tmp_path, "A.csv", BY_MAP_AREAS), wanted_error=0.01
     )
     values = _json(options)
@@ -76,7 +77,7 @@ def test_areas_turn_counts_into_estimates_of_the_map(tmp_path):
 
 
 def test_areas_do_not_turn_the_papers_balanced_set_into_map_accuracy(tmp_path):
-    options = command.Options(
+    options = AccuracyOptions(
         matrix=_file(tmp_path, "M.csv", printed_table.as_csv()), areas=_file(tmp_path, "A.csv", AREAS)
     )
     values = _json(options)
@@ -91,7 +92,7 @@ def test_the_sample_size_of_olofsson_2014_is_planned_before_there_is_a_survey(tm
         "class,area,users\ndeforestation,200000,0.7\ngain,150000,60%\nstable forest,3200000,0.9\n"
         "stable other,6450000,95%\nnowhere,0,0.5\n",
     )
-    options = command.Options(areas=areas, wanted_error=0.01)
+    options = AccuracyOptions(areas=areas, wanted_error=0.01)
     assert "needs 641 samples (640.5) for a standard error of 0.01" in _text(options)
     size = _json(options)["sample_size"]
     assert round(size["needed"], 1) == 640.5
@@ -99,10 +100,10 @@ def test_the_sample_size_of_olofsson_2014_is_planned_before_there_is_a_survey(tm
     assert size["allocation"] == {"deforestation": 50, "gain": 50, "stable forest": 179, "stable other": 362}
 
 
-def test_the_allotted_total_is_told_where_the_minimum_asks_for_more_than_is_needed(tmp_path):
+def test_the_allotted_total_is_printed_where_the_minimum_asks_for_more_than_is_needed(tmp_path):
     areas = _file(tmp_path, "A.csv", "class,area,users\na,1,0.9\nb,1,0.9\n")
     assert "Draw 100 in all, by area and at least 50 per class: a 50, b 50." in _text(
-        command.Options(areas=areas, wanted_error=0.1)
+        AccuracyOptions(areas=areas, wanted_error=0.1)
     )
 
 
@@ -116,7 +117,7 @@ def test_the_allotted_total_is_told_where_the_minimum_asks_for_more_than_is_need
     ],
 )
 def test_a_survey_that_cannot_be_planned_is_refused(tmp_path, areas, matrix, message):
-    options = command.Options(
+    options = AccuracyOptions(
         matrix=_file(tmp_path, "M.csv", matrix) if matrix else None,
         areas=_file(tmp_path, "A.csv", areas),
         wanted_error=1e-200 if "1e-200" in message else 0.01,
@@ -128,7 +129,7 @@ def test_a_survey_that_cannot_be_planned_is_refused(tmp_path, areas, matrix, mes
 def test_a_sample_with_other_strata_is_judged_as_stehman_2014(tmp_path):
     sample = _file(tmp_path, "S.csv", STEHMAN)
     strata = _file(tmp_path, "T.csv", "stratum,size\nA,40000\nB,30000\nC,20000\nD,10000\n")
-    values = _json(command.Options(sample=sample, strata=strata))
+    values = _json(AccuracyOptions(sample=sample, strata=strata))
     assert values["design"] == "stratified, strata other than the map's classes"
     assert values["overall_accuracy"]["value"] == pytest.approx(0.63)
     assert values["overall_accuracy"]["standard_error"] == pytest.approx(0.085, abs=5e-4)
@@ -136,18 +137,18 @@ def test_a_sample_with_other_strata_is_judged_as_stehman_2014(tmp_path):
 
 def test_inclusion_probabilities_weigh_the_samples(tmp_path):
     text = "map,reference,inclusion_probability\na,a,0.5\na,b,1\nb,b,1\n"
-    values = _json(command.Options(sample=_file(tmp_path, "S.csv", text)))
+    values = _json(AccuracyOptions(sample=_file(tmp_path, "S.csv", text)))
     assert values["overall_accuracy"]["value"] == pytest.approx(0.75)
 
 
 def test_blocks_give_block_bootstrap_intervals(tmp_path):
     text = "map,reference,block\n" + "".join(f"a,{'ab'[i % 3 == 0]},x{i // 2}\n" for i in range(30))
-    values = _json(command.Options(sample=_file(tmp_path, "S.csv", text), draws=200))
+    values = _json(AccuracyOptions(sample=_file(tmp_path, "S.csv", text), draws=200))
     assert set(values["bootstrap"]) == {"overall accuracy by block", "kappa by block", "macro F1 by block"}
 
 
 def test_json_holds_no_nan(tmp_path):
-    values = _json(command.Options(matrix=_file(tmp_path, "M.csv", "map,a,b\na,5,5\nb,0,0\n")))
+    values = _json(AccuracyOptions(matrix=_file(tmp_path, "M.csv", "map,a,b\na,5,5\nb,0,0\n")))
     assert values["classes"][1]["users_accuracy"]["value"] is None
 
 
@@ -166,21 +167,21 @@ def test_json_holds_no_nan(tmp_path):
     ],
 )
 def test_options_that_do_not_go_together_are_refused(tmp_path, names, message):
-    options = command.Options(**{name: tmp_path / name for name in names})
+    options = AccuracyOptions(**{name: tmp_path / name for name in names})
     with pytest.raises(errors.InputError, match=message):
         command.run(options)
 
 
-@pytest.mark.parametrize("name", command.OF_TABLES)
+@pytest.mark.parametrize("name", accuracy_options.OF_TABLES)
 def test_options_of_tables_do_not_go_with_a_model(tmp_path, name):
     with pytest.raises(errors.InputError, match=f"--{name.replace('_', '-')} is for tables"):
-        command.run(command.Options(**{name: tmp_path / name}), judged_sample=_judged())
+        command.run(AccuracyOptions(**{name: tmp_path / name}), judged_sample=_judged())
 
 
 @pytest.mark.parametrize("options", [{"level": 95.0}, {"draws": 3}])
 def test_a_level_or_number_of_draws_that_is_none_is_refused(options):
     with pytest.raises(errors.InputError, match="received"):
-        command.run(command.Options(**options), judged_sample=_judged())
+        command.run(AccuracyOptions(**options), judged_sample=_judged())
 
 
 BY_STRATUM = "stratum,map,reference\n" + "s,a,a\ns,a,b\nt,b,b\nt,b,b\n" * 5
@@ -203,7 +204,7 @@ SIZES = "stratum,size\ns,1\nt,3\n"
     ],
 )  # fmt: skip
 def test_a_sample_that_its_options_contradict_is_refused_with_its_file(tmp_path, sample, areas, strata, message):
-    options = command.Options(
+    options = AccuracyOptions(
         sample=_file(tmp_path, "S.csv", sample),
         areas=_file(tmp_path, "A.csv", areas) if areas else None,
         strata=_file(tmp_path, "T.csv", strata) if strata else None,
@@ -215,66 +216,66 @@ def test_a_sample_that_its_options_contradict_is_refused_with_its_file(tmp_path,
 def test_a_sample_that_names_the_maps_classes_as_strata_takes_their_areas(tmp_path):
     text = "stratum,map,reference\n" + "a,a,a\na,a,b\n" * 5 + "b,b,b\n" * 6
     values = _json(
-        command.Options(sample=_file(tmp_path, "S.csv", text), areas=_file(tmp_path, "A.csv", "class,area\na,1\nb,3\n"))
+        AccuracyOptions(sample=_file(tmp_path, "S.csv", text), areas=_file(tmp_path, "A.csv", "class,area\na,1\nb,3\n"))
     )
     assert values["overall_accuracy"]["value"] == pytest.approx(0.25 * 0.5 + 0.75)
     assert values["is_map_accuracy"]
 
 
-def test_an_empty_matrix_is_told_with_its_file(tmp_path):
+def test_an_empty_matrix_is_refused_with_its_file(tmp_path):
     with pytest.raises(errors.InputError, match=r"M\.csv: expected at least one sample"):
-        command.run(command.Options(matrix=_file(tmp_path, "M.csv", "map,a,b\na,0,0\nb,0,0\n")))
+        command.run(AccuracyOptions(matrix=_file(tmp_path, "M.csv", "map,a,b\na,0,0\nb,0,0\n")))
 
 
 def test_two_maps_of_one_sample_are_tested_in_pairs(tmp_path):
     # FACTS 6.1: 25 samples that only the first map has right, 10 that only the second.
     text = "map,reference,map2\n" + "a,a,b\n" * 25 + "b,a,a\n" * 10 + "a,a,a\n" * 60 + "b,a,c\n" * 5
-    options = command.Options(sample=_file(tmp_path, "S.csv", text))
+    options = AccuracyOptions(sample=_file(tmp_path, "S.csv", text))
     test = _json(options)["paired"]
     assert (test["only_first"], test["only_second"], test["samples"]) == (25, 10, 100)
     assert (round(test["p_exact"], 5), round(test["p_mid"], 5), round(test["p_chi2"], 5)) == (0.01667, 0.01133, 0.01123)
     assert test["difference"]["value"] == pytest.approx(0.15)
     assert 0.02 < test["difference"]["low"] < 0.06
-    told = _text(options)
-    assert "only map is right in 25, only map2 in 10" in told
-    assert "6.4286" in told
+    printed = _text(options)
+    assert "only map is right in 25, only map2 in 10" in printed
+    assert "6.4286" in printed
 
 
 def test_few_samples_that_tell_two_maps_apart_are_too_few_for_chi_square(tmp_path):
     text = "map,reference,map2,block\n" + "a,a,b,x\n" * 5 + "b,a,a,y\n" * 2 + "a,a,a,z\n" * 30
-    assert "chi-square is not to be trusted below 25" in _text(command.Options(sample=_file(tmp_path, "S.csv", text)))
+    assert "chi-square is not to be trusted below 25" in _text(AccuracyOptions(sample=_file(tmp_path, "S.csv", text)))
 
 
 def test_the_level_is_that_of_every_interval(tmp_path):
     path = _file(tmp_path, "M.csv", "map,a,b\na,80,20\nb,10,90\n")
-    wide, narrow = (_json(command.Options(matrix=path, level=level)) for level in (0.99, 0.5))
+    wide, narrow = (_json(AccuracyOptions(matrix=path, level=level)) for level in (0.99, 0.5))
     for of in (lambda v: v["overall_accuracy"], lambda v: v["bootstrap"]["kappa"], lambda v: v["classes"][0]["f1"]):
         assert of(wide)["low"] < of(narrow)["low"] < of(narrow)["high"] < of(wide)["high"]
     assert wide["level"] == 0.99
 
 
-def test_a_block_column_that_a_stratified_estimate_does_not_use_is_told(tmp_path):
+def test_a_warning_names_a_block_column_that_a_stratified_estimate_does_not_use(tmp_path):
     text = "stratum,map,reference,block\n" + "s,a,a,x\nt,b,b,y\n" * 5
-    options = command.Options(sample=_file(tmp_path, "S.csv", text), strata=_file(tmp_path, "T.csv", SIZES))
+    options = AccuracyOptions(sample=_file(tmp_path, "S.csv", text), strata=_file(tmp_path, "T.csv", SIZES))
     assert "the column `block` is not used" in _text(options)
 
 
 def test_a_matrix_of_pixels_takes_no_longer_than_one_of_samples(tmp_path):
     path = _file(tmp_path, "M.csv", "map,a,b\na,8000000000,2000000000\nb,1000000000,9000000000\n")
-    assert _json(command.Options(matrix=path))["bootstrap"]["kappa"]["low"] == pytest.approx(0.7, abs=1e-4)
+    assert _json(AccuracyOptions(matrix=path))["bootstrap"]["kappa"]["low"] == pytest.approx(0.7, abs=1e-4)
 
 
 def test_the_best_repairs_are_shown_and_the_others_counted(tmp_path):
     totals = [39, 41] + [40] * 6
     rows = "".join(f"{name},{','.join('5' * 8)},{total}\n" for name, total in zip("abcdefgh", totals, strict=True))
     text = f"map,{','.join('abcdefgh')},total\n{rows}total,{','.join(['40'] * 8)},320\n"
-    told = _text(command.Options(matrix=_file(tmp_path, "M.csv", text), draws=0))
-    assert "Repair 5" in told and "Repair 6" not in told
-    assert "... and 4 more." in told
+    printed = _text(AccuracyOptions(matrix=_file(tmp_path, "M.csv", text), draws=0))
+    assert "Repair 5" in printed and "Repair 6" not in printed
+    assert "... and 4 more." in printed
 
 
 def test_the_text_shows_a_number_that_a_reader_can_check(tmp_path):
-    text = _text(command.Options(matrix=_file(tmp_path, "M.csv", "map,a,b\na,8,2\nb,1,9\n"), draws=0))
+    text = _text(AccuracyOptions(matrix=_file(tmp_path, "M.csv", "map,a,b\na,8,2\nb,1,9\n"), draws=0))
     assert "overall accuracy" in text
     assert "0.8500" in text
 
@@ -289,23 +290,23 @@ def _judged(**given):
         "blocks": None,
         "population": support.Population.CONSISTENT,
     }
-    return matrix_files.SampleTable(**(sample | given))
+    return reference_sample.ReferenceSample(**(sample | given))
 
 
 def _json_of_model(sample, **options):
     out = io.StringIO()
-    command.run(command.Options(**options), judged_sample=sample, as_json=True, out=out)
+    command.run(AccuracyOptions(**options), judged_sample=sample, as_json=True, out=out)
     return json.loads(out.getvalue())
 
 
-def test_a_judged_model_is_told_unweighted_and_weighted():
+def test_a_judged_model_is_assessed_unweighted_and_weighted():
     values = _json_of_model(_judged(), draws=0)
     assert values["overall_accuracy"]["value"] == 0.75
     assert values["weighted"]["overall_accuracy"]["value"] == pytest.approx(0.8)
     assert not values["is_map_accuracy"]
     assert "cells where the products agree" in values["statement"]
     out = io.StringIO()
-    command.run(command.Options(draws=0), judged_sample=_judged(), out=out)
+    command.run(AccuracyOptions(draws=0), judged_sample=_judged(), out=out)
     assert "weighted by 1 / its inclusion probability" in out.getvalue()
 
 
@@ -316,20 +317,20 @@ def test_a_stratum_with_one_example_costs_the_weighted_estimate_alone():
     assert values["weighted"] is None
     assert "lone (1)" in values["no_weighted_because"]
     out = io.StringIO()
-    command.run(command.Options(draws=0), judged_sample=sample, out=out)
+    command.run(AccuracyOptions(draws=0), judged_sample=sample, out=out)
     assert "No estimate weighted by inclusion probability: expected at least two samples" in out.getvalue()
 
 
-def test_a_judged_models_blocks_and_notes_are_told():
+def test_a_judged_models_blocks_and_notes_are_used():
     sample = _judged(blocks=np.array(["x", "y", "z", "z"]), notes=("the model has learnt from these",))
     values = _json_of_model(sample, draws=200)
     assert set(values["bootstrap"]) == {"overall accuracy by block", "kappa by block", "macro F1 by block"}
     assert values["warnings"][0] == "the model has learnt from these"
 
 
-def test_a_judged_models_seasons_are_told():
+def test_a_judged_models_seasons_are_printed():
     sample = _judged(in_season=np.array([True, True, False, False]))
     assert _json_of_model(sample, draws=0)["by_season"]["in_season"]["value"] == 0.5
     out = io.StringIO()
-    command.run(command.Options(draws=0), judged_sample=sample, out=out)
+    command.run(AccuracyOptions(draws=0), judged_sample=sample, out=out)
     assert "out of season, 2 samples" in out.getvalue()

@@ -1,12 +1,14 @@
-"""Tables read from CSV, and what is said of wrong ones."""
+"""Tables are read from CSV, and wrong ones are refused with their place and a cure."""
 
 from __future__ import annotations
+
+import os
 
 import printed_table
 import pytest
 
 from builder import errors
-from refine.accuracy import matrix_files
+from refine.accuracy import matrix_files, reference_sample
 
 
 def _write(tmp_path, text, name="M.csv"):
@@ -82,7 +84,7 @@ def test_counts_of_a_billion_pixels_and_decimals_of_zero_are_counts(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(errors.InputError, match=r"none\.csv: there is no such file. Correct the path"):
+    with pytest.raises(errors.InputError, match=r"none\.csv: expected a table; found no such file\. Name a table"):
         matrix_files.read_matrix(tmp_path / "none.csv")
 
 
@@ -90,7 +92,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_file_in_another_encoding_is_to_be_saved_in_utf_8(tmp_path, encoding):
     path = tmp_path / "M.csv"
     path.write_bytes("map,forêt,b\nforêt,1,2\nb,3,4\n".encode(encoding))
-    with pytest.raises(errors.InputError, match=r"M\.csv is not text in UTF-8: .*Save it as CSV in UTF-8"):
+    with pytest.raises(
+        errors.InputError, match=r"M\.csv: expected a table in UTF-8; .*Name a table that is saved as CSV in UTF-8"
+    ):
         matrix_files.read_matrix(path)
 
 
@@ -100,8 +104,22 @@ def test_a_file_with_nul_bytes_is_no_text(tmp_path):
 
 
 def test_a_folder_is_no_table(tmp_path):
-    with pytest.raises(errors.InputError, match=r"cannot be read: .*Name a CSV file"):
+    with pytest.raises(
+        errors.InputError, match=r"expected a table; found a folder\. Name a table that is saved as CSV"
+    ):
         matrix_files.read_matrix(tmp_path)
+
+
+@pytest.mark.parametrize("read", [matrix_files.read_matrix, matrix_files.read_areas, matrix_files.read_sample])
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "M.csv")
+    with pytest.raises(errors.InputError, match=r"M\.csv: expected a table; found something that is no regular file"):
+        read(tmp_path / "M.csv")
+
+
+def test_a_field_that_is_too_long_is_refused_with_its_line(tmp_path):
+    with pytest.raises(errors.InputError, match=r"M\.csv, line 2: no CSV: field larger than field limit .*Correct"):
+        matrix_files.read_matrix(_write(tmp_path, f"map,a,b\na,{'1' * 140_000},2\nb,3,4\n"))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +164,7 @@ def test_a_sample_is_read_with_its_optional_columns(tmp_path):
     assert sample.confusion.counts.tolist() == [[1, 1], [0, 0]]
     assert (sample.strata, sample.blocks) == (("s", "t"), ("x", "y"))
     assert sample.probability.tolist() == [0.5, 0.25]
-    assert sample.second.tolist() == [0, matrix_files.OTHER_CLASS]
+    assert sample.second.tolist() == [0, reference_sample.OTHER_CLASS]
     assert not sample.has_map_strata
 
 

@@ -67,13 +67,13 @@ def _smallest_by_trial(counts, margins, limit):
     return None
 
 
-def test_a_wrong_margin_is_mended_where_the_cells_already_fit():
+def test_a_wrong_margin_is_corrected_where_the_cells_already_fit():
     counts = np.array([[5, 1], [2, 6]])
     (found,) = repair.smallest(counts, repair.Margins((6, 8), (7, 70), 14))
     assert found.edits == (repair.Edit("column total", None, 1, 70, 7),)
 
 
-def test_a_wrong_grand_total_is_mended_alone():
+def test_a_wrong_grand_total_is_corrected_alone():
     counts = np.array([[5, 1], [2, 6]])
     (found,) = repair.smallest(counts, repair.Margins((6, 8), (7, 7), 15))
     assert found.edits == (repair.Edit("total", None, None, 15, 14),)

@@ -18,6 +18,6 @@ def test_each_part_has_its_own_accuracy_and_interval() -> None:
 
 def test_a_part_without_samples_says_nothing_and_is_null_in_json() -> None:
     judged = seasonal.by_season(np.array([True, False]), np.array([True, True]))
-    told = judged.as_json()
-    assert told["out_of_season"] == {"samples": 0, "value": None, "standard_error": None, "low": None, "high": None}
-    assert told["in_season"]["value"] == 0.5
+    values = judged.as_json()
+    assert values["out_of_season"] == {"samples": 0, "value": None, "standard_error": None, "low": None, "high": None}
+    assert values["in_season"]["value"] == 0.5

@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +13,11 @@ import small_release
 
 from builder import errors
 from refine.accuracy import accuracy, estimators
-from refine.artefacts import comparison
-from refine.export import exporting
+from refine.artefacts import comparison, model_folder
 from refine.judging import compare, comparison_table
+from refine.network import trained_model
 from refine.samples import datasets
-from refine.training import features, learning_set, resumable_fit, train_model, training_settings
+from refine.training import features, learning_set, resumable_fit, train_model, training_history, training_settings
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -40,7 +39,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Compared:
         config: datasets.open_dataset(small_release.write(root / "data", config=config), data_dir=root / "data")
         for config in ("rough", "accurate")
     }
-    test = by_kind["accurate"].split("test", columns=compare.test_columns(by_kind["accurate"]))
+    test = by_kind["accurate"].split("test")
     return Compared(root / "out", by_kind, compare.compare(by_kind, [SETTINGS], root / "out", test=test), test)
 
 
@@ -90,11 +89,11 @@ def test_minutes_hold_the_features_whoever_computed_them(
 ) -> None:
     """The same training beside features that are already there costs what it cost when they were made."""
     root, given = compared.out / "features", learning_set.learning_set_of(compared.by_kind["rough"], SETTINGS)
-    network = exporting.load_model(compared.out / compared.comparison.strategies[0].model).network
+    network = trained_model.load(compared.out / compared.comparison.strategies[0].model).network
     monkeypatch.delattr(features, "_compute")
     cost = sum(features.of_split(split, network, root=root).seconds for split in (given.train, given.validation))
-    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder
-    assert resumable_fit.read_history(folder / "history.csv")[0]["seconds"] >= cost > 0
+    folder = train_model.train(given, SETTINGS, tmp_path / "again", features_root=root).folder.path
+    assert training_history.read(folder / "history.csv")[0]["seconds"] >= cost > 0
 
 
 def test_finished_strategies_are_not_trained_again(compared: Compared) -> None:
@@ -137,12 +136,12 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_model, "train", train)
 
 
-def _record(compared: Compared) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((compared.out / "logits-rough" / "training.json").read_text())
-    return record
+@pytest.fixture(scope="module")
+def folder(compared: Compared) -> model_folder.ModelFolder:
+    return model_folder.ModelFolder.open(compared.out / "logits-rough")
 
 
-def test_a_training_that_broke_is_shown(compared: Compared) -> None:
+def test_a_training_that_broke_is_shown(compared: Compared, folder: model_folder.ModelFolder) -> None:
     assessment = estimators.simple_random(_all_right(compared.test.labels))
     broken = {"stage": "head", "epochs": 3, "stopped": resumable_fit.NOT_A_NUMBER}
     fine = {"stage": "all layers", "epochs": 3, "stopped": resumable_fit.STABLE}
@@ -152,8 +151,8 @@ def test_a_training_that_broke_is_shown(compared: Compared) -> None:
         ([broken, fine], "stable; head: loss is not a number"),
     )
     for stages, words in ends:
-        record = _record(compared) | {"stopped": stages[-1]["stopped"], "stages": stages}
-        strategy = compare.strategy_of("logits / rough", "logits-rough", record, assessment)
+        record = {**folder.record, "stopped": stages[-1]["stopped"], "stages": stages}
+        strategy = compare.strategy_of("logits / rough", dataclasses.replace(folder, record=record), assessment)
         shown = dataclasses.replace(compared.comparison, strategies=(strategy,), pairs=())
         assert f" {words} |" in comparison_table.markdown(shown)
         assert shown.to_json()["strategies"][0]["stopped"] == words
@@ -168,18 +167,16 @@ def test_a_test_split_of_other_classes_is_refused(compared: Compared, tmp_path: 
     root = small_release.write_folder(tmp_path / "images", names=("lake", "meadow"))
     test = datasets.open_dataset(str(root), data_dir=None).split("test")
     with pytest.raises(errors.InputError, match="the model knows the classes"):
-        compare.judge_model("x", exporting.load_model(compared.out / "logits-rough"), test, features_root=tmp_path)
+        compare.judge_model("x", trained_model.load(compared.out / "logits-rough"), test, features_root=tmp_path)
 
 
-def test_paired_tests_count_who_alone_is_right(compared: Compared) -> None:
+def test_paired_tests_count_who_alone_is_right(compared: Compared, folder: model_folder.ModelFolder) -> None:
     labels = compared.test.labels
     wrong = (labels + 1) % 7
     assessment = estimators.simple_random(_all_right(labels))
 
     def judged(name: str, predicted: np.ndarray) -> compare.JudgedModel:
-        return compare.JudgedModel(
-            compare.strategy_of(name, name, _record(compared), assessment), assessment, predicted
-        )
+        return compare.JudgedModel(compare.strategy_of(name, folder, assessment), assessment, predicted)
 
     first = np.where(np.arange(14) < 4, wrong, labels)
     second = np.where(np.arange(14) >= 13, wrong, labels)

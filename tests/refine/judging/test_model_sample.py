@@ -14,7 +14,7 @@ import pytest
 import small_release
 from checkout import ROOT
 
-from refine.accuracy import command, support
+from refine.accuracy import accuracy_options, command, support
 from refine.judging import model_sample
 from refine.samples import datasets
 from refine.training import learning_set, train_model, training_settings
@@ -70,16 +70,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.mark.slow
-def test_a_model_is_told_by_block_and_as_pictures_of_another_dataset(home: pathlib.Path) -> None:
+def test_a_sample_has_blocks_and_is_labelled_pictures_of_another_dataset(home: pathlib.Path) -> None:
     sample = model_sample.sample_of_model(home / "model", dataset=None, data_dir=home / "data", split="test")
     assert sample.population is support.Population.PICTURES
     assert sample.notes == ()
     assert len(np.unique(np.asarray(sample.blocks))) == 14  # a tenth of a degree apart
     out = io.StringIO()
-    command.run(command.Options(draws=100), judged_sample=sample, as_json=True, out=out)
-    told = json.loads(out.getvalue())
-    assert "overall accuracy by block" in told["bootstrap"]
-    assert "labelled pictures" in told["statement"]
+    command.run(accuracy_options.AccuracyOptions(draws=100), judged_sample=sample, as_json=True, out=out)
+    printed = json.loads(out.getvalue())
+    assert "overall accuracy by block" in printed["bootstrap"]
+    assert "labelled pictures" in printed["statement"]
 
 
 @pytest.mark.slow
@@ -102,10 +102,10 @@ def test_labels_of_another_dataset_are_mapped_to_the_models_classes(home: pathli
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["samples"] == 4
-    assert [c["class"] for c in told["classes"] if c["reference_samples"]] == ["grass_shrub", "water"]
-    assert not any("learnt" in warning for warning in told["warnings"])
+    printed = json.loads(done.stdout)
+    assert printed["samples"] == 4
+    assert [c["class"] for c in printed["classes"] if c["reference_samples"]] == ["grass_shrub", "water"]
+    assert not any("learnt" in warning for warning in printed["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from builder import errors, output_folders
 from refine.accuracy import intervals
 from refine.artefacts import noise_summary
 from refine.judging import noise, noise_files
-from refine.samples import datasets
-from refine.training import train_model, training_settings
+from refine.samples import datasets, places
+from refine.training import strategies, training_settings
 
 
 def _split(labels: np.ndarray, tmp_path: pathlib.Path) -> datasets.Split:
@@ -90,16 +90,16 @@ def test_folds_and_blocks_that_are_none_are_refused(tmp_path, folds, block_deg, 
 def test_without_places_each_example_is_a_block_and_a_size_of_blocks_is_refused(tmp_path: pathlib.Path) -> None:
     split = dataclasses.replace(_split(np.arange(60) % 7, tmp_path), columns={})
     assert len(np.unique(noise.blocks_of(split, folds=5))) == 60
-    assert noise.blocks_for_bootstrap(split) is None
+    assert places.blocks_for_bootstrap(split) is None
     with pytest.raises(errors.InputError, match="does not say where its examples lie"):
         noise.blocks_of(split, folds=5, block_deg=1.0)
 
 
 def test_blocks_for_the_bootstrap_are_those_of_the_usual_folds(tmp_path: pathlib.Path) -> None:
     split = _split(np.arange(600) % 7, tmp_path)
-    assert np.array_equal(noise.blocks_for_bootstrap(split), noise.blocks_of(split, folds=noise.FOLDS))
+    assert np.array_equal(places.blocks_for_bootstrap(split), noise.blocks_of(split, folds=noise.FOLDS))
     one_place = dataclasses.replace(split, columns={name: 0 * values for name, values in split.columns.items()})
-    assert noise.blocks_for_bootstrap(one_place) is None
+    assert places.blocks_for_bootstrap(one_place) is None
 
 
 def test_flipped_labels_are_found_and_explained(tmp_path: pathlib.Path) -> None:
@@ -197,7 +197,7 @@ def test_a_class_that_does_not_occur_is_no_obstacle(tmp_path: pathlib.Path) -> N
 def test_a_release_is_searched_and_the_findings_written(tmp_path: pathlib.Path) -> None:
     reference = small_release.write(tmp_path / "data")
     dataset = datasets.open_dataset(reference, data_dir=tmp_path / "data")
-    split = dataset.split("train", columns=noise.place_columns(dataset))
+    split = dataset.split("train")
     labels = split.labels.copy()
     labels[3] = 5
     settings = training_settings.TrainingSettings(weights="none", size_px=75, batch_size=7, learning_rate=0.02)
@@ -220,8 +220,6 @@ def test_a_release_is_searched_and_the_findings_written(tmp_path: pathlib.Path) 
 def test_a_head_is_fitted_the_same_for_the_same_seed() -> None:
     inputs = np.random.default_rng(0).normal(size=(40, 2048)).astype(np.float32)
     settings = training_settings.TrainingSettings(weights="none", size_px=75)
-    heads = [
-        train_model.fitted_head(inputs, np.arange(40) % 3, classes=3, epochs=2, settings=settings) for _ in range(2)
-    ]
+    heads = [strategies.fit_head(inputs, np.arange(40) % 3, classes=3, epochs=2, settings=settings) for _ in range(2)]
     first, second = (np.asarray(head.predict(inputs, verbose=0)) for head in heads)
     np.testing.assert_allclose(first, second, atol=1e-5)

@@ -1,25 +1,25 @@
-"""Blocks of a refined map: every chip, every refusal and every class belong to the pixel that was asked for."""
+"""Blocks of a refined map: every chip, every refusal and every class belong to the pixel they were asked for."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import map_files
 import map_world
 import numpy as np
 import pyproj
 import pytest
-import rasterio
 import shapely
 
 from builder import errors
 from builder.chips import chip, imagery_toml
 from builder.frame import frame
-from builder.legend import crosswalk, legend
+from builder.legend import legend
 from builder.maps import rasters
-from refine.mapping import blocks, reclassify
+from refine.artefacts import model_folder, provenance, refined_map
+from refine.mapping import blocks, map_inputs, map_request
 
 SIDE, BLOCK, PIXEL_M, FOREST = 24, 16, 30, 20  # four blocks
 CODES = np.array(legend.seven().codes, np.uint8)  # GlobeLand30 has the same
@@ -32,8 +32,6 @@ class Reads:
 
     runs: list[int] = dataclasses.field(default_factory=list)
     labels: tuple[str, ...] = legend.seven().names
-    digest: str = "none"
-    dataset: str = "none"
 
     def classify(self, chips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self.runs.append(len(chips))
@@ -64,66 +62,66 @@ class Ground:
 
 
 @pytest.fixture
-def job(tmp_path: pathlib.Path) -> Iterator[blocks.Job]:
+def job(tmp_path: pathlib.Path) -> map_inputs.Job:
     """A base of forest in the half of a frame that is inconsistent: every pixel is asked for."""
     x, y = pyproj.Transformer.from_crs(4326, map_world.BASE_CRS, always_xy=True).transform(108.005, 34.007)
     origin = (round(x) - PIXEL_M * SIDE // 2, round(y) + PIXEL_M * SIDE // 2)
     forest = np.full((SIDE, SIDE), FOREST, np.uint8)
     base = map_files.geotiff(tmp_path / "b.tif", forest, crs=map_world.BASE_CRS, origin=origin, pixel=PIXEL_M)
     map_world.write_frame(tmp_path / "frame")
-    with rasterio.open(tmp_path / "frame" / frame.LAYERS) as layers:
-        yield blocks.Job(
-            base=rasters.describe(base),
-            table=crosswalk.shipped("globeland30"),
-            layers=layers,
-            imagery=None,  # type: ignore[arg-type] # what takes chips is replaced
-            area=shapely.box(-180, -90, 180, 90),
-            engine=Reads(),
-            rule=reclassify.Rule(CODES),
-            include_undetermined=False,
-            block_px=BLOCK,
-            folder=tmp_path,
-        )
+    nowhere = tmp_path / "nowhere"
+    return map_inputs.Job(
+        request=map_request.MapRequest(nowhere, base, tmp_path / "frame", tmp_path / "r.tif", block_px=BLOCK),
+        model=model_folder.ModelFolder(nowhere, {}, legend.seven().names, 1.0, "none"),
+        frame=frame.Frame.open(tmp_path / "frame"),
+        imagery=imagery_toml.Imagery((), None, None),  # type: ignore[arg-type] # what takes chips is replaced
+        base=rasters.describe(base),
+        area=shapely.box(-180, -90, 180, 90),
+    )
 
 
-def _whole(job: blocks.Job) -> tuple[np.ndarray, np.ndarray]:
+@pytest.fixture
+def engine() -> Reads:
+    return Reads()
+
+
+def _whole(job: map_inputs.Job) -> tuple[np.ndarray, np.ndarray]:
     """(codes, provenance), each uint8[y, x], put together from the blocks."""
     codes, why = np.zeros((2, SIDE, SIDE), np.uint8)
-    for window in job.windows():
-        refined, _ = blocks.read(job, window)
-        place = slice(window[0], window[1]), slice(window[2], window[3])
-        codes[place], why[place] = refined.codes, refined.provenance
+    for window, block in blocks.read_all(job):
+        codes[window.slices], why[window.slices] = block.refined.codes, block.refined.provenance
     return codes, why
 
 
 @pytest.mark.parametrize(("group_px", "worth_a_run"), [(4, 20), (16, 256), (5, 1)])
 def test_every_class_is_written_where_its_chip_was_taken(
-    job: blocks.Job, monkeypatch: pytest.MonkeyPatch, group_px: int, worth_a_run: int
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch, group_px: int, worth_a_run: int
 ) -> None:
     monkeypatch.setattr(blocks, "GROUP_PX", group_px)
     monkeypatch.setattr(blocks, "WORTH_A_RUN", worth_a_run)
     shown = np.random.default_rng(0).integers(REFUSED, len(CODES), (SIDE, SIDE))
     monkeypatch.setattr(chip, "acquire", Ground(job.base, shown).acquire)
-    summary = blocks.make_all(job)
+    blocks.make_all(job, engine)
+    summary = sum((block.summary for _, block in blocks.read_all(job)), refined_map.MapSummary())
     codes, why = _whole(job)
     taken = shown != REFUSED
     np.testing.assert_array_equal(codes, np.where(taken, CODES[shown], FOREST))
-    np.testing.assert_array_equal(why == reclassify.Provenance.NO_IMAGERY, ~taken)
+    np.testing.assert_array_equal(why == provenance.Provenance.NO_IMAGERY, ~taken)
     assert summary.refused == {"no_candidate": (~taken).sum()}
-    assert isinstance(job.engine, Reads)
-    assert sum(job.engine.runs) == taken.sum()
+    assert sum(engine.runs) == taken.sum()
 
 
-def test_few_chips_of_a_block_are_classified_in_one_run(job: blocks.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_chips_of_a_block_are_classified_in_one_run(
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(blocks, "GROUP_PX", 4)
     monkeypatch.setattr(chip, "acquire", Ground(job.base, np.zeros((SIDE, SIDE), np.int64)).acquire)
-    blocks.make_all(job)
-    assert isinstance(job.engine, Reads)
-    assert job.engine.runs == [256, 128, 128, 64]  # not 36 groups of 16
+    blocks.make_all(job, engine)
+    assert engine.runs == [256, 128, 128, 64]  # not 36 groups of 16
 
 
 def test_an_error_while_chips_are_taken_ends_the_map_and_what_was_finished_stays(
-    job: blocks.Job, monkeypatch: pytest.MonkeyPatch
+    job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ground = Ground(job.base, np.zeros((SIDE, SIDE), np.int64))
     asked: list[int] = []
@@ -136,7 +134,40 @@ def test_an_error_while_chips_are_taken_ends_the_map_and_what_was_finished_stays
 
     monkeypatch.setattr(chip, "acquire", breaks)
     with pytest.raises(errors.InputError, match=r"scene\.tif is damaged"):
-        blocks.make_all(job)
-    assert [job.file(window).is_file() for window in job.windows()] == [True, True, False, False]
-    blocks.make_all(job)
+        blocks.make_all(job, engine)
+    assert [blocks.file(job, window).is_file() for window in blocks.windows(job)] == [True, True, False, False]
+    blocks.make_all(job, engine)
     assert asked == [256, 128, 128, 128, 64]  # the third block again, the first two not
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: b"",
+        lambda whole: b"no block",
+        lambda whole: whole[:200] + bytes(40) + whole[240:],
+    ],
+    ids=["cut", "empty", "text", "zeros"],
+)
+def test_a_damaged_block_is_made_again_and_named_in_one_line(
+    job: map_inputs.Job,
+    engine: Reads,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[bytes], bytes],
+) -> None:
+    monkeypatch.setattr(chip, "acquire", Ground(job.base, np.zeros((SIDE, SIDE), np.int64)).acquire)
+    blocks.make_all(job, engine)
+    whole = _whole(job)
+    damaged = blocks.file(job, blocks.windows(job)[1])
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    with pytest.raises(errors.InputError, match=f"{damaged.name}: expected a finished block"):
+        _whole(job)
+    engine.runs.clear()
+    blocks.make_all(job, engine)
+    assert engine.runs == [128]  # this block alone
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert damaged.name in said
+    assert len(said.splitlines()) == 1
+    np.testing.assert_array_equal(_whole(job), whole)

@@ -1,4 +1,4 @@
-"""What becomes of each pixel."""
+"""Which code and which provenance each pixel gets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 from builder import errors
 from builder.legend import crosswalk, legend
 from builder.maps import agreement
+from refine.artefacts import refined_map
+from refine.artefacts.provenance import Provenance
 from refine.mapping import reclassify
-from refine.mapping.reclassify import Provenance
 
 TABLE = crosswalk.shipped("globeland30")
 CODES = np.array(
@@ -61,11 +62,11 @@ def test_a_pixel_of_an_inconsistent_cell(
     assert _one(base, predicted, sure) == expected
 
 
-def _shares(**told: float) -> np.ndarray:
+def _shares(**given_shares: float) -> np.ndarray:
     """float64[1, class] with the given probabilities, the rest spread over the other classes."""
     names = legend.seven().names
-    rest = (1 - sum(told.values())) / (len(names) - len(told))
-    return np.array([[told.get(name, rest) for name in names]])
+    rest = (1 - sum(given_shares.values())) / (len(names) - len(given_shares))
+    return np.array([[given_shares.get(name, rest) for name in names]])
 
 
 def test_the_picture_must_outweigh_the_trusted_base() -> None:
@@ -109,7 +110,7 @@ def test_full_trust_changes_nothing_and_a_class_that_the_model_lacks_is_not_weig
         (agreement.State.UNDETERMINED, Provenance.UNDETERMINED),
     ],
 )
-def test_only_inconsistent_cells_are_asked_about_unless_told_otherwise(
+def test_only_inconsistent_cells_are_asked_about_unless_undetermined_ones_are_included(
     state: agreement.State, expected: Provenance
 ) -> None:
     provenance = reclassify.keep_all(
@@ -135,7 +136,7 @@ def test_an_unknown_code_of_the_base_is_refused_with_its_file() -> None:
         )
 
 
-def test_a_pixel_without_a_chip_is_kept_for_want_of_imagery() -> None:
+def test_a_pixel_without_a_chip_keeps_its_code() -> None:
     base = np.array([[20, 20]], np.uint8)
     provenance = np.full((1, 2), Provenance.UNSURE, np.uint8)
     shares = np.eye(7)[[6]]
@@ -162,7 +163,7 @@ def test_a_code_differs_from_the_base_just_where_it_says_changed(
     done = reclassify.decide(base, provenance, asked, pictured, shares, TABLE, reclassify.Rule(CODES, trust, floor))
     np.testing.assert_array_equal(done.codes != base, done.provenance == Provenance.CHANGED)
     np.testing.assert_array_equal(
-        done.confidence != reclassify.NOT_CLASSIFIED,
+        done.confidence != refined_map.NOT_CLASSIFIED,
         np.isin(done.provenance, [Provenance.CONFIRMED, Provenance.CHANGED])
         | (asked & (done.provenance == Provenance.UNSURE)),
     )

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
 import pathlib
-import pickle
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import imagery_files
-import map_files
 import map_world
 import numpy as np
 import pystac
 import pytest
 import rasterio
-import rasterio.transform
-from checkout import ROOT
 
-from builder import errors
-from builder.legend import legend
-from builder.maps import rasters
-from refine.mapping import changes, engines, refine_map, stac_item, writing
-from refine.mapping.reclassify import Provenance
+from builder import errors, hashing
+from refine.artefacts import model_folder, refined_map
+from refine.artefacts.provenance import Provenance
+from refine.mapping import engines, refine_map
 
-CONTENT = stac_item.Content(legend.read(writing.BASE_LEGEND), writing.provenance_legend(), {})
+BOX = (108.0, 34.006, 108.006, 34.008)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +50,7 @@ def test_the_refined_map_lies_on_exactly_the_grid_of_the_base(world: pathlib.Pat
 
 def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathlib.Path) -> None:
     before, after = _read(world / "n49_30_2010lc030.tif"), _read(refined)
-    why, sure = _read(writing.beside(refined, "provenance")), _read(writing.beside(refined, "confidence"))
+    why, sure = _read(refined_map.RefinedMap(refined).provenance), _read(refined_map.RefinedMap(refined).confidence)
     np.testing.assert_array_equal(before != after, why == Provenance.CHANGED)
     assert (why[:2, :2] == Provenance.OUTSIDE_LEGEND).all()
     assert why[3, 3] == Provenance.NO_DATA
@@ -80,7 +69,10 @@ def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Pa
 
 def test_engines_agree_on_chips_of_another_size_than_the_network(world: pathlib.Path) -> None:
     chips = np.stack([np.moveaxis(imagery_files.texture(80, 80, seed=seed), 0, 2) for seed in range(6)])
-    keras, onnx = (engines.open_engine(name, world / "model").classify(chips) for name in engines.ENGINES)
+    keras, onnx = (
+        engines.open_engine(name, model_folder.ModelFolder.open(world / "model")).classify(chips)
+        for name in engines.ENGINES
+    )
     assert np.abs(keras[0] - onnx[0]).max() < 1e-4
     np.testing.assert_array_equal(keras[1].argmax(axis=1), onnx[1].argmax(axis=1))
 
@@ -90,61 +82,31 @@ def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refi
     assert set(item.assets) == {"map", "confidence", "provenance", "changes", "changes_figure"}
     assert all((refined.parent / asset.href).is_file() for asset in item.assets.values())
     assert len(item.assets["provenance"].extra_fields["classification:classes"]) == 8
-    told = json.loads(refined.with_suffix(".json").read_text())  # pystac renames what newer extensions call otherwise
-    assert told["properties"]["proj:epsg"] == 32649
+    item_read = json.loads(
+        refined.with_suffix(".json").read_text()
+    )  # pystac renames what newer extensions call otherwise
+    assert item_read["properties"]["proj:epsg"] == 32649
     assert item.properties["start_datetime"].startswith("2010")
     assert item.bbox[0] < 108.008 < item.bbox[2]
-    rows = writing.beside(refined, "changes", ".csv").read_text().splitlines()[1:]
-    changed = (_read(writing.beside(refined, "provenance")) == Provenance.CHANGED).sum()
+    rows = refined_map.RefinedMap(refined).change_table.read_text().splitlines()[1:]
+    changed = (_read(refined_map.RefinedMap(refined).provenance) == Provenance.CHANGED).sum()
     assert sum(int(row.split(",")[-2]) for row in rows) == changed
     assert sum(float(row.split(",")[-1]) for row in rows) == pytest.approx(changed * 0.09, rel=0.002)
 
 
-@pytest.mark.parametrize(
-    "existing", ["r.tif", "r.json", "r_changes.csv", "r_confidence.tif", "r_provenance.tif.aux.xml"]
-)
-def test_nothing_is_replaced_silently(world: pathlib.Path, tmp_path: pathlib.Path, existing: str) -> None:
-    (tmp_path / existing).write_text("somebody's")
-    with pytest.raises(errors.RefusedOverwrite, match=existing):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(existing, "somebody's")]
-
-
-def test_the_base_is_never_the_output(world: pathlib.Path) -> None:
-    base = world / "n49_30_2010lc030.tif"
-    with pytest.raises(errors.InputError, match="is the base map itself"):
-        refine_map.refine_map(map_world.request(world, base, overwrite=True))
-
-
-@pytest.mark.parametrize("name", ["refined", "refined.json", "."])
-def test_an_output_that_is_no_geotiff_is_refused(world: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
-    with pytest.raises(errors.InputError, match="expected the name of a GeoTIFF"):
-        refine_map.refine_map(map_world.request(world, tmp_path / name))
-
-
-@pytest.mark.slow
-def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
-    world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+def test_the_model_is_verified_once(
+    world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+    opened: list[pathlib.Path] = []
+    hash_file = hashing.sha256_of_file
 
-    with monkeypatch.context() as patched:
-        patched.setattr(changes, "draw", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
-    assert [p.name[:12] for p in tmp_path.iterdir()] == [".incomplete."]
-    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
-    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
-    assert sorted(tmp_path.iterdir()) == sorted(writing.outputs(tmp_path / "r.tif"))
+    def sha256_of_file(path: pathlib.Path) -> str:
+        opened.append(path)
+        return hash_file(path)
 
-
-def test_only_the_blocks_of_the_map_itself_are_removed(tmp_path: pathlib.Path) -> None:
-    ours, others = ".incomplete.refined.0123456789abcdef", ".incomplete.refined.2010.0123456789abcdef"
-    (tmp_path / ours).mkdir()
-    (tmp_path / others).mkdir()
-    refine_map.remove_blocks(tmp_path / "refined.tif")
-    assert [p.name for p in tmp_path.iterdir()] == [others]
+    monkeypatch.setattr(hashing, "sha256_of_file", sha256_of_file)
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
+    assert opened.count(world / "model" / model_folder.MODEL) == 1
 
 
 def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
@@ -159,114 +121,8 @@ def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
     assert [p.name for p in tmp_path.iterdir()] == ["frame"]
 
 
-@pytest.mark.parametrize("bbox", [(10.0, 10.0, 11.0, 11.0), (179.0, 34.0, -179.0, 35.0)])
-def test_a_region_that_misses_the_base_is_refused(
-    world: pathlib.Path, tmp_path: pathlib.Path, bbox: tuple[float, float, float, float]
-) -> None:
-    with pytest.raises(errors.InputError, match="nothing would be reclassified"):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=bbox))
-    assert not list(tmp_path.iterdir())
-
-
-def test_codes_of_another_map_are_refused_before_anything_is_classified(
-    world: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    base = tmp_path / "n49_30_2010lc030.tif"
-    codes = _read(world / "n49_30_2010lc030.tif")
-    codes[-1, -1] = 33
-    with rasterio.open(world / "n49_30_2010lc030.tif") as source, rasterio.open(base, "w", **source.profile) as copy:
-        copy.write(codes, 1)
-    with pytest.raises(errors.InputError, match=r"not globeland30's: 33 .*gdal_edit.py -a_nodata 33"):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
-    assert [p.name for p in tmp_path.iterdir()] == [base.name]
-
-
-def test_a_base_without_a_crs_is_refused_with_its_cure(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    base = tmp_path / "n49_30_2010lc030.tif"
-    with rasterio.open(world / "n49_30_2010lc030.tif") as source:
-        profile = source.profile | {"crs": None}
-        with rasterio.open(base, "w", **profile) as copy:
-            copy.write(source.read())
-    with pytest.raises(errors.InputError, match=r"gdal_edit\.py -a_srs"):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
-
-
-@pytest.mark.parametrize(("dtype", "nodata"), [("int16", -9999), ("uint16", 65535)])
-def test_a_nodata_value_that_bytes_cannot_keep_is_refused_before_anything_is_classified(
-    world: pathlib.Path, tmp_path: pathlib.Path, dtype: str, nodata: int
-) -> None:
-    base = tmp_path / "n49_30_2010lc030.tif"
-    with rasterio.open(world / "n49_30_2010lc030.tif") as source:
-        profile = source.profile | {"dtype": dtype, "nodata": nodata}
-        with rasterio.open(base, "w", **profile) as copy:
-            copy.write(source.read().astype(dtype))
-    with pytest.raises(errors.InputError, match=r"expected a nodata value of 0\.\.255.*gdalwarp -ot Byte"):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", base=base))
-    assert [p.name for p in tmp_path.iterdir()] == [base.name]
-
-
-@pytest.mark.slow
-def test_what_could_change_a_pixel_changes_the_identity(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    frame = tmp_path / "frame"
-    shutil.copytree(world / "frame", frame)
-    request = map_world.request(world, tmp_path / "r.tif", frame=frame)
-    identities = {refine_map.plan_of(request).identity}
-    for more in ({"block_px": 64}, {"base_trust": 0.6}, {"bbox": (108.0, 34.0, 108.01, 34.01)}):
-        identities.add(refine_map.plan_of(dataclasses.replace(request, **more)).identity)
-    assert len(identities) == 4
-    assert refine_map.plan_of(request).identity in identities  # nothing of it depends on the moment
-    code = (
-        "import sys, pickle; from refine.mapping import mapping; "
-        "print(mapping.plan_of(pickle.load(sys.stdin.buffer)).identity)"
-    )
-    shutil.copy(frame / "scenes" / "a.tif", frame / "scenes" / "b.tif")  # a scene more; the index is kept per process
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, input=pickle.dumps(request), capture_output=True, check=True
-    )
-    assert done.stdout.decode().strip() not in identities
-
-
-def test_a_tile_on_the_other_side_of_180_meets_its_frame(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    base = tmp_path / "n01_50_2010lc030.tif"
-    map_files.geotiff(base, np.full((4, 4), 20, np.uint8), crs="EPSG:4326", origin=(179.99, 51.0), pixel=0.005)
-    item = json.loads(stac_item.item(base, rasters.describe(base), {}, CONTENT, year=2010))
-    assert item["bbox"] == [179.99, 50.98, -179.99, 51.0]
-    assert item["geometry"]["type"] == "MultiPolygon"
-    corners = np.array([xy for part in item["geometry"]["coordinates"] for xy in part[0]])
-    assert np.abs(corners[:, 0]).min() == pytest.approx(179.99)
-
-
 def test_a_region_leaves_the_rest_alone(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=(108.0, 34.006, 108.006, 34.008)))
-    why = _read(writing.beside(tmp_path / "r.tif", "provenance"))
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
+    why = _read(refined_map.RefinedMap(tmp_path / "r.tif").provenance)
     assert (why[0, 5:] == Provenance.OUTSIDE_REGION).all()
     assert 0 < np.isin(why, [Provenance.CHANGED, Provenance.CONFIRMED]).sum() < 200
-
-
-def test_a_base_that_does_not_meet_the_frame_is_refused(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    far = tmp_path / "n33_50_2010lc030.tif"
-    map_files.geotiff(far, np.full((5, 5), 20, np.uint8), crs="EPSG:32633", origin=(500_000, 5_600_000), pixel=30)
-    with pytest.raises(errors.InputError, match="does not meet the frame"):
-        refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", base=far))
-    assert [p.name for p in tmp_path.iterdir()] == [far.name]
-
-
-@pytest.mark.slow
-def test_a_killed_map_goes_on_and_ends_equal(
-    world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    request = map_world.request(world, tmp_path / "r.tif", block_px=8)
-    call = f"mapping.refine_map(mapping.{request!r})"
-    code = f"from refine.mapping import mapping; from pathlib import PosixPath; {call}"
-    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".incomplete.*/*.npz")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert not (tmp_path / "r.tif").exists()
-    finished = set(tmp_path.glob(".incomplete.*/*.npz"))
-    assert finished
-    refine_map.refine_map(request)
-    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
-    assert not list(tmp_path.glob(".incomplete.*"))

@@ -12,7 +12,8 @@ import pytest
 import rasterio
 
 from builder import errors
-from refine.mapping import blocks, refine_map, tiles, writing
+from refine.artefacts import refined_map
+from refine.mapping import map_request, refine_map, tiles
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
-def _requests(world: pathlib.Path, out: pathlib.Path) -> list[refine_map.MapRequest]:
+def _requests(world: pathlib.Path, out: pathlib.Path) -> list[map_request.MapRequest]:
     out.mkdir(exist_ok=True)
     return [
         map_world.request(world, tiles.out_of(out, world / name), base=world / name)
@@ -36,7 +37,7 @@ def _requests(world: pathlib.Path, out: pathlib.Path) -> list[refine_map.MapRequ
 
 
 @pytest.fixture(scope="module")
-def refined(world: pathlib.Path) -> tuple[pathlib.Path, blocks.MapSummary]:
+def refined(world: pathlib.Path) -> tuple[pathlib.Path, refined_map.MapSummary]:
     """Both tiles through Beam on two threads."""
     summary = tiles.refine_tiles(_requests(world, world / "tiles"), ["--direct_num_workers=2"])
     return world / "tiles", summary
@@ -48,19 +49,19 @@ def _codes(path: pathlib.Path) -> np.ndarray:
 
 
 def test_beam_makes_the_maps_and_the_sum_that_a_loop_makes(
-    world: pathlib.Path, refined: tuple[pathlib.Path, blocks.MapSummary], tmp_path: pathlib.Path
+    world: pathlib.Path, refined: tuple[pathlib.Path, refined_map.MapSummary], tmp_path: pathlib.Path
 ) -> None:
     folder, summary = refined
     requests = _requests(world, tmp_path / "loop")
-    assert summary == tiles.total(refine_map.refine_map(request) for request in requests)
+    assert summary == sum((refine_map.refine_map(request) for request in requests), refined_map.MapSummary())
     assert sum(summary.pixels.values()) == map_world.BASE_PX**2
     for request in requests:
         np.testing.assert_array_equal(_codes(request.out), _codes(folder / request.out.name))
-    assert len(list(folder.iterdir())) == sum(len(writing.outputs(r.out)) for r in requests)
+    assert len(list(folder.iterdir())) == sum(len(refined_map.RefinedMap(r.out).outputs) for r in requests)
 
 
 def test_tiles_that_are_finished_are_read_and_not_made_again(
-    world: pathlib.Path, refined: tuple[pathlib.Path, blocks.MapSummary]
+    world: pathlib.Path, refined: tuple[pathlib.Path, refined_map.MapSummary]
 ) -> None:
     folder, summary = refined
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
@@ -69,7 +70,7 @@ def test_tiles_that_are_finished_are_read_and_not_made_again(
 
 
 def test_a_finished_tile_of_other_settings_is_not_replaced_silently(
-    world: pathlib.Path, refined: tuple[pathlib.Path, blocks.MapSummary]
+    world: pathlib.Path, refined: tuple[pathlib.Path, refined_map.MapSummary]
 ) -> None:
     requests = [
         map_world.request(world, tiles.out_of(refined[0], world / "west.tif"), base=world / "west.tif", base_trust=0.9)

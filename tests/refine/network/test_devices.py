@@ -24,10 +24,9 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     (processor,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from refine.samples import batches, datasets
-from refine.export import exporting
+from refine.samples import datasets, feeds
 from refine.network import devices, losses, model
-from refine.training import features, initial_network, learning_set, resumable_fit, train_model, training_settings
+from refine.training import features, initial_network, predictions, resumable_fit, strategies, training_settings
 root = pathlib.Path(sys.argv[1])
 """
 EVEN = """
@@ -57,12 +56,12 @@ for count in (1, 2):
         seen = keras.Input((model.FEATURES,))
         dropped = keras.layers.Dropout(settings.dropout, seed=0)(seen)
         head = keras.Model(seen, keras.layers.Dense(2, name=model.LOGITS)(dropped))
-        feed = features.Feed(kept, split, batch_size=16)
-        watched = features.Feed(kept, split, batch_size=33, training=False)
-        train_model._compile(head, settings, steps=feed.num_batches, epochs=4)
+        feed = features.FeatureFeed(kept, split, batch_size=16)
+        watched = features.plain(kept, split, batch_size=33)
+        strategies.compile_network(head, settings, steps=feed.num_batches, epochs=4)
+        bounds = resumable_fit.FitSettings(epochs=4, patience=9, batch_size=16, images=33)
         outcome = resumable_fit.run(
-            head, resumable_fit.Stage("head", root / f"stage-{count}"), feed=lambda first: feed, validation=watched,
-            steps=feed.num_batches, images=33, epochs=4, patience=9, batch_size=16, on_epoch_begin=feed.begin,
+            head, resumable_fit.Stage("head", root / f"stage-{count}"), feed, watched, bounds
         )
         logits = np.asarray(head.predict(watched, verbose=0))[:33]
     own = float(np.mean(keras.ops.convert_to_numpy(settings.loss(split.labels, logits))))
@@ -73,7 +72,7 @@ for count in (1, 2):
 STATISTICS = """
 inputs = np.random.default_rng(0).integers(0, 256, size=(64, 5)).astype(np.uint8)
 labels = (inputs[:, 0] > 127).astype(np.int64)
-class Feed(batches.AheadFeed):
+class Feed(feeds.AheadFeed):
     num_batches = 4
     def _make(self, epoch, index):
         part = slice(index * 16, index * 16 + 16)
@@ -84,10 +83,10 @@ with devices.scope(2):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.BatchNormalization(momentum=0.5), keras.layers.Dense(2, name=model.LOGITS)]
     trained = keras.Sequential([keras.Input((5,)), *layers])
-    train_model._compile(trained, settings, steps=4, epochs=3)
+    strategies.compile_network(trained, settings, steps=4, epochs=3)
+    bounds = resumable_fit.FitSettings(epochs=3, patience=9, batch_size=16, images=64)
     outcome = resumable_fit.run(
-        trained, resumable_fit.Stage("all", root / "stage"), feed=lambda first: feed, validation=(inputs, labels),
-        steps=4, images=64, epochs=3, patience=9, batch_size=16, on_epoch_begin=feed.begin,
+        trained, resumable_fit.Stage("all", root / "stage"), feed, (inputs, labels), bounds
     )
     keras.Model(trained.inputs, trained.outputs).save(root / "saved.keras")
 again = keras.saving.load_model(root / "saved.keras", compile=False)
@@ -102,13 +101,13 @@ import small_network
 keras.applications.InceptionV3 = small_network.inception_v3
 validation = datasets.open_dataset("small_samples/rough", data_dir=root / "data").split("validation")
 settings = training_settings.TrainingSettings(weights="none", size_px=75, batch_size=5)
-alone = initial_network.built(validation, settings)
+alone = initial_network.build_network(validation, settings)
 alone.base.set_weights([w * 1.5 for w in alone.base.get_weights()])  # no longer what the seed alone gives
-logits = train_model.logits_of(alone, validation, 5)
+logits = predictions.logits_of(alone, validation, 5)
 expected = features.of_split(validation, alone, root=root / "alone", batch_size=5).plain()
 with devices.scope(2):
-    shared = initial_network.shared(alone, validation, settings)
-    together = train_model.logits_of(shared, validation, 5)
+    shared = initial_network.copy_to_devices(alone, validation, settings)
+    together = predictions.logits_of(shared, validation, 5)
     kept = features.of_split(validation, shared, root=root / "shared", batch_size=5).plain()
 print(json.dumps({
     "shape": logits.shape,

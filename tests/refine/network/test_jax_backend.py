@@ -16,9 +16,11 @@ from checkout import ROOT
 SCRIPT = """
 import json, pathlib, sys
 import keras
+from refine.artefacts import model_folder
+from refine.export import onnx_file
+from refine.network import trained_model
 from refine.samples import datasets
-from refine.export import exporting
-from refine.training import learning_set, resumable_fit, train_model, training_settings
+from refine.training import learning_set, predictions, train_model, training_history, training_settings
 root = pathlib.Path(sys.argv[1])
 dataset = datasets.open_dataset("small_samples/rough", data_dir=root / "data")
 rows = {}
@@ -26,14 +28,14 @@ for strategy, epochs in (("logits", 3), ("first-layer", 1)):
     settings = training_settings.TrainingSettings(
         strategy=strategy, weights="none", size_px=75, batch_size=7, epochs=epochs, learning_rate=0.02
     )
-    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / strategy).folder
-    loaded = exporting.load_model(folder)
-    logits = train_model.logits_of(loaded.network, dataset.split("test"))
-    history = resumable_fit.read_history(folder / exporting.HISTORY)
-    rows[strategy] = {"backend": loaded.record["backend"], "epochs": len(history), "shape": logits.shape}
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, root / strategy).folder.path
+    loaded = trained_model.load(folder)
+    logits = predictions.logits_of(loaded.network, dataset.split("test"))
+    history = training_history.read(folder / model_folder.HISTORY)
+    rows[strategy] = {"backend": loaded.folder.record["backend"], "epochs": len(history), "shape": logits.shape}
 assert "tensorflow" not in sys.modules
 try:
-    exporting.export_onnx(root / "logits")
+    onnx_file.export(loaded.folder)
 except ValueError as error:
     rows["onnx"] = str(error)
 print(json.dumps(rows))

@@ -69,7 +69,7 @@ def test_the_same_seed_is_the_same_start(network: model.Network) -> None:
 
 @pytest.mark.slow
 def test_frozen_statistics_stay_and_every_other_layer_learns(restored: model.Network) -> None:
-    model.learn(restored, base=True, batch_norm="frozen")
+    model.set_trainable(restored, base=True, batch_norm="frozen")
     means = _moving_means(restored)
     first = next(layer for layer in restored.base.layers if isinstance(layer, keras.layers.Conv2D))
     kernel = first.get_weights()[0]
@@ -81,7 +81,7 @@ def test_frozen_statistics_stay_and_every_other_layer_learns(restored: model.Net
 
 @pytest.mark.slow
 def test_trained_statistics_move(restored: model.Network) -> None:
-    model.learn(restored, base=True, batch_norm="train")
+    model.set_trainable(restored, base=True, batch_norm="train")
     means = _moving_means(restored)
     _fit(restored)
     moved = [not np.array_equal(a, b) for a, b in zip(means, _moving_means(restored), strict=True)]
@@ -90,7 +90,7 @@ def test_trained_statistics_move(restored: model.Network) -> None:
 
 @pytest.mark.slow
 def test_a_base_that_does_not_learn_keeps_every_weight(restored: model.Network) -> None:
-    model.learn(restored, base=False, batch_norm="frozen")
+    model.set_trainable(restored, base=False, batch_norm="frozen")
     before = model.digest(restored.base)
     _fit(restored)
     assert model.digest(restored.base) == before
@@ -148,7 +148,7 @@ def test_weights_of_a_file_are_taken_whole(network: model.Network, tmp_path: pat
     network.base.save_weights(file)
     other = model.build(classes=3, size_px=SIDE_PX, dropout=0.2, seed=9)
     assert model.digest(other.base) != model.digest(network.base)
-    model.start(other.base, str(file))
+    model.load_weights(other.base, str(file))
     assert model.digest(other.base) == model.digest(network.base)
 
 
@@ -156,26 +156,26 @@ def test_weights_of_another_architecture_are_refused(network: model.Network, tmp
     file = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(file)
     with pytest.raises(errors.InputError, match=r"21,802,784 parameters of InceptionV3 without top; received 15"):
-        model.start(network.base, str(file))
+        model.load_weights(network.base, str(file))
 
 
 def test_a_file_of_the_right_size_but_other_layers_is_refused(network: model.Network, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((21_802_783,)), keras.layers.Dense(1)]).save_weights(file)
     with pytest.raises(errors.InputError, match="are not those of InceptionV3 without top"):
-        model.start(network.base, str(file))
+        model.load_weights(network.base, str(file))
 
 
 def test_a_damaged_weights_file_is_refused(network: model.Network, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "damaged.weights.h5"
     file.write_bytes(b"not HDF5")
     with pytest.raises(errors.InputError, match="not an HDF5 file, or damaged"):
-        model.start(network.base, str(file))
+        model.load_weights(network.base, str(file))
 
 
 def test_a_weights_file_that_is_not_there_is_refused(network: model.Network) -> None:
     with pytest.raises(errors.InputError, match="expected imagenet, none or a Keras weights file"):
-        model.start(network.base, "missing.weights.h5")
+        model.load_weights(network.base, "missing.weights.h5")
 
 
 def test_without_network_imagenet_names_the_two_alternatives(
@@ -186,13 +186,13 @@ def test_without_network_imagenet_names_the_two_alternatives(
         pytest.skip("the ImageNet weights are already here")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(errors.InputError, match=r"--weights FILE.*--weights none"):
-        model.start(network.base, "imagenet")
+        model.load_weights(network.base, "imagenet")
     assert model.digest(network.base) == before
 
 
 def test_the_real_weights_load(network: model.Network, shared_data: pathlib.Path) -> None:
     base = model.build(classes=3, size_px=SIDE_PX, dropout=0.2).base
-    model.start(base, str(shared_data / "weights" / "inception_v3_imagenet_2015-12-05_notop.weights.h5"))
+    model.load_weights(base, str(shared_data / "weights" / "inception_v3_imagenet_2015-12-05_notop.weights.h5"))
     assert model.digest(base) != model.digest(network.base)
 
 

@@ -27,8 +27,8 @@ def _faults(how: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can keep what is freed")
 def test_blocks_of_the_step_before_are_used_again() -> None:
     # ten blocks of 64 MB; huge pages of 2 MB, where the system gives them, are asked for 320 times
-    assert _faults("as it is") >= 320
+    assert _faults("usual") >= 320
     assert _faults("keeping") < 100

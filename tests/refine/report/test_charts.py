@@ -7,11 +7,16 @@ import re
 import numpy as np
 import pytest
 
+from builder.legend import legend
 from refine.report import charts, parts, swipe
 
 
 def _change(before: str, after: str, hectares: float) -> parts.Change:
-    return parts.Change(before, after, "#111111", "#222222", round(hectares / 0.09), hectares)
+    return parts.Change(_named(before, "#111111"), _named(after, "#222222"), round(hectares / 0.09), hectares)
+
+
+def _named(title: str, colour: str) -> legend.LandCoverClass:
+    return legend.LandCoverClass(0, 1, title.lower(), title, "", colour)
 
 
 def test_ribbons_are_as_wide_as_the_area_that_changed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
 import shutil
@@ -16,16 +17,18 @@ import report_artefacts
 from builder import errors
 from builder.chips import imagery_toml
 from builder.frame import frame as frames
-from refine.mapping import changes, writing
-from refine.mapping.reclassify import Provenance
-from refine.report import inputs, map_counts, map_layers, page_pictures
+from builder.geometry import ellipsoid, lattice
+from builder.geometry.window import Window
+from refine.artefacts import changes, comparison, refined_map
+from refine.artefacts.provenance import Provenance
+from refine.report import inputs, map_counts, map_layers, page_imagery
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> inputs.Files:
+def files(tmp_path_factory: pytest.TempPathFactory) -> inputs.MapFiles:
     """A refined map of 140 x 120 pixels with 1,600 changed."""
     base, refined = report_artefacts.write_map(tmp_path_factory.mktemp("map"))
-    return inputs.Files(refined, base)
+    return inputs.MapFiles.open(refined, base)
 
 
 @pytest.fixture
@@ -34,34 +37,37 @@ def frame(tmp_path: pathlib.Path) -> frames.Frame:
     return frames.Frame.open(report_artefacts.write_frame(tmp_path / "frame"))
 
 
-def test_pixels_are_counted_by_reason_and_class(files: inputs.Files) -> None:
+def test_pixels_are_counted_by_reason_and_class(files: inputs.MapFiles) -> None:
     counts = map_counts.count(files)
     assert counts.provenance[Provenance.CHANGED] == 1600
     assert counts.after[60] - counts.before[60] == 1600
     assert counts.confidence[90] == 1600
     assert counts.confidence[40] == 10 * 120
-    assert counts.seen == (5, 140, 0, 120)  # the first five rows are outside the region
+    assert counts.seen == Window(5, 140, 0, 120)  # the first five rows are outside the region
 
 
-def test_blocks_do_not_change_the_counts(files: inputs.Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_change_the_counts(files: inputs.MapFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = map_counts.count(files)
     monkeypatch.setattr(map_counts, "BLOCK_PX", map_counts.AREA_PX)
-    for a, b in zip(vars(whole).values(), vars(map_counts.count(files)).values(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
+    parts = map_counts.count(files)
+    assert whole.seen == parts.seen
+    for name in vars(whole).keys() - {"seen"}:
+        np.testing.assert_allclose(getattr(whole, name), getattr(parts, name), rtol=1e-12)
 
 
-def test_the_close_look_holds_what_changed(files: inputs.Files) -> None:
-    row0, row1, col0, col1 = map_counts.closest_look(map_counts.count(files)) or (0, 0, 0, 0)
-    assert (row1 - row0, col1 - col0) == (map_counts.CLOSE_PX, map_counts.CLOSE_PX)
-    assert row0 <= 90
-    assert row1 >= 130
-    assert col0 <= 60
-    assert col1 >= 100
+def test_the_close_look_holds_what_changed(files: inputs.MapFiles) -> None:
+    close = map_counts.closest_look(map_counts.count(files))
+    assert close is not None
+    assert close.shape == (map_counts.CLOSE_PX, map_counts.CLOSE_PX)
+    assert close.row0 <= 90
+    assert close.row1 >= 130
+    assert close.col0 <= 60
+    assert close.col1 >= 100
 
 
-def test_areas_are_those_of_the_ellipsoid(files: inputs.Files) -> None:
+def test_areas_are_those_of_the_ellipsoid(files: inputs.MapFiles) -> None:
     part = map_layers.read(files, None).part
-    water = next(row for row in part.classes if row.title == "Water bodies")
+    water = next(row for row in part.classes if row.land_cover.title == "Water bodies")
     assert water.before_ha == 0.0
     assert water.after_ha == pytest.approx(144.0, rel=2e-3)  # UTM stretches by up to 0.1 % in length
 
@@ -70,24 +76,25 @@ NORTH, PIXEL_DEG = 60.0, 1 / 360
 TALL = (4 * map_counts.AREA_PX, 150)  # 1.4 degrees from north to south: its pixels differ by 4 % in area
 
 
-def _write_degrees(folder: pathlib.Path) -> tuple[inputs.Files, changes.Changes]:
+def _write_degrees(folder: pathlib.Path) -> tuple[inputs.MapFiles, changes.Changes]:
     """A map in degrees whose northernmost blocks turn from forest to water, and its change table."""
     before = np.full(TALL, 20, np.uint8)
     after = before.copy()
     after[: map_counts.AREA_PX] = 60
     why = np.where(after == 60, Provenance.CHANGED, Provenance.CONSISTENT).astype(np.uint8)
-    files = inputs.Files(folder / "refined.tif", folder / "base.tif")
-    for path, values in ((files.base, before), (files.refined, after), (files.provenance, why)):
+    refined, base = refined_map.RefinedMap(folder / "refined.tif"), folder / "base.tif"
+    for path, values in ((base, before), (refined.path, after), (refined.provenance, why)):
         map_files.geotiff(path, values, origin=(20.0, NORTH), pixel=PIXEL_DEG)
-    map_files.geotiff(files.confidence, np.where(after == 60, 90, 255), origin=(20.0, NORTH), pixel=PIXEL_DEG)
+    map_files.geotiff(refined.confidence, np.where(after == 60, 90, 255), origin=(20.0, NORTH), pixel=PIXEL_DEG)
     moved = changes.Changes()
     for col in range(0, TALL[1], map_counts.AREA_PX):
         wide = min(map_counts.AREA_PX, TALL[1] - col)
         lon, lat = 20.0 + PIXEL_DEG * np.array([col, col + wide]), NORTH - PIXEL_DEG * np.array([0, map_counts.AREA_PX])
-        hectares = changes.area_hectares(lon[[0, 1, 1, 0]], lat[[0, 0, 1, 1]]) / (wide * map_counts.AREA_PX)
+        hectares = ellipsoid.area_hectares(lon[[0, 1, 1, 0]], lat[[0, 0, 1, 1]]) / (wide * map_counts.AREA_PX)
         block = np.s_[: map_counts.AREA_PX, col : col + wide]
-        moved += changes.of_block(before[block], after[block], hectares)
-    return files, moved
+        pixels = before[block].size
+        moved += changes.Changes({(20, 60): pixels}, {(20, 60): pixels * hectares})
+    return inputs.MapFiles(refined, base), moved
 
 
 def _zone_ha(north: float, south: float, width: float) -> float:
@@ -103,7 +110,7 @@ def _zone_ha(north: float, south: float, width: float) -> float:
 
 def test_a_map_in_degrees_has_the_areas_of_its_parallels(tmp_path: pathlib.Path) -> None:
     files, moved = _write_degrees(tmp_path)
-    rows = {row.title: row for row in map_layers.class_rows(map_counts.count(files))}
+    rows = {row.land_cover.title: row for row in map_layers.class_areas(map_counts.count(files))}
     south = NORTH - map_counts.AREA_PX * PIXEL_DEG
     water, forest = rows["Water bodies"], rows["Forest"]
     assert water.after_ha == pytest.approx(_zone_ha(NORTH, south, TALL[1] * PIXEL_DEG), rel=1e-4)
@@ -114,14 +121,16 @@ def test_a_map_in_degrees_has_the_areas_of_its_parallels(tmp_path: pathlib.Path)
     assert forest.before_ha - forest.after_ha == pytest.approx(moved.hectares[20, 60])
 
 
-def test_imagery_is_shown_where_the_frame_has_some(files: inputs.Files, frame: frames.Frame) -> None:
+def test_imagery_is_shown_where_the_frame_has_some(files: inputs.MapFiles, frame: frames.Frame) -> None:
     mapped = map_layers.read(files, frame)
     assert "imagery" in [layer.name for layer in mapped.part.whole.layers]
     assert [a.attribution for a in mapped.shown] == ["Survey <of> Nowhere"]
     assert mapped.missing == {}
 
 
-def test_imagery_that_cannot_be_read_costs_the_page_this_layer_only(files: inputs.Files, frame: frames.Frame) -> None:
+def test_imagery_that_cannot_be_read_costs_the_page_this_layer_only(
+    files: inputs.MapFiles, frame: frames.Frame
+) -> None:
     shutil.rmtree(frame.path / "scenes")
     mapped = map_layers.read(files, frame)
     assert [layer.name for layer in mapped.part.whole.layers] == ["before", "after", "confidence", "provenance"]
@@ -130,18 +139,18 @@ def test_imagery_that_cannot_be_read_costs_the_page_this_layer_only(files: input
     assert "no such folder" in sentence
 
 
-def test_imagery_of_another_place_is_left_out_with_its_reason(files: inputs.Files, frame: frames.Frame) -> None:
+def test_imagery_of_another_place_is_left_out_with_its_reason(files: inputs.MapFiles, frame: frames.Frame) -> None:
     text = report_artefacts.IMAGERY.replace('season = "all"', 'season = "all"\ndates = ["2011-01-01", "2012-12-31"]')
     frame.imagery_file.write_text(text, encoding="utf-8")
-    told = list(map_layers.read(files, frame).missing.values())
-    assert len(told) == 2
-    assert all("no picture passes the rules of the frame: date" in sentence for sentence in told)
+    missing = list(map_layers.read(files, frame).missing.values())
+    assert len(missing) == 2
+    assert all("no picture passes the rules of the frame: date" in sentence for sentence in missing)
 
 
 def test_a_region_too_wide_to_picture_keeps_its_close_up(
-    files: inputs.Files, frame: frames.Frame, monkeypatch: pytest.MonkeyPatch
+    files: inputs.MapFiles, frame: frames.Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_pictures, "MOST_PIECES", 110)  # the close-up has 100
+    monkeypatch.setattr(page_imagery, "MOST_PIECES", 110)  # the close-up has 100
     mapped = map_layers.read(files, frame)
     assert "imagery" not in [layer.name for layer in mapped.part.whole.layers]
     assert mapped.part.closeup is not None
@@ -151,45 +160,48 @@ def test_a_region_too_wide_to_picture_keeps_its_close_up(
     assert sentence.endswith("more than 110; the close-up shows it.")
 
 
-def test_a_base_on_another_grid_is_refused(files: inputs.Files, tmp_path: pathlib.Path) -> None:
+def test_a_base_on_another_grid_is_refused(files: inputs.MapFiles, tmp_path: pathlib.Path) -> None:
     other = map_files.geotiff(tmp_path / "other.tif", np.ones((5, 5), np.uint8), crs="EPSG:32649", pixel=30)
     with pytest.raises(errors.InputError, match="expected the grid of"):
-        inputs.check(inputs.Files(files.refined, other))
+        inputs.MapFiles.open(files.refined.path, other)
 
 
-def test_another_base_on_the_same_grid_is_refused(files: inputs.Files, tmp_path: pathlib.Path) -> None:
+def test_another_base_on_the_same_grid_is_refused(files: inputs.MapFiles, tmp_path: pathlib.Path) -> None:
     other = tmp_path / "other.tif"
     shutil.copy(files.base, other)
-    inputs.check(inputs.Files(files.refined, other))  # the same bytes under another name are the same map
+    inputs.MapFiles.open(files.refined.path, other)  # the same bytes under another name are the same map
     with rasterio.open(other, "r+") as dataset:
         codes = dataset.read(1)
         codes[0, 0] = 30
         dataset.write(codes, 1)
     with pytest.raises(errors.InputError, match=r"--base .*other.tif: expected the map that .* base\.tif of SHA-256"):
-        inputs.check(inputs.Files(files.refined, other))
+        inputs.MapFiles.open(files.refined.path, other)
 
 
 def test_a_map_without_its_companions_is_refused(tmp_path: pathlib.Path) -> None:
     alone = map_files.geotiff(tmp_path / "alone.tif", np.ones((5, 5), np.uint8), crs="EPSG:32649", pixel=30)
     with pytest.raises(errors.InputError, match="with its companions"):
-        inputs.check(inputs.Files(alone, None))
-    assert writing.beside(alone, "provenance").name == "alone_provenance.tif"
+        inputs.MapFiles.open(alone, None)
+    assert refined_map.RefinedMap(alone).provenance.name == "alone_provenance.tif"
 
 
-def test_what_the_map_was_not_made_with_is_said(files: inputs.Files, tmp_path: pathlib.Path) -> None:
-    tags = files.tags()
+def test_what_the_map_was_not_made_with_is_said(files: inputs.MapFiles, tmp_path: pathlib.Path) -> None:
+    tags = files.refined.tags()
     imagery = imagery_toml.parse(tomllib.loads(report_artefacts.IMAGERY), tmp_path)
     other = imagery_toml.parse(
         tomllib.loads(report_artefacts.IMAGERY.replace('"all"', '{ all = ["05-01", "09-30"] }')), tmp_path
     )
-    compared = {"strategies": [{"name": "logits", "model_sha256": "12" * 32}]}
-    ours = {"strategies": [*compared["strategies"], {"name": "ours", "model_sha256": report_artefacts.MODEL_SHA256}]}
+    ours = comparison.Comparison.open(report_artefacts.write_comparison(tmp_path / "comparison"))
+    compared = dataclasses.replace(ours, strategies=ours.strategies[:1])
     assert inputs.mismatches(tags, imagery, ours) == ()
-    assert inputs.model_name(tags, ours) == "ours"
+    assert inputs.model_name(tags, ours) == "first-layer / rough"
+    assert inputs.model_name(tags, compared) is None
     rules, model = inputs.mismatches(tags, other, compared)
     assert "imagery.toml is not the one that the map was made with" in rules
     assert "is not among the compared ones" in model
-    assert inputs.mismatches({}, other, compared) == ()  # a map that says nothing contradicts nothing
+    assert (
+        inputs.mismatches(refined_map.MapTags(), other, compared) == ()
+    )  # a map that says nothing contradicts nothing
 
 
 @pytest.mark.parametrize(
@@ -200,17 +212,17 @@ def test_what_the_map_was_not_made_with_is_said(files: inputs.Files, tmp_path: p
         ("EPSG:4326", -0.01, "0.010° W to 0.010° E, 0.010° S to 0.010° N"),
     ],
 )
-def test_a_place_is_told_across_the_antimeridian_too(crs: str, left: float, expected: str) -> None:
-    assert map_layers.place(page_pictures.Ground(crs, (0.001, 0, left, 0, -0.001, 0.01), (20, 20))) == expected
+def test_a_place_is_described_across_the_antimeridian_too(crs: str, left: float, expected: str) -> None:
+    assert map_layers.place(lattice.Lattice(crs, (0.001, 0, left, 0, -0.001, 0.01), (20, 20))) == expected
 
 
-def test_a_place_in_metres_is_told_across_the_antimeridian() -> None:
-    ground = page_pictures.Ground("EPSG:32660", (30.0, 0, 833_000.0, 0, -30.0, 10_000.0), (100, 200))
+def test_a_place_in_metres_is_described_across_the_antimeridian() -> None:
+    ground = lattice.Lattice("EPSG:32660", (30.0, 0, 833_000.0, 0, -30.0, 10_000.0), (100, 200))
     assert map_layers.place(ground).startswith("179.991° E to 179.955° W, ")
 
 
 def test_the_whole_globe_goes_from_west_to_east() -> None:
-    ground = page_pictures.Ground("EPSG:4326", (0.1, 0, -180.0, 0, -0.1, 90.0), (1800, 3600))
+    ground = lattice.Lattice("EPSG:4326", (0.1, 0, -180.0, 0, -0.1, 90.0), (1800, 3600))
     assert map_layers.place(ground) == "180.000° W to 180.000° E, 90.000° S to 90.000° N"
 
 

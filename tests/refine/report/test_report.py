@@ -13,6 +13,7 @@ import report_artefacts
 import small_release
 
 from builder import errors
+from refine.report import page as pages
 from refine.report import parts, report
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -58,12 +59,12 @@ class _Checker(html.parser.HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        told = dict(attributes)
-        if "id" in told:
-            self.ids.append(str(told["id"]))
-        if tag == "img" and not told.get("alt"):
+        known = dict(attributes)
+        if "id" in known:
+            self.ids.append(str(known["id"]))
+        if tag == "img" and not known.get("alt"):
             self.faults.append("a picture without text")
-        if tag == "svg" and not (told.get("aria-label") or told.get("aria-hidden")):
+        if tag == "svg" and not (known.get("aria-label") or known.get("aria-hidden")):
             self.faults.append("a chart without text")
 
     def handle_endtag(self, tag: str) -> None:
@@ -86,7 +87,7 @@ def test_the_page_names_nothing_outside_itself(page: str) -> None:
     assert "http" not in re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", page).replace("http-equiv", "")
 
 
-def test_what_it_was_told_is_escaped(page: str) -> None:
+def test_texts_of_inputs_are_escaped(page: str) -> None:
     assert "Generated, &lt;not&gt; real." in page
     assert "Survey &lt;of&gt; Nowhere" in page
     assert "<of>" not in page
@@ -121,21 +122,21 @@ def test_what_it_was_told_is_escaped(page: str) -> None:
         '<h3>Agreement of the products</h3><div class="viewer"',
     ],
 )
-def test_every_part_tells_its_fact(page: str, sentence: str) -> None:
+def test_every_part_shows_its_fact(page: str, sentence: str) -> None:
     assert sentence in page
 
 
 def test_nothing_is_left_out_of_the_whole_page(page: str) -> None:
     assert "Left out" not in page
-    assert re.findall(r'<section id="(\w+)"', page) == [name for name, _, _ in report.SECTIONS]
+    assert re.findall(r'<section id="(\w+)"', page) == [name for name, _, _ in pages.SECTIONS]
 
 
 def test_the_same_inputs_give_the_same_page(inputs: report.ReportRequest, page: str) -> None:
-    assert report.render(report.gather(inputs)) == page
+    assert pages.render(report.gather(inputs)) == page
 
 
 def test_a_page_of_nothing_says_what_is_missing(tmp_path: pathlib.Path) -> None:
-    page = report.render(report.gather(report.ReportRequest(out=tmp_path / "r.html")))
+    page = pages.render(report.gather(report.ReportRequest(out=tmp_path / "r.html")))
     for option in ("--map", "--frame", "--comparison", "--noise", "--dataset"):
         assert f"no {option} was given" in page
     assert re.findall(r'<section id="(\w+)"', page) == ["facts", "missing"]
@@ -144,10 +145,10 @@ def test_a_page_of_nothing_says_what_is_missing(tmp_path: pathlib.Path) -> None:
 def test_a_map_without_base_and_frame_is_shown_without_the_layers_it_lacks(
     inputs: report.ReportRequest, tmp_path: pathlib.Path
 ) -> None:
-    told = report.gather(report.ReportRequest(out=tmp_path / "r.html", map=inputs.map))
-    assert told.map is not None
-    assert [layer.name for layer in told.map.whole.layers] == ["after", "confidence", "provenance"]
-    assert set(told.missing) >= {"before", "imagery"}
+    content = report.gather(report.ReportRequest(out=tmp_path / "r.html", map=inputs.map))
+    assert content.map is not None
+    assert [layer.name for layer in content.map.whole.layers] == ["after", "confidence", "provenance"]
+    assert set(content.missing) >= {"before", "imagery"}
 
 
 def test_a_majority_of_products_is_not_called_all_of_them(tmp_path: pathlib.Path) -> None:
@@ -169,15 +170,15 @@ def test_a_page_says_where_its_inputs_are_not_those_of_the_map(
     summary = comparison / "compare.json"
     summary.write_text(summary.read_text().replace(report_artefacts.MODEL_SHA256, "cd" * 32), encoding="utf-8")
     request = dataclasses.replace(inputs, frame=frame, comparison=comparison, noise=None, dataset=None, data_dir=None)
-    told = report.gather(request)
-    assert len(told.notes) == 3
-    assert told.notes[0] == "Generated, <not> real."
+    content = report.gather(request)
+    assert len(content.notes) == 3
+    assert content.notes[0] == "Generated, <not> real."
     assert '<p class="note">The map&#x27;s model (SHA-256 abababababababab…) is not among the compared ones' in (
-        report.render(told)
+        pages.render(content)
     )
 
 
-def test_a_dead_source_of_imagery_is_said_and_the_page_is_whole_otherwise(
+def test_a_dead_source_of_imagery_costs_the_page_one_layer(
     inputs: report.ReportRequest, tmp_path: pathlib.Path
 ) -> None:
     frame = report_artefacts.write_frame(tmp_path / "frame")
@@ -226,7 +227,10 @@ def test_a_page_about_nothing_or_half_asked_for_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
-    [("noise.json", "[]", "expected dataset, split"), ("doubtful.csv", "a,b\n1,2\n", "expected key, label, suggested")],
+    [
+        ("noise.json", "[]", "expected dataset, split"),
+        ("doubtful.csv", "a,b\n1,2\n", "expected key, split, label, suggested"),
+    ],
 )
 def test_what_noise_did_not_write_is_refused(
     inputs: report.ReportRequest, name: str, text: str, message: str, tmp_path: pathlib.Path
@@ -238,6 +242,6 @@ def test_what_noise_did_not_write_is_refused(
         report.write(report.ReportRequest(noise=folder, out=tmp_path / "r.html"))
 
 
-def test_an_empty_change_table_is_said_in_a_sentence() -> None:
+def test_an_empty_change_table_is_shown_as_a_sentence() -> None:
     nothing = parts.PageContent("t", "", (), None, (), None, None, None, None, (), {})
-    assert "No pixel changed its class." in report.render(nothing)
+    assert "No pixel changed its class." in pages.render(nothing)

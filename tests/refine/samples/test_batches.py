@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import small_release
 
-from refine.samples import batches, datasets
+from refine.samples import batches, datasets, feeds
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_tensorflow_and_pillow_see_the_same_pictures_within_one_grey_level(
     splits: dict[str, datasets.Split], size_px: int
 ) -> None:
     ways = [
-        np.concatenate([np.asarray(pixels) for pixels, _, _ in batches.plain(split, size_px=size_px, batch_size=8)])
+        np.concatenate([np.asarray(pixels) for pixels, _, _ in feeds.plain(split, size_px=size_px, batch_size=8)])
         for split in splits.values()
     ]
     assert ways[0].shape == (28, size_px, size_px, 3) and {way.dtype for way in ways} == {np.dtype(np.uint8)}
@@ -70,7 +70,7 @@ def test_an_epoch_holds_every_example_once_with_its_label_and_weight(
 ) -> None:
     split = splits[kind]
     weights = np.arange(28, dtype=np.float32)
-    feed = batches.feed_of(batches.Passes(split, 80, 7, weights=weights, training=True))
+    feed = feeds.feed_of(feeds.Passes(split, 80, 7, weights=weights, training=True))
     seen = [(np.asarray(labels), np.asarray(weight)) for _, labels, weight in feed.for_fit(0, 1)]
     order = np.concatenate([w for _, w in seen]).astype(int)
     assert len(seen) == feed.num_batches == 4
@@ -79,7 +79,7 @@ def test_an_epoch_holds_every_example_once_with_its_label_and_weight(
 
 
 def test_what_is_computed_in_the_memory_of_a_batch_changes_no_other(splits: dict[str, datasets.Split]) -> None:
-    batch_memory.check_owned(batches.RowFeed(batches.Passes(splits["array_record"], 80, 7)))
+    batch_memory.check_owned(feeds.feed_of(feeds.Passes(splits["array_record"], 80, 7)).for_fit(0, 1))
 
 
 @pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
@@ -87,8 +87,7 @@ def test_an_epoch_taken_up_later_is_the_epoch_that_would_have_come(
     splits: dict[str, datasets.Split], kind: str
 ) -> None:
     def third_epoch(first: int) -> np.ndarray:
-        feed = batches.feed_of(batches.Passes(splits[kind], 80, 7, seed=5, training=True, augment=True))
-        feed.begin(2)
+        feed = feeds.feed_of(feeds.Passes(splits[kind], 80, 7, seed=5, training=True, augment=True))
         every = [np.asarray(pixels) for pixels, _, _ in feed.for_fit(first, 3)]
         return np.concatenate(every[-4:])
 
@@ -103,7 +102,7 @@ def test_both_roads_turn_an_example_the_same_way(splits: dict[str, datasets.Spli
     turned = []
     for split in splits.values():
         weights = np.arange(28, dtype=np.float32)
-        feed = batches.feed_of(batches.Passes(split, 80, 28, weights=weights, training=True, augment=True))
+        feed = feeds.feed_of(feeds.Passes(split, 80, 28, weights=weights, training=True, augment=True))
         ((pixels, _, order),) = [tuple(np.asarray(a) for a in batch) for batch in feed.for_fit(0, 1)]
         turned.append([brightest_corner(pixels[i]) for i in np.argsort(order)])
     assert turned[0] == turned[1]
@@ -113,14 +112,14 @@ def test_both_roads_turn_an_example_the_same_way(splits: dict[str, datasets.Spli
 def test_examples_that_were_left_out_never_come(splits: dict[str, datasets.Split]) -> None:
     for split in splits.values():
         kept = split.where(split.labels != 3)
-        feed = batches.feed_of(batches.Passes(kept, 80, 6, training=True, augment=True))
+        feed = feeds.feed_of(feeds.Passes(kept, 80, 6, training=True, augment=True))
         labels = np.concatenate([np.asarray(labels) for _, labels, _ in feed.for_fit(0, 1)])
         assert len(labels) == 24 and 3 not in labels
 
 
 @pytest.mark.parametrize("kind", ["array_record", "tfrecord"])
 def test_batches_that_devices_cannot_share_are_filled_up(splits: dict[str, datasets.Split], kind: str) -> None:
-    feed = batches.feed_of(batches.Passes(splits[kind], 80, 7, training=True, augment=True, multiple=4))
+    feed = feeds.feed_of(feeds.Passes(splits[kind], 80, 7, training=True, augment=True, multiple=4))
     for batch in feed.for_fit(0, 1):
         pixels, labels, weights = (np.asarray(part) for part in batch)
         assert weights.tolist() == [1] * 7 + [0]
@@ -132,7 +131,7 @@ def test_batches_that_devices_cannot_share_are_filled_up(splits: dict[str, datas
 def test_the_first_results_of_plain_batches_are_those_of_the_examples(
     splits: dict[str, datasets.Split], kind: str
 ) -> None:
-    parts = list(batches.plain(splits[kind], size_px=80, batch_size=9, multiple=4))
+    parts = list(feeds.plain(splits[kind], size_px=80, batch_size=9, multiple=4))
     assert [len(labels) for _, labels, _ in parts] == [12, 12, 4]
     labels = np.concatenate([np.asarray(labels) for _, labels, _ in parts])
     np.testing.assert_array_equal(labels[:28], splits[kind].labels)
@@ -140,9 +139,9 @@ def test_the_first_results_of_plain_batches_are_those_of_the_examples(
 
 def test_batches_are_made_ahead_by_every_thread_within_a_bound(splits: dict[str, datasets.Split]) -> None:
     def ahead(batch_size: int, size_px: int) -> int:
-        passes = batches.Passes(splits["array_record"], size_px, batch_size, training=True, augment=True)
-        feed = batches.feed_of(passes)
-        assert isinstance(feed, batches.RowFeed)
+        passes = feeds.Passes(splits["array_record"], size_px, batch_size, training=True, augment=True)
+        feed = feeds.feed_of(passes)
+        assert isinstance(feed, feeds.RowFeed)
         return feed._most_ahead
 
     assert ahead(1, 80) == batches.THREADS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import shutil
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import errors, hashing
-from refine.samples import datasets, held_out, readers
+from refine.samples import class_table, datasets, held_out, readers
 
 CLASSES = small_release.CLASSES
 
@@ -71,21 +72,42 @@ def test_a_missing_split_names_the_splits_and_the_cure(tmp_path: pathlib.Path) -
 def test_a_missing_feature_names_the_features(data_dir: pathlib.Path) -> None:
     dataset = datasets.open_dataset("small_samples/streamed", data_dir=data_dir)
     with pytest.raises(errors.InputError, match=r"no scalar feature trust; there are key, label_origin, lat_e7"):
-        dataset.split("train", columns=["trust"])
+        dataset.split("train").column("trust")
 
 
 @pytest.mark.parametrize("config", ["rough", "streamed"])
 def test_both_ways_of_reading_give_the_same_examples_in_the_same_order(data_dir: pathlib.Path, config: str) -> None:
-    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split(
-        "train", columns=["votes", "purity"]
-    )
-    assert split.reader.is_random_access == (config == "rough")
+    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split("train")
+    assert isinstance(split.reader, readers.RowReader) == (config == "rough")
+    assert isinstance(split.reader, readers.StreamReader) == (config == "streamed")
     assert split.keys.tolist() == [f"train{i:03d}" for i in range(28)]
     np.testing.assert_array_equal(split.labels, np.arange(28) % 7)
-    np.testing.assert_array_equal(split.columns["votes"], 3 + np.arange(28) % 3)
+    np.testing.assert_array_equal(split.column("votes"), 3 + np.arange(28) % 3)
     wanted = [3, 4, 20]
     encoded = list(readers.rows_of(split.reader, wanted))
     assert encoded == [small_release.example("train", i)["image"] for i in wanted]
+
+
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+def test_a_column_is_read_once_for_a_split_and_all_its_subsets(
+    data_dir: pathlib.Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = datasets.open_dataset(f"small_samples/{config}", data_dir=data_dir).split("train")
+    read: list[list[str]] = []
+    columns = type(split.reader).columns
+
+    def spied(reader: readers.AnyReader, names: Sequence[str]) -> dict[str, np.ndarray]:
+        read.append(list(names))
+        return columns(reader, names)
+
+    monkeypatch.setattr(type(split.reader), "columns", spied)
+    some = split.where(split.labels == 2)
+    np.testing.assert_array_equal(some.column("votes"), split.column("votes")[split.labels == 2])
+    assert read == []  # numbers come with the labels
+    assert set(some.column("label_origin")) == {"consensus", "review"}
+    assert len(split.column("label_origin")) == 28
+    assert set(split.known_columns("label_origin", "trust")) == {"label_origin"}
+    assert read == [["label_origin"]]
 
 
 def test_a_folder_of_pictures_is_a_dataset(tmp_path: pathlib.Path) -> None:
@@ -116,7 +138,7 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
     dataset = datasets.open_dataset(str(root), data_dir=None, labels=labels)
     split = dataset.split("train")
     assert dataset.classes == CLASSES
-    assert dataset.labels_file == datasets.SourceFile(str(labels), hashing.sha256_of_file(labels), 3)
+    assert dataset.labels_file == class_table.SourceFile(str(labels), hashing.sha256_of_file(labels), 3)
     assert {CLASSES[i] for i in split.labels} == {"forest", "water"}
     np.testing.assert_array_equal(split.rows, np.arange(4, 12))
 
@@ -127,7 +149,8 @@ def test_a_labels_file_maps_to_the_seven_classes_and_drops_the_rest(tmp_path: pa
         ("label,class\nbeach,\nforest,forest\n", "missing river"),
         ("label,class\nbeach,\nforest,forest\nriver,water\nsea,water\n", "unknown sea"),
         ("label,class\nbeach,sand\nforest,forest\nriver,water\n", "received sand"),
-        ("name,target\n", "columns label,class"),
+        ("name,target\n", "expected label, class among the columns .* columns label,class"),
+        ("label,class\nbeach\n", "row 1: expected 2 values, as in the header; received 1"),
     ],
 )
 def test_a_labels_file_that_does_not_fit_is_refused(tmp_path: pathlib.Path, text: str, message: str) -> None:
@@ -136,6 +159,16 @@ def test_a_labels_file_that_does_not_fit_is_refused(tmp_path: pathlib.Path, text
     labels.write_text(text)
     with pytest.raises(errors.InputError, match=message):
         datasets.open_dataset(str(root), data_dir=None, labels=labels)
+
+
+def test_a_labels_file_in_another_encoding_is_refused(tmp_path: pathlib.Path) -> None:
+    root = small_release.write_folder(tmp_path / "images", names=("forêt", "river"), per_class=1)
+    labels = tmp_path / "labels.csv"
+    labels.write_bytes("label,class\nforêt,forest\nriver,water\n".encode("latin-1"))
+    with pytest.raises(errors.InputError, match=r"labels\.csv: expected a table of classes by label in UTF-8"):
+        datasets.open_dataset(str(root), data_dir=None, labels=labels)
+    labels.write_text("label,class\n\nforêt,forest\nriver,water\n\n", encoding="utf-8")
+    assert datasets.open_dataset(str(root), data_dir=None, labels=labels).splits == {"train": 2, "test": 2}
 
 
 def test_a_dataset_of_other_classes_or_another_major_version_does_not_fit_a_model(data_dir: pathlib.Path) -> None:
@@ -149,11 +182,11 @@ def test_a_dataset_of_other_classes_or_another_major_version_does_not_fit_a_mode
 
 def test_held_out_examples_are_a_share_of_every_class_and_do_not_depend_on_the_order(tmp_path: pathlib.Path) -> None:
     split = datasets.open_dataset(str(small_release.write_folder(tmp_path, per_class=10)), data_dir=None).split("train")
-    rest, held = held_out.held_out(split, share=0.2, seed=3)
+    rest, held = held_out.hold_out(split, share=0.2, seed=3)
     assert np.bincount(held.labels).tolist() == [2] * 7
     assert set(rest.keys) | set(held.keys) == set(split.keys) and not set(rest.keys) & set(held.keys)
     fewer = split.where(split.labels > 2)
-    assert set(held_out.held_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
+    assert set(held_out.hold_out(fewer, share=0.2, seed=3)[1].keys) <= set(held.keys)
 
 
 def _of_blocks(per_block: int, blocks: int, *, apart_deg: float = 1.0, classes: int = 7) -> datasets.Split:
@@ -176,15 +209,15 @@ def _of_blocks(per_block: int, blocks: int, *, apart_deg: float = 1.0, classes: 
 
 def test_whole_blocks_of_land_are_held_out() -> None:
     split = _of_blocks(per_block=10, blocks=200)
-    rest, held = held_out.held_out(split, share=0.1, seed=1)
+    rest, held = held_out.hold_out(split, share=0.1, seed=1)
     assert not set(rest.rows // 10) & set(held.rows // 10)
     np.testing.assert_allclose(np.bincount(held.labels) / np.bincount(split.labels), 0.1, atol=0.02)
-    other = held_out.held_out(split, share=0.1, seed=2)[1]
+    other = held_out.hold_out(split, share=0.1, seed=2)[1]
     assert set(other.rows // 10) != set(held.rows // 10)
 
 
 def test_where_all_examples_lie_together_they_are_held_out_one_by_one() -> None:
-    rest, held = held_out.held_out(_of_blocks(per_block=70, blocks=1), share=0.2, seed=1)
+    rest, held = held_out.hold_out(_of_blocks(per_block=70, blocks=1), share=0.2, seed=1)
     assert np.bincount(held.labels).tolist() == [2] * 7 and len(rest) == 56
 
 
@@ -192,8 +225,9 @@ def test_a_chip_that_was_cut_again_stays_with_the_first() -> None:
     split = _of_blocks(per_block=60, blocks=1, classes=3)
     first = np.arange(60) // 12 * 12 + np.arange(60) % 3  # four of a class show one place
     parents = np.where(np.arange(60) % 12 < 3, "", np.array([f"k{i}" for i in first]))
-    split = dataclasses.replace(split, columns={datasets.PARENT: parents})
-    rest, held = held_out.held_out(split, share=0.2, seed=1)
+    without_places = dataclasses.replace(split.dataset, scalars=(datasets.PARENT,))
+    split = dataclasses.replace(split, dataset=without_places, columns={datasets.PARENT: parents})
+    rest, held = held_out.hold_out(split, share=0.2, seed=1)
     assert not set(datasets.identities(rest)) & set(datasets.identities(held))
     assert np.bincount(held.labels).tolist() == [4, 4, 4]
 
@@ -234,7 +268,7 @@ def test_the_name_of_a_release_is_no_folder_of_pictures(
 
 @pytest.mark.parametrize("config", ["rough", "streamed"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "info"])
-def test_a_damaged_release_is_told_with_its_cure(
+def test_a_damaged_release_is_refused_with_its_cure(
     data_dir: pathlib.Path, tmp_path: pathlib.Path, config: str, damage: str
 ) -> None:
     shutil.copytree(data_dir, tmp_path / "data")
@@ -248,6 +282,19 @@ def test_a_damaged_release_is_told_with_its_cure(
         (folder / "dataset_info.json").write_text("{")
     with pytest.raises(errors.InputError, match=r"missing, truncated or damaged \(.*Copy the version again"):
         datasets.open_dataset(f"{small_release.NAME}/{config}:1.0.0", data_dir=tmp_path / "data").split("train")
+
+
+@pytest.mark.parametrize("config", ["rough", "streamed"])
+@pytest.mark.parametrize("pattern", ["*-train.*", "dataset_info.json", "features.json"])
+def test_a_fifo_in_a_release_is_refused_and_not_waited_for(
+    data_dir: pathlib.Path, tmp_path: pathlib.Path, config: str, pattern: str
+) -> None:
+    shutil.copytree(data_dir, tmp_path / "data")
+    (file,) = (tmp_path / "data" / small_release.NAME / config / small_release.VERSION).glob(pattern)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(errors.InputError, match=r"expected a file of a release; found something that is no regular"):
+        datasets.open_dataset(f"{small_release.NAME}/{config}:1.0.0", data_dir=tmp_path / "data")
 
 
 def test_the_digest_names_the_content(data_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -21,7 +21,7 @@ JANUARY_5 = (datetime.date(2010, 1, 5) - seasons.EPOCH).days
 
 
 @dataclasses.dataclass(frozen=True)
-class Told(datasets.Dataset):
+class Described(datasets.Dataset):
     """A dataset that says under which rules it was built."""
 
     @property
@@ -31,7 +31,7 @@ class Told(datasets.Dataset):
 
 def _split(rows: list[tuple[int, int, int]], rules: dict[str, object] | None = None) -> datasets.Split:
     """A split of (first day, last day, latitude in 1e-7 degree)."""
-    dataset = Told("d", "1.0.0", {"test": len(rows)}, seasons.COLUMNS, (), (), (), rules or {})
+    dataset = Described("d", "1.0.0", {"test": len(rows)}, seasons.COLUMNS, (), (), (), rules or {})
     columns = dict(zip(seasons.COLUMNS, np.array(rows, np.int64).T, strict=True))
     return datasets.Split(
         dataset, "test", None, np.arange(len(rows)), np.zeros(len(rows)), np.zeros(len(rows)), columns
@@ -58,9 +58,9 @@ def test_the_usual_seasons(row: tuple[int, int, int], expected: bool) -> None:
 
 def test_the_seasons_are_those_that_the_dataset_was_built_under() -> None:
     june = {"first": [6, 1], "last": [8, 31]}
-    told = {"imagery_rules": {"seasons": [["water", june]], "season_for_all": None}}
+    metadata = {"imagery_rules": {"seasons": [["water", june]], "season_for_all": None}}
     rows = [(MAY_31, MAY_31, NORTH), (JULY_1, JULY_1, NORTH)]
-    assert seasons.in_every_season(_split(rows, told)).tolist() == [False, True]
+    assert seasons.in_every_season(_split(rows, metadata)).tolist() == [False, True]
     assert seasons.in_every_season(_split(rows)).tolist() == [True, True]
 
 
@@ -68,12 +68,14 @@ def test_what_a_build_writes_is_read_back() -> None:
     rules = imagery_rules.ImageryRules(
         seasons=(("water", imagery_rules.Season((6, 1), (8, 31))),), season_for_all=imagery_rules.VEGETATED_MONTHS
     )
-    told = json.loads(json.dumps(dataclasses.asdict(rules), default=str))
-    found = seasons.in_every_season(_split([(MAY_31, MAY_31, NORTH), (JULY_1, JULY_1, NORTH)], {"imagery_rules": told}))
+    written = json.loads(json.dumps(dataclasses.asdict(rules), default=str))
+    found = seasons.in_every_season(
+        _split([(MAY_31, MAY_31, NORTH), (JULY_1, JULY_1, NORTH)], {"imagery_rules": written})
+    )
     assert found.tolist() == [False, True]
 
 
 def test_a_dataset_that_does_not_say_when_has_no_seasons(tmp_path: pathlib.Path) -> None:
     dataset = datasets.open_dataset(small_release.write(tmp_path), data_dir=tmp_path)
-    assert seasons.columns(dataset) == ()
+    assert not dataset.split("test").has(*seasons.COLUMNS)
     assert seasons.in_every_season(dataset.split("test")) is None

@@ -74,17 +74,16 @@ def test_other_weights_have_features_of_their_own(kept: Kept) -> None:
 
 
 def test_a_plain_feed_gives_every_example_in_stored_order(kept: Kept) -> None:
-    feed = features.Feed(kept.features, kept.split, batch_size=10, training=False)
-    feed.begin(3)
-    parts = [feed[i] for i in range(feed.num_batches)]
+    parts = list(features.plain(kept.features, kept.split, batch_size=10))
     np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), kept.features.plain())
     np.testing.assert_array_equal(np.concatenate([p[1] for p in parts]), kept.split.labels)
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_what_is_computed_in_the_memory_of_a_batch_changes_no_other(kept: Kept, training: bool) -> None:
+    feed = features.FeatureFeed(kept.features, kept.split, batch_size=10, weights=np.ones(28))
     batch_memory.check_owned(
-        features.Feed(kept.features, kept.split, batch_size=10, weights=np.ones(28), training=training)
+        feed.for_fit(0, 1) if training else features.plain(kept.features, kept.split, batch_size=10)
     )
 
 
@@ -92,19 +91,18 @@ def test_batches_for_several_devices_are_filled_up_with_examples_of_no_weight(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "sharing", lambda: 4)
-    feed = features.Feed(kept.features, kept.split, batch_size=10, weights=None, seed=1)
-    parts = [feed[i] for i in range(feed.num_batches)]
+    parts = list(features.FeatureFeed(kept.features, kept.split, batch_size=10, weights=None, seed=1).for_fit(0, 1))
     assert [len(p[0]) for p in parts] == [12, 12, 8]
     weights = np.concatenate([p[2] for p in parts])
     assert weights.sum() == 28 and sorted(set(weights.tolist())) == [0, 1]
-    plain = features.Feed(kept.features, kept.split, batch_size=10, training=False)
-    together = np.concatenate([plain[i][0] for i in range(plain.num_batches)])
+    together = np.concatenate([seen for seen, _, _ in features.plain(kept.features, kept.split, batch_size=10)])
     np.testing.assert_array_equal(together[:28], kept.features.plain())
 
 
 def test_a_feed_gives_every_example_once_under_a_view_of_its_epoch(kept: Kept) -> None:
-    feed = features.Feed(kept.features, kept.split, batch_size=10, weights=np.arange(28, dtype=np.float32), seed=1)
-    seen = [feed[i] for i in range(feed.num_batches)]
+    weights = np.arange(28, dtype=np.float32)
+    feed = features.FeatureFeed(kept.features, kept.split, batch_size=10, weights=weights, seed=1)
+    seen = list(feed.for_fit(0, 1))
     order = np.concatenate([weights for _, _, weights in seen]).astype(int)
     assert sorted(order.tolist()) == list(range(28))
     np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in seen]), kept.split.labels[order])

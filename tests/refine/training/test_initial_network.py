@@ -40,7 +40,7 @@ def unwanted(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 def settled(dataset: datasets.Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[model.Network, pathlib.Path]:
     """A start, and where its statistics are kept."""
     root = tmp_path_factory.mktemp("kept")
-    return initial_network.started(dataset.split("train"), RANDOM, root=root), root
+    return initial_network.start_network(dataset.split("train"), RANDOM, root=root), root
 
 
 def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
@@ -52,7 +52,7 @@ def test_the_examples_of_a_small_dataset_settle_a_random_base_in_several_epochs(
         seen.extend(len(labels) for _, (_, labels, _) in zip(range(steps), feed, strict=False))
 
     monkeypatch.setattr(model, "settle_statistics", settle)
-    initial_network.started(dataset.split("train"), RANDOM, root=tmp_path)
+    initial_network.start_network(dataset.split("train"), RANDOM, root=tmp_path)
     assert seen == [7] * initial_network.STATISTICS_STEPS
 
 
@@ -60,7 +60,9 @@ def test_a_random_start_is_settled_once_for_all_trainings_on_the_same_pictures(
     dataset: datasets.Dataset, settled: tuple[model.Network, pathlib.Path], unwanted: pytest.MonkeyPatch
 ) -> None:
     before, root = settled
-    again = initial_network.started(dataset.split("train"), dataclasses.replace(RANDOM, learning_rate=0.5), root=root)
+    again = initial_network.start_network(
+        dataset.split("train"), dataclasses.replace(RANDOM, learning_rate=0.5), root=root
+    )
     assert model.digest(again.classifier) == model.digest(before.classifier)
     assert model.batch_norms(again.base)[0].momentum == model.batch_norms(before.base)[0].momentum
 
@@ -75,7 +77,7 @@ def test_other_settings_are_settled_anew(
     changes: dict[str, object],
 ) -> None:
     with pytest.raises(AssertionError, match="settled again"):
-        initial_network.started(dataset.split("train"), dataclasses.replace(RANDOM, **changes), root=settled[1])  # type: ignore[arg-type]
+        initial_network.start_network(dataset.split("train"), dataclasses.replace(RANDOM, **changes), root=settled[1])  # type: ignore[arg-type]
 
 
 def test_other_pictures_are_settled_anew(
@@ -84,18 +86,18 @@ def test_other_pictures_are_settled_anew(
     train = dataset.split("train")
     for other in (train.where(np.arange(len(train)) < 9), dataset.split("validation")):
         with pytest.raises(AssertionError, match="settled again"):
-            initial_network.started(other, RANDOM, root=settled[1])
+            initial_network.start_network(other, RANDOM, root=settled[1])
 
 
 def test_another_base_is_settled_anew(
     dataset: datasets.Dataset, settled: tuple[model.Network, pathlib.Path], unwanted: pytest.MonkeyPatch
 ) -> None:
     """The same seed draws other weights under another backend."""
-    build = initial_network.built
+    build = initial_network.build_network
 
     def other(train: datasets.Split, settings: training_settings.TrainingSettings) -> model.Network:
         return build(train, dataclasses.replace(settings, seed=settings.seed + 1))
 
-    unwanted.setattr(initial_network, "built", other)
+    unwanted.setattr(initial_network, "build_network", other)
     with pytest.raises(AssertionError, match="settled again"):
-        initial_network.started(dataset.split("train"), RANDOM, root=settled[1])
+        initial_network.start_network(dataset.split("train"), RANDOM, root=settled[1])

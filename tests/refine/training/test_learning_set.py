@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 
 import keras
@@ -14,7 +15,7 @@ import small_release
 from builder import errors
 from refine.artefacts import noise_summary
 from refine.samples import datasets
-from refine.training import learning_set, train_model, training_plan, training_settings
+from refine.training import learning_set, strategies, training_plan, training_settings
 
 SETTINGS = training_settings.TrainingSettings(weights="none", size_px=75, batch_size=28)
 PRODUCT = (3 + np.arange(28) % 3) * (0.5 + np.arange(28) % 5 / 10)
@@ -69,16 +70,16 @@ def test_features_that_are_no_weights_are_refused(values: list[float]) -> None:
 def test_weights_reach_the_loss(dataset: datasets.Dataset) -> None:
     """One batch that holds all of train: what `fit` says is the weighted mean of the losses."""
     given = learning_set.learning_set_of(dataset, dataclasses.replace(SETTINGS, weigh_by=("votes", "purity")))
-    feed = train_model._pixel_feed(given.train, given.weights, dataclasses.replace(SETTINGS, augment=False))
-    pixels, labels, weights = feed[0]
+    feed = strategies.pixel_feed(given, dataclasses.replace(SETTINGS, augment=False))
+    ((pixels, labels, weights),) = feed.for_fit(0, 1)
     seen = keras.Input((75, 75, 3))
     means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(seen))
     trained = keras.Model(seen, keras.layers.Dense(7)(means))
-    train_model._compile(trained, SETTINGS, steps=1, epochs=1)
+    strategies.compile_network(trained, SETTINGS, steps=1, epochs=1)
     each = keras.ops.convert_to_numpy(SETTINGS.loss(labels, trained(pixels)))
     expected = float((weights * each).sum() / weights.sum())
     assert abs(expected - each.mean()) > 1e-5
-    history = trained.fit(feed, epochs=1, verbose=0).history
+    history = trained.fit(feed.for_fit(0, 1), epochs=1, verbose=0).history
     assert history["loss"] == history["mean_loss"] == [pytest.approx(expected, rel=1e-4)]
 
 
@@ -116,8 +117,8 @@ def _without(dataset: datasets.Dataset, table: pathlib.Path) -> learning_set.Lea
         ("key,weight\ntrain003,abc\n", "doubtful.csv, line 2: expected a weight of 0 or more; received 'abc'"),
         ("key,weight\ntrain003,1\ntrain004,-5\n", "line 3: expected a weight of 0 or more; received '-5'"),
         ("key,weight\ntrain003,inf\n", "received 'inf'"),
-        ("key,weight\ntrain003\n", "received None"),
-        ("key\ntrain003\n", "expected the columns key and weight"),
+        ("key,weight\ntrain003\n", "row 1: expected 2 values, as in the header; received 1"),
+        ("key\ntrain003\n", "expected weight among the columns of a table .* with the columns key and weight"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(
@@ -125,6 +126,17 @@ def test_a_table_that_does_not_fit_is_refused(
 ) -> None:
     table.write_text(text)
     with pytest.raises(errors.InputError, match=words):
+        learning_set.learning_set_of(dataset, SETTINGS, weight_by=table)
+
+
+def test_a_table_in_another_encoding_or_a_fifo_is_refused(dataset: datasets.Dataset, table: pathlib.Path) -> None:
+    table.write_bytes("key,weight,reason\ntrain003,1,forêt\n".encode("latin-1"))
+    for option in ("without_doubtful", "weight_by"):
+        with pytest.raises(errors.InputError, match=r"doubtful\.csv: expected a table of doubtful examples.* in UTF-8"):
+            learning_set.learning_set_of(dataset, SETTINGS, **{option: table})  # type: ignore[arg-type]
+    table.unlink()
+    os.mkfifo(table)
+    with pytest.raises(errors.InputError, match="found something that is no regular file"):
         learning_set.learning_set_of(dataset, SETTINGS, weight_by=table)
 
 

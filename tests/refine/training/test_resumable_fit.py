@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pathlib
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 
 from builder import errors, progress
-from refine.training import resumable_fit
+from refine.samples import batches, feeds
+from refine.training import resumable_fit, training_history
 
 
-def _history(losses: list[float], accuracies: list[float]) -> list[resumable_fit.Row]:
+def _history(losses: list[float], accuracies: list[float]) -> list[training_history.Row]:
     return [
         {"epoch": i + 1, "loss": loss, "val_accuracy": accuracy, "val_loss": 1.0}
         for i, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True))
@@ -21,16 +23,16 @@ def _history(losses: list[float], accuracies: list[float]) -> list[resumable_fit
 
 
 def test_a_training_is_stable_when_neither_loss_nor_accuracy_moves() -> None:
-    assert resumable_fit.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.8]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 0.5, 0.4, 0.3], [0.5, 0.8, 0.8, 0.8]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.9]), patience=2)
-    assert not resumable_fit.is_stable(_history([1, 1], [0.5, 0.5]), patience=2)
+    assert training_history.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not training_history.is_stable(_history([1, 0.5, 0.4, 0.3], [0.5, 0.8, 0.8, 0.8]), patience=2)
+    assert not training_history.is_stable(_history([1, 0.5, 0.5, 0.5], [0.5, 0.8, 0.8, 0.9]), patience=2)
+    assert not training_history.is_stable(_history([1, 1], [0.5, 0.5]), patience=2)
 
 
 def test_the_best_epoch_is_the_most_accurate_and_among_equals_the_surest() -> None:
     history = _history([1, 1, 1, 1], [0.5, 0.9, 0.9, 0.8])
     history[2]["val_loss"] = 0.5
-    assert resumable_fit.best_epoch(history) == 2
+    assert training_history.best_epoch(history) == 2
 
 
 def _linear(learning_rate: float = 0.1) -> keras.Model:
@@ -45,43 +47,29 @@ def _linear(learning_rate: float = 0.1) -> keras.Model:
     return trained
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Four batches; from `breaks_at` on the inputs are not numbers."""
+@dataclasses.dataclass(frozen=True)
+class _Feed:
+    """Four batches; from the epoch `breaks_at` on the inputs are not numbers."""
 
-    def __init__(self, breaks_at: int | None = None) -> None:
-        super().__init__()
-        self.epoch, self._breaks_at = 0, breaks_at
+    breaks_at: int | None = None
+    num_batches: int = 4
 
-    @property
-    def num_batches(self) -> int:
-        return 4
+    def for_fit(self, first: int, stop: int) -> feeds.EpochsInARow:
+        return feeds.EpochsInARow(self._make, per_epoch=self.num_batches, first=first, stop=stop)
 
-    def begin(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def _make(self, epoch: int, index: int) -> batches.Batch:
         inputs = np.random.default_rng(index).normal(size=(8, 3)).astype(np.float32)
-        if self._breaks_at is not None and self.epoch >= self._breaks_at:
+        if self.breaks_at is not None and epoch >= self.breaks_at:
             inputs = inputs * np.nan
-        return inputs, (np.nan_to_num(inputs[:, 0]) > 0).astype(np.int64)
+        return inputs, (np.nan_to_num(inputs[:, 0]) > 0).astype(np.int64), np.ones(8, np.float32)
 
 
 def _run(
     folder: pathlib.Path, *, epochs: int, patience: int = 100, breaks_at: int | None = None, learning_rate: float = 0.1
 ) -> resumable_fit.StageOutcome:
-    feed = _Batches(breaks_at)
-    return resumable_fit.run(
-        _linear(learning_rate),
-        resumable_fit.Stage("head", folder),
-        feed=lambda first: feed,
-        validation=_Batches(),
-        steps=4,
-        images=32,
-        epochs=epochs,
-        patience=patience,
-        batch_size=8,
-        on_epoch_begin=feed.begin,
-    )
+    settings = resumable_fit.FitSettings(epochs=epochs, patience=patience, batch_size=8, images=32)
+    stage = resumable_fit.Stage("head", folder)
+    return resumable_fit.run(_linear(learning_rate), stage, _Feed(breaks_at), _Feed().for_fit(0, 1), settings)
 
 
 def _as_a_kill_leaves_it(folder: pathlib.Path) -> None:
@@ -169,5 +157,5 @@ def test_other_errors_stay_what_they_are() -> None:
 
 def test_history_is_read_as_it_was_written(tmp_path: pathlib.Path) -> None:
     outcome = _run(tmp_path / "stage", epochs=2)
-    resumable_fit.write_history(tmp_path / "history.csv", outcome.history)
-    assert resumable_fit.read_history(tmp_path / "history.csv") == list(outcome.history)
+    training_history.write(tmp_path / "history.csv", outcome.history)
+    assert training_history.read(tmp_path / "history.csv") == list(outcome.history)

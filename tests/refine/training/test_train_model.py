@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,19 @@ import small_release
 from checkout import ROOT
 
 from builder import errors
-from refine.export import exporting
-from refine.network import losses, model
+from refine.artefacts import model_folder
+from refine.network import losses, model, trained_model
 from refine.samples import datasets
-from refine.training import initial_network, learning_set, resumable_fit, train_model, training_plan, training_settings
+from refine.training import (
+    initial_network,
+    learning_set,
+    predictions,
+    resumable_fit,
+    train_model,
+    training_history,
+    training_plan,
+    training_settings,
+)
 
 SIDE_PX = 75
 TOO_FAST = 1e38  # a learning rate after whose first step nothing is a number
@@ -64,13 +74,13 @@ def _settings(home: pathlib.Path, **changes: object) -> training_settings.Traini
 @pytest.fixture(scope="module")
 def trained(home: pathlib.Path, dataset: datasets.Dataset) -> pathlib.Path:
     settings = _settings(home)
-    return train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "model").folder
+    return train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "model").folder.path
 
 
 def test_the_head_learns_colours_from_features(trained: pathlib.Path, dataset: datasets.Dataset) -> None:
-    loaded = exporting.load_model(trained)
+    loaded = trained_model.load(trained)
     test = dataset.split("test")
-    logits = train_model.logits_of(loaded.network, test)
+    logits = predictions.logits_of(loaded.network, test)
     assert (logits.argmax(axis=1) == test.labels).mean() > 0.8
 
 
@@ -82,15 +92,15 @@ def test_epochs_of_the_head_do_not_run_the_base(
 
     monkeypatch.setattr(model.Network, "features", property(unwanted))
     settings = _settings(home, epochs=3, learning_rate=0.01)
-    history = resumable_fit.read_history(
-        train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "kept").folder
-        / exporting.HISTORY
+    history = training_history.read(
+        train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "kept").folder.path
+        / model_folder.HISTORY
     )
     assert [(row["stage"], row["epoch"]) for row in history] == [("head", 1), ("head", 2), ("head", 3)]
 
 
 def test_the_folder_says_what_was_trained_on_what(trained: pathlib.Path) -> None:
-    record = json.loads((trained / exporting.TRAINING).read_text())
+    record = json.loads((trained / model_folder.TRAINING).read_text())
     assert record["dataset"] == "small_samples/rough:1.0.0"
     assert record["examples"] == {"train": 28, "validation": 14}
     assert record["settings"]["strategy"] == "logits" and record["settings"]["seed"] == 0
@@ -104,6 +114,61 @@ def test_a_model_is_not_replaced_silently(trained: pathlib.Path, home: pathlib.P
     settings = _settings(home)
     with pytest.raises(errors.RefusedOverwrite):
         train_model.train(learning_set.learning_set_of(dataset, settings), settings, trained)
+
+
+def test_overwrite_never_deletes_what_the_project_did_not_write(
+    trained: pathlib.Path, home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    given = learning_set.learning_set_of(dataset, settings)
+    (tmp_path / "holidays").mkdir()
+    (tmp_path / "holidays" / "photo.jpg").write_text("mine")
+    shutil.copytree(trained, tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    for name, words in (("holidays", "it holds other files"), ("model", "--overwrite would delete notes.txt")):
+        with pytest.raises(errors.InputError, match=words):
+            train_model.train(given, settings, tmp_path / name, overwrite=True)
+    assert (tmp_path / "holidays" / "photo.jpg").is_file() and (tmp_path / "model" / "notes.txt").is_file()
+
+
+def test_a_folder_of_unfinished_work_that_holds_other_files_is_refused(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    given = learning_set.learning_set_of(dataset, settings)
+    work = tmp_path / "model.unfinished"
+    work.mkdir()
+    (work / "draft.txt").write_text("mine")
+    with pytest.raises(errors.InputError, match="it holds other files"):
+        train_model.train(given, settings, tmp_path / "model")
+    (work / "draft.txt").rename(tmp_path / "draft.txt")
+    training_plan.claim(work, training_plan.plan_of(given, settings))
+    (tmp_path / "draft.txt").rename(work / "draft.txt")
+    with pytest.raises(errors.InputError, match=r"would delete draft\.txt"):
+        train_model.train(given, settings, tmp_path / "model")
+    training_plan.remove(work)
+    assert (work / "draft.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["plan.json", "head/state.json"])
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
+def test_unfinished_work_that_is_damaged_is_refused_with_its_cure(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path, name: str, text: str
+) -> None:
+    given = learning_set.learning_set_of(dataset, _settings(home))
+    work = tmp_path / "model.unfinished"
+    _kept(work, training_plan.plan_of(given, _settings(home)), training_plan.HEAD)
+    (work / name).write_text(text)
+    with pytest.raises(errors.InputError, match=rf"{name}: expected .*Remove .*model\.unfinished to start anew"):
+        train_model.train(given, _settings(home, learning_rate=0.5), tmp_path / "model")
+
+
+def test_a_model_folder_is_not_the_folder_of_its_features(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
+) -> None:
+    settings = _settings(home)
+    with pytest.raises(errors.InputError, match="received the one where features are kept"):
+        train_model.train(learning_set.learning_set_of(dataset, settings), settings, tmp_path / "features")
 
 
 def test_kept_features_are_read_again(trained: pathlib.Path, home: pathlib.Path, dataset: datasets.Dataset) -> None:
@@ -129,12 +194,12 @@ def test_every_layer_learns_after_the_head_has_warmed_up(home: pathlib.Path, con
     settings = _settings(home, strategy="first-layer", warmup_epochs=3, epochs=2)
     folder = train_model.train(
         learning_set.learning_set_of(dataset, settings), settings, home / f"first-layer-{config}"
-    ).folder
-    history = resumable_fit.read_history(folder / exporting.HISTORY)
+    ).folder.path
+    history = training_history.read(folder / model_folder.HISTORY)
     assert [row["stage"] for row in history] == ["head"] * 3 + ["all layers"] * 2
     start = model.build(classes=7, size_px=SIDE_PX, dropout=0.0)
-    model.start(start.base, settings.weights)
-    learnt = exporting.load_model(folder).network.base
+    model.load_weights(start.base, settings.weights)
+    learnt = trained_model.load(folder).network.base
     for before, after in zip(start.base.layers, learnt.layers, strict=True):
         for name, old, new in zip(
             (v.path for v in before.weights), before.get_weights(), after.get_weights(), strict=True
@@ -197,7 +262,7 @@ def test_the_cure_that_a_broken_training_names_works_at_once(home: pathlib.Path,
         settings = _settings(home, learning_rate=rate, epochs=2)
         with contextlib.suppress(errors.InputError):
             train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "cured")
-    assert len(resumable_fit.read_history(home / "cured" / exporting.HISTORY)) == 2
+    assert len(training_history.read(home / "cured" / model_folder.HISTORY)) == 2
 
 
 def _kept(work: pathlib.Path, plan: dict[str, object], stage: str) -> None:
@@ -259,22 +324,22 @@ def test_half_precision_trains_and_loads(
     settings = _settings(
         home, strategy="first-layer", precision=precision, epochs=1, warmup_epochs=0, learning_rate=1e-3
     )
-    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / precision).folder
+    folder = train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / precision).folder.path
     scaled = keras.optimizers.LossScaleOptimizer if precision == training_settings.HALF else model.LayeredAdam
     assert used == [scaled]
-    logits = train_model.logits_of_model(
-        exporting.load_model(folder), dataset.split("validation"), features_root=home / "features"
+    logits = predictions.logits_of_model(
+        trained_model.load(folder), dataset.split("validation"), features_root=home / "features"
     )
     assert logits.shape == (14, 7) and np.isfinite(logits).all()
 
 
-def test_too_few_devices_are_told_before_the_start_is_computed(
+def test_too_few_devices_are_refused_before_the_network_is_built(
     home: pathlib.Path, dataset: datasets.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unwanted(*_: object) -> model.Network:
         raise AssertionError("the start was computed")
 
-    monkeypatch.setattr(initial_network, "started", unwanted)
+    monkeypatch.setattr(initial_network, "start_network", unwanted)
     settings = _settings(home, devices=99)
     with pytest.raises(errors.InputError, match="--devices 99: there are"):
         train_model.train(learning_set.learning_set_of(dataset, settings), settings, home / "devices")
@@ -297,7 +362,7 @@ train_model.train(learning_set.learning_set_of(dataset, settings), settings, out
 
 def _killed_and_resumed(
     home: pathlib.Path, tmp_path: pathlib.Path, stage: str, *, after: int, **changes: object
-) -> list[list[resumable_fit.Row]]:
+) -> list[list[training_history.Row]]:
     """Histories of a training that was killed when `stage` had kept `after` epochs, and of one that was not."""
     settings = {"weights": str(home / "base.weights.h5"), "size_px": SIDE_PX, "batch_size": 14, **changes}
     state = tmp_path / "killed.unfinished" / stage / "state.json"
@@ -312,7 +377,7 @@ def _killed_and_resumed(
     assert after <= len(json.loads(state.read_text())["history"]) < settings["epochs"]  # type: ignore[operator]
     for out in ("killed", "straight"):
         subprocess.run(command(out), cwd=ROOT, check=True)
-    return [resumable_fit.read_history(tmp_path / out / exporting.HISTORY) for out in ("killed", "straight")]
+    return [training_history.read(tmp_path / out / model_folder.HISTORY) for out in ("killed", "straight")]
 
 
 @pytest.mark.slow

@@ -11,10 +11,9 @@ import small_release
 
 from builder import command_line
 from refine.__main__ import main
-from refine.artefacts import comparison
-from refine.export import exporting
+from refine.artefacts import comparison, model_folder
 from refine.judging import compare
-from refine.network import model
+from refine.network import model, trained_model
 from refine.training import resumable_fit, train_model
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -45,11 +44,11 @@ def test_a_training_exports_what_it_is_asked_for(root: pathlib.Path, capsys: pyt
     folder = root / "model"
     expected = [folder, folder / "saved_model", folder / "model.onnx"]
     assert capsys.readouterr().out.split() == [str(path) for path in expected]
-    assert exporting.current_onnx(folder) == folder / "model.onnx"
+    assert model_folder.ModelFolder.open(folder).exported(model_folder.ONNX) == folder / "model.onnx"
     assert (folder / "saved_model" / "saved_model.pb").is_file()
-    made = (folder / exporting.MODEL).stat().st_mtime_ns
+    made = (folder / model_folder.MODEL).stat().st_mtime_ns
     assert _train(root, "--weights", str(weights), "--export", "onnx") == command_line.DONE
-    assert (folder / exporting.MODEL).stat().st_mtime_ns == made
+    assert (folder / model_folder.MODEL).stat().st_mtime_ns == made
     assert _train(root, "--weights", str(weights)) == command_line.WRONG_INPUT
     assert _train(root, "--weights", str(weights), "--export", "onnx", "--seed", "1") == command_line.WRONG_INPUT
     assert "differs in settings.seed (0 then, 1 now)" in capsys.readouterr().err
@@ -57,9 +56,10 @@ def test_a_training_exports_what_it_is_asked_for(root: pathlib.Path, capsys: pyt
 
 @pytest.mark.parametrize("ended", [resumable_fit.STABLE, resumable_fit.NOT_A_NUMBER])
 def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_model, "train", lambda *given, **more: None)
     record = {"stages": [{"stage": "head", "epochs": 3, "stopped": ended}]}
-    monkeypatch.setattr(exporting, "read_record", lambda folder: record)
+    opened = model_folder.ModelFolder(root, record, ("forest",), 1.0, "0" * 64)
+    trained = trained_model.TrainedModel(opened, network=None)
+    monkeypatch.setattr(train_model, "train", lambda *given, **more: trained)
     code = _train(root, "--weights", "none")
     assert (
         code
@@ -73,7 +73,10 @@ def test_a_training_that_broke_ends_with_gaps(root: pathlib.Path, ended: str, mo
         (["--export", "tflite"], "--export: expected formats among saved_model, onnx; received 'tflite'"),
         (["--epochs", "0"], "--epochs: expected 1 or more; received 0"),
         (["--validation-share", "0.1"], "has a validation split of 14 examples"),
-        (["--weight-by", "nowhere.csv"], "nowhere.csv is not a file"),
+        (
+            ["--weight-by", "nowhere.csv"],
+            "expected a table of doubtful examples with the columns key and weight; found no such file",
+        ),
         (["--weights", "nowhere.h5"], "received 'nowhere.h5', which is no file"),
         (["--devices", "99"], "Give at most as many, or leave it out"),
     ],
@@ -108,7 +111,7 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     assert not (root / "c").exists()
 
 
-def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_knows_origins_and_ends_with_gaps(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
     class Compared:
@@ -116,13 +119,13 @@ def test_a_comparison_tells_of_origins_and_of_what_broke(root: pathlib.Path, mon
 
     def compared(datasets: Any, settings: Any, out: pathlib.Path, *, test: Any) -> Compared:
         asked.update(test=test, epochs=[s.most_epochs for s in settings])
-        (out / comparison.MARKDOWN).write_text("told")
+        (out / comparison.MARKDOWN).write_text("a table")
         return Compared()
 
     monkeypatch.setattr(compare, "compare", compared)
-    (root / "told").mkdir()
+    (root / "compared").mkdir()
     dataset = ["--dataset", "small_samples", "--version", "1.0.0", "--data_dir", str(root / "data")]
-    code = main(["compare", *dataset, "--weights", "none", "--epochs", "3", "--out", str(root / "told")])
+    code = main(["compare", *dataset, "--weights", "none", "--epochs", "3", "--out", str(root / "compared")])
     assert code == command_line.DONE_WITH_GAPS
-    assert set(asked["test"].columns) == {compare.ORIGIN}
+    assert set(asked["test"].column(compare.ORIGIN)) == {"consensus", "review"}
     assert asked["epochs"] == [3, 200]

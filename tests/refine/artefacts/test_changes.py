@@ -8,9 +8,9 @@ import pathlib
 import numpy as np
 import pyproj
 import pytest
-from PIL import Image
 
-from refine.mapping import changes
+from builder.geometry import ellipsoid
+from refine.artefacts import changes
 
 NAMES = {10: "Cultivated land", 20: "Forest", 60: "Water bodies"}
 
@@ -36,18 +36,14 @@ def test_tables_of_blocks_add_up_to_that_of_the_whole() -> None:
 def test_a_utm_pixel_off_the_central_meridian_is_smaller_on_the_ellipsoid() -> None:
     to_degrees = pyproj.Transformer.from_crs("EPSG:32649", "EPSG:4326", always_xy=True)
     x, y = np.array([200_000, 203_000, 203_000, 200_000]), np.array([3_800_000, 3_800_000, 3_803_000, 3_803_000])
-    hectares = changes.area_hectares(*to_degrees.transform(x, y))
+    hectares = ellipsoid.area_hectares(*to_degrees.transform(x, y))
     # scale factor 1.00071 at 298.5 km west of the central meridian: 900 ha of grid are 900 / 1.00071^2 on the ground
     assert hectares == pytest.approx(898.72, abs=0.1)
 
 
-def test_the_csv_names_classes_and_the_figure_can_be_opened(tmp_path: pathlib.Path) -> None:
-    table = changes.Changes({(20, 60): 2}, {(20, 60): 0.18})
-    changes.write_csv(table, NAMES, tmp_path / "c.csv")
+def test_the_csv_names_classes(tmp_path: pathlib.Path) -> None:
+    changes.write_csv(changes.Changes({(20, 60): 2}, {(20, 60): 0.18}), NAMES, tmp_path / "c.csv")
     rows = list(csv.DictReader((tmp_path / "c.csv").open()))
     assert rows == [
         {"from_code": "20", "from": "Forest", "to_code": "60", "to": "Water bodies", "pixels": "2", "hectares": "0.18"}
     ]
-    for drawn in (table, changes.Changes()):
-        changes.draw(drawn, NAMES, {20: "#1b7837", 60: "#2c7fb8"}, tmp_path / "c.png")
-        assert Image.open(tmp_path / "c.png").width > 200

@@ -12,9 +12,11 @@ import pytest
 import small_network
 
 from builder import errors, hashing
-from refine.export import exporting
-from refine.network import calibration, devices, model
+from refine.artefacts import model_folder
+from refine.export import formats, onnx_file, saved_model, served
+from refine.network import calibration, devices, model, trained_model
 from refine.samples import batches
+from refine.training import write_model
 
 SIDE_PX, CHIP_PX = 75, 99
 LABELS = ("forest", "water", "snow_ice")
@@ -23,7 +25,7 @@ LABELS = ("forest", "water", "snow_ice")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Of the small network: what a folder holds and how chips are resized does not depend on what sees them."""
-    with small_network.stands_in():
+    with small_network.in_place_of_inception_v3():
         return _written(tmp_path_factory.mktemp("models") / "model")
 
 
@@ -31,11 +33,11 @@ def _written(path: pathlib.Path) -> pathlib.Path:
     network = model.build(classes=3, size_px=SIDE_PX, dropout=0.2, seed=2)
     pixels = np.random.default_rng(0).integers(0, 256, (8, SIDE_PX, SIDE_PX, 3)).astype(np.float32)
     model.settle_statistics(network, [(pixels,)] * 20, steps=20)
-    record = {"format": exporting.FORMAT, "dataset": "small_samples/rough:1.0.0", "settings": {"strategy": "logits"}}
+    record = {"format": model_folder.FORMAT, "dataset": "small_samples/rough:1.0.0", "settings": {"size_px": SIDE_PX}}
     row = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), 0.5)
     history = [{"stage": "head", "epoch": 1, **row, "seconds": 1.0, "images_per_s": 2.0}]
     fitted = calibration.Fitted(2.0, 10, 1.0, 0.9, 0.2, 0.1)
-    exporting.write_model(path, network.classifier, labels=LABELS, record=record, history=history, fitted=fitted)
+    write_model.write(path, network.classifier, labels=LABELS, record=record, history=history, fitted=fitted)
     return path
 
 
@@ -46,13 +48,13 @@ def chips() -> np.ndarray:
 
 def _expected(folder: pathlib.Path, chips: np.ndarray) -> np.ndarray:
     resized = np.stack([batches.resized(chip, SIDE_PX) for chip in chips])
-    return exporting.load_model(folder).logits(resized)
+    return trained_model.load(folder).logits(resized)
 
 
 def test_batches_have_one_size_where_they_are_compiled(
     folder: pathlib.Path, chips: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded, expected = exporting.load_model(folder), _expected(folder, chips)
+    loaded, expected = trained_model.load(folder), _expected(folder, chips)
     seen: list[int] = []
     predict = loaded.network.logits.predict
 
@@ -68,77 +70,79 @@ def test_batches_have_one_size_where_they_are_compiled(
 
 
 def test_a_model_comes_back_with_labels_temperature_and_dataset(folder: pathlib.Path) -> None:
-    loaded = exporting.load_model(folder)
-    assert loaded.labels == LABELS
-    assert loaded.temperature == 2.0
-    assert loaded.size_px == SIDE_PX
-    assert loaded.dataset == "small_samples/rough:1.0.0"
-    assert loaded.digest == hashing.sha256_of_file(folder / exporting.MODEL)
+    loaded = trained_model.load(folder)
+    assert loaded.folder.labels == LABELS
+    assert loaded.folder.temperature == 2.0
+    assert loaded.folder.size_px == SIDE_PX
+    assert loaded.folder.dataset == "small_samples/rough:1.0.0"
+    assert loaded.folder.digest == hashing.sha256_of_file(folder / model_folder.MODEL)
     logits = np.array([[2.0, 0.0, -2.0]])
     np.testing.assert_allclose(loaded.probabilities(logits), calibration.probabilities(logits / 2, 1.0))
 
 
-@pytest.mark.parametrize("name", [exporting.MODEL, exporting.LABELS, exporting.CALIBRATION, exporting.TRAINING])
+@pytest.mark.parametrize(
+    "name", [model_folder.MODEL, model_folder.LABELS, model_folder.CALIBRATION, model_folder.TRAINING]
+)
 def test_a_folder_without_one_of_its_files_is_refused(folder: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / name).unlink()
     with pytest.raises(errors.InputError, match=name):
-        exporting.load_model(tmp_path / "copy")
+        trained_model.load(tmp_path / "copy")
 
 
 def test_a_half_copied_model_is_refused(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
-    with (tmp_path / "copy" / exporting.MODEL).open("r+b") as stream:
+    with (tmp_path / "copy" / model_folder.MODEL).open("r+b") as stream:
         stream.truncate(1000)
     with pytest.raises(errors.InputError, match=r"model\.keras differs from what was written"):
-        exporting.load_model(tmp_path / "copy")
+        trained_model.load(tmp_path / "copy")
 
 
 @pytest.mark.parametrize(("record", "words"), [({"format": 9}, "expected format 1; received 9"), ({}, "received None")])
 def test_a_model_of_another_format_is_refused(tmp_path: pathlib.Path, record: dict[str, int], words: str) -> None:
-    told = {
+    record_of_nothing = {
         "dataset": "d",
         "settings": {},
-        "files": dict.fromkeys((exporting.MODEL, exporting.LABELS, exporting.CALIBRATION)),
+        "files": dict.fromkeys((model_folder.MODEL, model_folder.LABELS, model_folder.CALIBRATION)),
     }
-    (tmp_path / exporting.TRAINING).write_text(json.dumps(told | record))
+    (tmp_path / model_folder.TRAINING).write_text(json.dumps(record_of_nothing | record))
     with pytest.raises(errors.InputError, match=words):
-        exporting.read_record(tmp_path)
+        model_folder.ModelFolder.open(tmp_path)
 
 
 def test_formats_that_cannot_be_written_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    exporting.check_exports(["saved_model", "onnx"])
+    formats.check_formats(["saved_model", "onnx"])
     with pytest.raises(errors.InputError, match="expected formats among saved_model, onnx; received 'tflite'"):
-        exporting.check_exports(["onnx", "tflite"])
+        formats.check_formats(["onnx", "tflite"])
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(errors.InputError, match="a SavedModel is made through TensorFlow"):
-        exporting.check_exports(["saved_model"])
+        formats.check_formats(["saved_model"])
 
 
 @pytest.mark.parametrize(("shift", "words"), [((1e-3, 0), "by 0.001 in a logit"), ((0, 1e-3), "in a probability")])
 def test_an_export_that_says_something_else_is_refused(
     folder: pathlib.Path, shift: tuple[float, float], words: str
 ) -> None:
-    loaded = exporting.load_model(folder)
-    served = exporting.served_model(loaded, chip_px=SIDE_PX)
+    loaded = trained_model.load(folder)
+    network = served.served_model(loaded, chip_px=SIDE_PX)
 
     def run(chips: np.ndarray) -> tuple[np.ndarray, ...]:
-        told = served.predict(chips, verbose=0)
-        return told["logits"] + shift[0], told["probabilities"] + shift[1]
+        outputs = network.predict(chips, verbose=0)
+        return outputs["logits"] + shift[0], outputs["probabilities"] + shift[1]
 
     with pytest.raises(errors.InputError, match=words):
-        exporting._check_parity("ONNX", run, loaded, served, SIDE_PX)
+        served.check_parity("ONNX", run, loaded, network, chip_px=SIDE_PX)
 
 
 def test_unfinished_work_is_pointed_at(tmp_path: pathlib.Path) -> None:
     (tmp_path / "model.unfinished").mkdir()
     with pytest.raises(errors.InputError, match=r"model\.unfinished holds an unfinished training"):
-        exporting.load_model(tmp_path / "model")
+        trained_model.load(tmp_path / "model")
 
 
 def test_the_resize_matrix_is_what_pillow_does(chips: np.ndarray) -> None:
     for target in (SIDE_PX, 120):
-        matrix = exporting.resize_matrix(CHIP_PX, target)
+        matrix = served.resize_matrix(CHIP_PX, target)
         np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
         across = np.round(np.einsum("ow,hwc->hoc", matrix, chips[0].astype(np.float32)))
         both = np.round(np.einsum("oh,hwc->owc", matrix, across))
@@ -147,7 +151,7 @@ def test_the_resize_matrix_is_what_pillow_does(chips: np.ndarray) -> None:
 
 def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path, chips: np.ndarray) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    path = exporting.export_onnx(folder, chip_px=CHIP_PX)
+    path = onnx_file.export(model_folder.ModelFolder.open(folder), chip_px=CHIP_PX)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     logits, shares = session.run(["logits", "probabilities"], {"chips": chips})
     expected = _expected(folder, chips)
@@ -156,29 +160,30 @@ def test_the_onnx_file_resizes_scales_and_agrees_with_keras(folder: pathlib.Path
     np.testing.assert_allclose(shares, calibration.probabilities(logits, 2.0), atol=1e-5)
     properties = session.get_modelmeta().custom_metadata_map
     assert json.loads(properties["labels"]) == list(LABELS)
-    assert properties["model_sha256"] == hashing.sha256_of_file(folder / exporting.MODEL)
+    assert properties["model_sha256"] == hashing.sha256_of_file(folder / model_folder.MODEL)
     made = path.stat().st_mtime_ns
-    assert exporting.export_onnx(folder, chip_px=CHIP_PX).stat().st_mtime_ns == made
+    assert onnx_file.export(model_folder.ModelFolder.open(folder), chip_px=CHIP_PX).stat().st_mtime_ns == made
 
 
 @pytest.mark.slow
 def test_exports_of_inception_v3_for_chips_of_its_size_are_exact(tmp_path: pathlib.Path, chips: np.ndarray) -> None:
     pytest.importorskip("onnxruntime")
     folder = _written(tmp_path / "model")
-    saved, onnx = exporting.export_all(folder, ["saved_model", "onnx"])
+    saved, onnx = formats.export(model_folder.ModelFolder.open(folder), ["saved_model", "onnx"])
     assert (saved, onnx) == (folder / "saved_model", folder / "model.onnx")
-    small, loaded = chips[:, :SIDE_PX, :SIDE_PX], exporting.load_model(folder)
+    small, loaded = chips[:, :SIDE_PX, :SIDE_PX], trained_model.load(folder)
     expected = loaded.logits(small)
-    for run in (exporting._run_saved_model(saved), exporting._run_onnx(onnx)):
+    for run in (saved_model.runner(saved), onnx_file.runner(onnx)):
         logits, shares = run(small)
-        assert np.abs(logits - expected).max() < exporting.PARITY
-        assert np.abs(shares - loaded.probabilities(expected)).max() < exporting.PARITY
+        assert np.abs(logits - expected).max() < served.PARITY
+        assert np.abs(shares - loaded.probabilities(expected)).max() < served.PARITY
 
 
 def test_the_saved_model_agrees_with_keras(folder: pathlib.Path, chips: np.ndarray, tmp_path: pathlib.Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
-    out = exporting.export_saved_model(folder, tmp_path / "saved", chip_px=CHIP_PX)
+    shutil.copytree(folder, tmp_path / "model")
+    out = saved_model.export(model_folder.ModelFolder.open(tmp_path / "model"), chip_px=CHIP_PX)
     loaded = tensorflow.saved_model.load(str(out))
-    served = loaded.serve(tensorflow.constant(chips))
+    outputs = loaded.serve(tensorflow.constant(chips))
     expected = _expected(folder, chips)
-    assert np.abs(served["logits"].numpy() - expected).max() < 0.02 * max(1, np.abs(expected).max())
+    assert np.abs(outputs["logits"].numpy() - expected).max() < 0.02 * max(1, np.abs(expected).max())

@@ -1,4 +1,4 @@
-"""Native codes: how each product writes down what it sees. The codes are those of the products' own legends."""
+"""Native codes: the codes of the products' own legends for what they observe."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ VEGETATION = (FOREST, GRASS_SHRUB, WETLAND)
 
 
 @dataclasses.dataclass(frozen=True)
-class NativeLegend:
-    """Codes of one coarse product.
+class NativeCodes:
+    """The codes of one coarse product.
 
-    Pure pixels take the code of their class: a tuple holds one code per third of the trait that varies inside the
-    class. Mixed pixels take a mosaic code where the legend has one, else the code of the largest class.
+    A pure pixel takes the code of its class; a tuple holds one code per subtype, chosen by the trait that varies inside
+    the class. A mixed pixel takes a mosaic code where the product has one, else the code of the largest class.
     """
 
     pure: Mapping[int, tuple[int, ...]]
@@ -31,27 +31,27 @@ class NativeLegend:
     sparse: int
 
 
-LEGENDS: Mapping[str, NativeLegend] = MappingProxyType(
+CODES: Mapping[str, NativeCodes] = MappingProxyType(
     {
-        "mcd12q1": NativeLegend(
+        "mcd12q1": NativeCodes(
             {FOREST: (4, 5, 1), GRASS_SHRUB: (10, 10, 7), CULTIVATED: (12,), ARTIFICIAL: (13,), SNOW_ICE: (15,),
              BARELAND: (16,), WATER: (17,), WETLAND: (11,)},
             crops_over_nature=14, nature_over_crops=14, trees_over_grass=8, grass_over_trees=9, open_forest=8,
             sparse=16,
         ),
-        "glcnmo": NativeLegend(
+        "glcnmo": NativeCodes(
             {FOREST: (2, 5, 3), GRASS_SHRUB: (8, 9, 7), CULTIVATED: (11, 11, 12), ARTIFICIAL: (18,), SNOW_ICE: (19,),
              BARELAND: (17, 17, 16), WATER: (20,), WETLAND: (15,)},
             crops_over_nature=13, nature_over_crops=13, trees_over_grass=6, grass_over_trees=9, open_forest=6,
             sparse=10,
         ),
-        "cci_lc": NativeLegend(
+        "cci_lc": NativeCodes(
             {FOREST: (61, 90, 70), GRASS_SHRUB: (130, 130, 122), CULTIVATED: (10, 11, 20), ARTIFICIAL: (190,),
              SNOW_ICE: (220,), BARELAND: (202, 200, 201), WATER: (210,), WETLAND: (180,)},
             crops_over_nature=30, nature_over_crops=40, trees_over_grass=100, grass_over_trees=110, open_forest=62,
             sparse=150,
         ),
-        "globcover": NativeLegend(
+        "globcover": NativeCodes(
             {FOREST: (50, 100, 70), GRASS_SHRUB: (140, 140, 130), CULTIVATED: (14, 14, 11), ARTIFICIAL: (190,),
              SNOW_ICE: (220,), BARELAND: (200,), WATER: (210,), WETLAND: (180,)},
             crops_over_nature=20, nature_over_crops=30, trees_over_grass=110, grass_over_trees=120, open_forest=60,
@@ -61,10 +61,17 @@ LEGENDS: Mapping[str, NativeLegend] = MappingProxyType(
 )  # fmt: skip
 
 
-def coarse(legend: NativeLegend, seen: perception.Seen, *, mosaic_below: float, open_share: float) -> np.ndarray:
-    """uint8 native codes, in the shape of `seen`, of a product with mosaic classes."""
+def coarse(native: NativeCodes, seen: perception.Observed, *, mosaic_below: float, open_share: float) -> np.ndarray:
+    """uint8 native codes, in the shape of `seen`, of a product with mosaic classes.
+
+    Args:
+      native: codes of the product.
+      seen: what it observes.
+      mosaic_below: a pixel whose largest class has a lower share is mixed.
+      open_share: share of the pure pixels that take a code for open or sparse cover.
+    """
     codes = np.zeros(seen.first.shape, np.uint8)
-    for cover, variants in legend.pure.items():
+    for cover, variants in native.pure.items():
         trait = {FOREST: seen.species, GRASS_SHRUB: seen.shrubbiness, CULTIVATED: seen.wetness}.get(cover, seen.species)
         chosen = np.array(variants, np.uint8)[np.minimum((trait * len(variants)).astype(int), len(variants) - 1)]
         codes = np.where(seen.first == cover, chosen, codes)
@@ -73,21 +80,21 @@ def coarse(legend: NativeLegend, seen: perception.Seen, *, mosaic_below: float, 
     trees, grass = seen.first == FOREST, seen.first == GRASS_SHRUB
     bare = seen.first == BARELAND
     second = _is_second(seen)
-    codes[is_mixed & crops & np.isin(seen.second, VEGETATION)] = legend.crops_over_nature
-    codes[is_mixed & nature & second(CULTIVATED)] = legend.nature_over_crops
-    codes[is_mixed & trees & second(GRASS_SHRUB)] = legend.trees_over_grass
-    codes[is_mixed & grass & second(FOREST)] = legend.grass_over_trees
-    codes[is_mixed & bare & second(GRASS_SHRUB)] = legend.sparse
+    codes[is_mixed & crops & np.isin(seen.second, VEGETATION)] = native.crops_over_nature
+    codes[is_mixed & nature & second(CULTIVATED)] = native.nature_over_crops
+    codes[is_mixed & trees & second(GRASS_SHRUB)] = native.trees_over_grass
+    codes[is_mixed & grass & second(FOREST)] = native.grass_over_trees
+    codes[is_mixed & bare & second(GRASS_SHRUB)] = native.sparse
     is_open = ~is_mixed & (seen.openness < open_share)
-    codes[is_open & trees] = legend.open_forest
-    codes[is_open & bare] = legend.sparse
+    codes[is_open & trees] = native.open_forest
+    codes[is_open & bare] = native.sparse
     return codes
 
 
-def _is_second(seen: perception.Seen) -> Callable[[int], np.ndarray]:
+def _is_second(seen: perception.Observed) -> Callable[[int], np.ndarray]:
     return lambda cover: np.asarray(seen.second == cover)
 
 
-def globeland30(seen: perception.Seen) -> np.ndarray:
-    """uint8 codes of GlobeLand30: the truth's own, with the shrubbiest fifth of the grass as shrubland (40)."""
+def globeland30(seen: perception.Observed) -> np.ndarray:
+    """uint8 codes of GlobeLand30: those of the truth, with the shrubbiest fifth of the grass as shrubland (40)."""
     return np.where((seen.first == GRASS_SHRUB) & (seen.shrubbiness > 0.8), 40, seen.first).astype(np.uint8)

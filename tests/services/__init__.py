@@ -1,0 +1,1 @@
+"""Servers on loopback that stand for services of the internet in tests."""

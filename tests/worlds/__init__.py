@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: small worlds of real files, and values that are checked against."""
