@@ -2,10 +2,12 @@
 
 The dataset is known only through TFDS (name, config, version, data_dir), the maps only through the sampling frame.
 
-    released dataset --dataset (data, readers, batches)--> pictures
-        --models (model, strategies, stages, training, features)--> model folder (export, calibration)
-        --models (compare, judging)--> who is better      --models (noise)--> which labels are doubtful
-    base map + frame + model --mapping (reclassify, engines, mapping)--> refined.tif (changes, stac)
-    counts --accuracy (estimators, intervals, bootstrap, paired, planning, support)--> estimates (lint, repair)
-    all of it --report--> one HTML page               --demo--> the whole road on a generated world
+    released dataset    --samples-->    batches of pictures    --network, training-->    model folder    --export-->
+                        --judging-->    which strategy is better, which labels are doubtful
+    base map + frame + model    --mapping-->    refined.tif and the files beside it
+    counts              --accuracy-->   estimates with intervals
+    all of these        --report-->     one HTML page
+
+`artefacts` holds what one command leaves for the next, as values that know their files. `demo` runs the whole road on
+a generated world.
 """
