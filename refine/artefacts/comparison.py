@@ -31,8 +31,6 @@ class TestSplit:
       statement: what the split supports, in words.
     """
 
-    __test__ = False  # the name does not make it a test of pytest
-
     dataset: str
     split: str
     examples: int

@@ -87,10 +87,7 @@ class JsonRecord:
 
     def wrong(self, key: str, expected: str) -> errors.InputError:
         """The error that says what was expected under `key`."""
-        return errors.InputError(
-            f"{self.place}: expected {key}, {expected}; received {str(self.values.get(key))[:LONGEST_SHOWN]!r}. "
-            f"{self.cure}"
-        )
+        return self._error(key, expected, self.values.get(key))
 
     @property
     def _joint(self) -> str:
@@ -107,9 +104,11 @@ class JsonRecord:
         return JsonRecord(value, place, self.cure)
 
     def _refuse(self, key: str, expected: str, value: object) -> NoReturn:
-        raise errors.InputError(
-            f"{self.place}: expected {key}, {expected}; received {str(value)[:LONGEST_SHOWN]!r}. {self.cure}"
-        )
+        raise self._error(key, expected, value)
+
+    def _error(self, key: str, expected: str, value: object) -> errors.InputError:
+        received = str(value)[:LONGEST_SHOWN]
+        return errors.InputError(f"{self.place}: expected {key}, {expected}; received {received!r}. {self.cure}")
 
 
 def read(path: pathlib.Path, *, expected: str, cure: str) -> JsonRecord:
