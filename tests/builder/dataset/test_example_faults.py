@@ -59,15 +59,16 @@ def test_a_sound_example_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("image", "fault"),
     [
-        (b"hello", "is no JPEG"),
-        (b"", "is no JPEG"),
-        (written(PIXELS, "PNG"), "is no JPEG"),
+        (b"hello", "is no whole JPEG"),
+        (b"", "is no whole JPEG"),
+        (written(PIXELS, "PNG"), "is no whole JPEG"),
         (written(PIXELS[:5, :5], "JPEG"), "has 5 x 5 px instead of 32 x 32"),
         (written(PIXELS[:5], "JPEG"), "has 32 x 5 px instead of 32 x 32"),
-        (written(PIXELS, "JPEG", "L"), "is not in true colour"),
-        (header_of(20_000, 20_000), "the picture"),
+        (written(PIXELS, "JPEG", "L"), "has 1 channels instead of 3"),
+        (IMAGE[: len(IMAGE) // 2], "is no whole JPEG"),
+        (header_of(20_000, 20_000), "has 20000 x 20000 px instead of 32 x 32"),
     ],
-    ids=["text", "empty", "PNG", "small", "flat", "grey", "bomb"],
+    ids=["text", "empty", "PNG", "small", "flat", "grey", "cut", "bomb"],
 )
 def test_a_picture_of_another_kind_or_size_is_seen_by_its_header(
     image: bytes, fault: str, expected: example_faults.Expected
@@ -76,8 +77,11 @@ def test_a_picture_of_another_kind_or_size_is_seen_by_its_header(
 
 
 def test_other_pixels_are_seen_only_by_decoding() -> None:
-    cut = IMAGE[: len(IMAGE) // 2]
-    assert "is no readable JPEG" in faults(cut) and faults(cut, HEADER_ONLY) == ""
+    emptied = IMAGE[: IMAGE.index(b"\xff\xda")] + b"\xff\xd9"  # a header without a scan
+    assert "cannot be decoded" in faults(emptied) and faults(emptied, HEADER_ONLY) == ""
+    start = IMAGE.index(b"\xff\xda")
+    two_headers = IMAGE[:start] + header_of(20_000, 20_000)[IMAGE.index(b"\xff\xc0") : start] + IMAGE[start:]
+    assert "cannot be decoded" in faults(two_headers) and faults(two_headers, HEADER_ONLY) == ""
     assert "has pixels of the SHA-256" in faults(pixels_sha256="0" * 64)
     assert faults(pixels_sha256="0" * 64, expected=HEADER_ONLY) == ""
 

@@ -188,10 +188,10 @@ def bomb(values: dict[str, Any]) -> dict[str, Any]:
 
 
 CRAFTED: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
-    "text": (lambda _: {"image": [b"hello"]}, "the picture is no JPEG"),
-    "PNG": (png, "the picture is no JPEG"),
+    "text": (lambda _: {"image": [b"hello"]}, "the picture is no whole JPEG"),
+    "PNG": (png, "the picture is no whole JPEG"),
     "small": (small, "the picture has 5 x 5 px instead of 32 x 32"),
-    "bomb": (bomb, "the picture"),
+    "bomb": (bomb, "the picture has 20000 x 20000 px instead of 32 x 32"),
     "other pixels": (lambda _: {"pixels_sha256": [b"0" * 64]}, "the picture has pixels of the SHA-256"),
     "gsd": (lambda _: {"gsd_m": [float("nan")]}, "`gsd_m` is nan"),
     "place": (lambda values: {"lon_e7": [values["lon_e7"][0] + 10_000_000]}, "its corners are"),
@@ -227,7 +227,9 @@ def test_a_build_reads_headers_only(crafted: pathlib.Path) -> None:
     crafted_shards.change_first(shard, CRAFTED["other pixels"][0])
     inspection.inspect(crafted, expected=expected).check_examples()
     key = crafted_shards.change_first(shard, CRAFTED["text"][0])
-    with pytest.raises(errors.InputError, match=re.escape(f"{shard.name}: {key} of train: the picture is no JPEG")):
+    with pytest.raises(
+        errors.InputError, match=re.escape(f"{shard.name}: {key} of train: the picture is no whole JPEG")
+    ):
         inspection.inspect(crafted, expected=expected).check_examples()
 
 
