@@ -14,7 +14,7 @@ from builder.frame import design
 
 DESCRIPTION = """From land cover products to a sampling frame and its chips.
 
-The usual road:
+The usual steps:
   python -m builder points --products PRODUCTS --out FRAME --imagery imagery.toml
   tfds build datasets/globeland_samples --manual_dir FRAME --data_dir DATA
 """
@@ -216,7 +216,7 @@ def _points(args: argparse.Namespace) -> int:
         return command_line.DONE
     options = tuple(args.beam_options)
     request = command_line.fields_of(args, make_frame.FrameRequest, beam_options=options)
-    size_m = design.SamplingDesign.chip_size_m if request.imagery is None else make_frame.chip_size_m(request.imagery)
+    size_m = make_frame.chip_size_m(request.imagery)
     # Which products there are, and how many must agree, is filled in when they are found.
     numbers = command_line.fields_of(args, design.SamplingDesign, products=(), min_agreement=0, chip_size_m=size_m)
     make_frame.make_frame(dataclasses.replace(request, design=numbers))

@@ -1,4 +1,4 @@
-"""What every command shares: exit codes, and how an error reaches the person at the terminal."""
+"""Shared by all commands: exit codes, errors in words for the person at the terminal, and types of arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None = None, *, e
     if unknown and not getattr(args, "passes_beam_options", False):
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.beam_options = unknown
-    # Third parties narrate at lower levels; our own progress goes through builder.progress.
+    # Other packages log much at lower levels; our own progress goes through builder.progress.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     # Beam warns that Google's BigQuery client is missing, which nothing here uses.
     logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
@@ -129,8 +129,8 @@ Fields = TypeVar("Fields")
 def fields_of(args: argparse.Namespace, kind: type[Fields], **more: Any) -> Fields:
     """The dataclass `kind`, made of those arguments that bear the names of its fields, and of `more`.
 
-    The parser leaves out what was not given (`argument_default=argparse.SUPPRESS`), so defaults stand in the dataclass
-    alone.
+    The parser leaves out what was not given (`argument_default=argparse.SUPPRESS`), so that each default is written
+    once, in the dataclass.
     """
     names = {field.name for field in dataclasses.fields(cast(Any, kind))}
     return kind(**({name: value for name, value in vars(args).items() if name in names} | more))

@@ -47,7 +47,7 @@ class SamplingDesign:
       buffer_m: least distance between points of different splits.
       split_block_deg: side of the blocks that go whole to train or validation; whole cells of 1/360 degree.
       chip_size_m: side of a chip on the ground.
-      seed: of every random choice.
+      seed: seed of every random choice.
       region: (west, south, east, north) in degrees; east passes 180 where the region crosses the antimeridian.
       aoi_sha256: digest of the area of interest, "" where the region is the whole box.
       given: accepted chips wanted per class of each split, as ((split, number), ...), where the points were given

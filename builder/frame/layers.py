@@ -128,7 +128,7 @@ def write(
     folder: pathlib.Path,
     window: grid.CellWindow,
     compared: products.ProductSet,
-    min_agreement: int | None,
+    votes: int,
     blocks: Callable[[str], Iterable[cog.Block]],
 ) -> None:
     """Writes the three rasters and their `.aux.xml` into `folder`.
@@ -137,7 +137,7 @@ def write(
       folder: an existing folder.
       window: the cells that the rasters hold.
       compared: the products that were compared, the base first.
-      min_agreement: products that must hold one class strictly; None asks for all.
+      votes: products that had to hold one class strictly.
       blocks: the parts of the raster of a file name, as `arrays_of` makes them.
 
     Raises:
@@ -145,7 +145,7 @@ def write(
     """
     tags = {
         PRODUCTS_TAG: json.dumps(compared.records()),
-        MIN_AGREEMENT_TAG: str(agreement.required_votes(len(compared.products), min_agreement)),
+        MIN_AGREEMENT_TAG: str(votes),
         LEGEND_TAG: legends.seven().name,
     }
     for name, meaning in _meanings(compared.names).items():

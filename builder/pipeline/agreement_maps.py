@@ -22,10 +22,17 @@ from builder.pipeline import running
 
 @dataclasses.dataclass(frozen=True)
 class TileWork:
-    """All that a worker needs beside the tile; plain values. `aoi` is a shapely geometry in degrees, or None."""
+    """All that a worker needs beside the tile; plain values.
+
+    Attributes:
+      products: the base first.
+      votes: products that must hold one class strictly.
+      aoi: area of interest in degrees; None is everywhere.
+      folder: where the arrays of the tiles wait until the rasters are written.
+    """
 
     products: tuple[products.Product, ...]
-    min_agreement: int | None
+    votes: int
     aoi: shapely.Geometry | None
     folder: pathlib.Path
 
@@ -48,7 +55,7 @@ class CompareProducts(beam.PTransform):  # type: ignore[misc]
 
 def compare_tile(window: grid.CellWindow, work: TileWork) -> agreement.AgreementSummary:
     """Keeps what the rasters hold in one tile as a file; returns its summary."""
-    compared = compare_products.compare(work.products, window, min_agreement=work.min_agreement, aoi=work.aoi)
+    compared = compare_products.compare(work.products, window, min_agreement=work.votes, aoi=work.aoi)
     with atomic.file(work.file(window)) as path, path.open("wb") as stream:
         np.savez_compressed(stream, **layers.arrays_of(compared))  # type: ignore[arg-type]
     return agreement.summarize(compared.agreement)
@@ -78,19 +85,19 @@ def write_agreement(
     Raises:
       errors.InputError: if a product cannot be read, holds unknown codes, or `min_agreement` is no strict majority.
     """
-    agreement.required_votes(len(product_set.products), min_agreement)
+    votes = agreement.required_votes(len(product_set.products), min_agreement)
     out.mkdir(parents=True, exist_ok=True)
     tiles = list(window.tiles(tile_cells))
     with tempfile.TemporaryDirectory(prefix=atomic.TEMPORARY_PREFIX, dir=out) as name:
         scratch = pathlib.Path(name)
-        work = TileWork(product_set.products, min_agreement, aoi, scratch / "tiles")
+        work = TileWork(product_set.products, votes, aoi, scratch / "tiles")
         work.folder.mkdir()
         with (
             running.watched("comparing products", len(tiles), lambda: _finished(work.folder), unit="tiles"),
             running.run(beam_options) as pipeline,
         ):
             summary = running.collected(pipeline | beam.Create(tiles) | CompareProducts(work), scratch)
-        layers.write(scratch, window, product_set, min_agreement, lambda raster: _blocks(raster, window, tiles, work))
+        layers.write(scratch, window, product_set, votes, lambda raster: _blocks(raster, window, tiles, work))
         for raster in frames.RASTERS:
             for finished in (f"{raster}.aux.xml", raster):
                 (scratch / finished).replace(out / finished)

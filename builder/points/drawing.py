@@ -19,13 +19,13 @@ from builder.points import sampling, spacing
 # Applies a function to the layers of every tile and adds up the draws, in any order and by any number of workers.
 OverTiles = Callable[[Callable[[layers.Tile], sampling.Draw]], sampling.Draw]
 
-CANDIDATES_PER_POINT = 2  # looked at in one pass for each point wanted: most of them pass the spacing
+CANDIDATES_PER_POINT = 2  # kept in one pass for each point wanted: most of them pass the spacing
 LEAST_CANDIDATES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Stratum:
-    """What the test sample was drawn from: cells, their area, and the rank value below which a cell is ranked."""
+    """One stratum of the test sample: its cells, their area, and the rank value below which a cell is ranked."""
 
     cells: int
     area_km2: float
@@ -61,9 +61,9 @@ def _train_and_validation(
 ) -> tuple[dict[sampling.Group, np.ndarray], Mapping[tuple[str, str, int, int], np.ndarray]]:
     """The points of train and validation, and the census.
 
-    A pass takes the lowest ranked candidates of each group and thins them. Where that leaves too few, the next pass
-    looks above the last rank decided and outside the discs round what was taken: so the result is that of thinning
-    all candidates at once, but never more than a few per wanted point are held.
+    A pass takes the lowest ranked candidates of each group and thins them. Where too few remain, the next pass takes
+    candidates above the last rank decided and outside the discs round the points taken. The result equals that of
+    thinning all candidates at once, but memory holds only a few candidates per wanted point.
     """
     wanted = {
         (split, c.name): design.ranked(split)
@@ -93,14 +93,14 @@ def _train_and_validation(
 
 
 def _taken(before: np.ndarray | None, candidates: np.ndarray, wanted: int, spacing_m: float) -> np.ndarray:
-    """What was taken `before`, and of `candidates` (none of them near that) what thinning leaves, up to `wanted`."""
+    """The records taken `before` and, up to `wanted`, the candidates that thinning leaves; none is near the former."""
     missing = wanted - (0 if before is None else len(before))
     new = candidates[spacing.thinned(candidates["cell"], spacing_m, missing)]
     return new if before is None else np.concatenate([before, new])
 
 
 def table_of_drawn(drawn: Drawn, design: designs.SamplingDesign) -> pa.Table:
-    """The drawn points as `table.SCHEMA`, split by split, class by class, in rank order."""
+    """The drawn points as `points_table.SCHEMA`, split by split, class by class, in rank order."""
     order = [(split, c.name) for split in designs.SPLITS for c in legends.seven().classes]
     tables = [_rows(group, drawn, design) for group in order if len(drawn.records.get(group, ()))]
     return pa.concat_tables(tables) if tables else points_table.SCHEMA.empty_table()

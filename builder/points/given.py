@@ -1,4 +1,4 @@
-"""Points that people give instead of drawing them: CSV or GeoJSON with lon, lat, label and perhaps split."""
+"""Points that a person gives: a CSV or GeoJSON with lon, lat, label and perhaps split."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def design_of(points: Sequence[GivenPoint], *, chip_size_m: float, split_block_d
 
 
 def table_of_given(points: Sequence[GivenPoint], design: designs.SamplingDesign) -> pa.Table:
-    """The given points as `table.SCHEMA`; their rank is their order in the file, within split and class."""
+    """The given points as `points_table.SCHEMA`; their rank is their order in the file, within split and class."""
     lon, lat = _places(points)
     ranks: collections.Counter[tuple[str, str]] = collections.Counter()
     rank = []

@@ -1,7 +1,7 @@
-"""Which cells are drawn, tile by tile: every choice a hash of (seed, cell), every result a value that adds.
+"""Cells drawn tile by tile: every choice is a hash of (seed, cell), every result a value that adds.
 
-What a tile yields is a `Draw`: the lowest rank values of each group and counts. Draws add, in any order, to the draw
-of the whole region, so that it does not depend on the tiles, their order or the number of workers.
+A tile yields a `Draw`: the lowest rank values of each group, and counts. The sum of the draws of all tiles is the draw
+of the region. It does not depend on the tiles, their order or the number of workers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from builder.points import spacing
 
 Group = tuple[str, str]  # (split, class name)
 REGION_SIZES_DEG = (1.0, 10.0)  # for reporting; blocks themselves where the whole region is small
-REGIONS_SHOWN = 100  # a region count up to which the finer size is still readable
+REGIONS_SHOWN = 100  # the finer size is taken up to this number of regions, which people can still read
 BLOCK_KEY_COLUMNS = 1 << 20
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value", "Lowest", np.ndarray)
@@ -49,12 +49,12 @@ class Lowest:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the records are all there is."""
+        """Whether the records are all the cells seen."""
         return len(self.records) == self.seen
 
 
 def _merged(records: np.ndarray, incoming: np.ndarray) -> np.ndarray:
-    """Both in order of (rank value, cell); each is in that order already, so most of it is copying."""
+    """Both in order of (rank value, cell). Each is in that order already, so most of the work is copying."""
     both = np.insert(records, np.searchsorted(records["xi"], incoming["xi"]), incoming)
     xi = np.ascontiguousarray(both["xi"])
     return both[np.lexsort([both["cell"], xi])] if (xi[1:] == xi[:-1]).any() else both
@@ -62,10 +62,12 @@ def _merged(records: np.ndarray, incoming: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draw:
-    """What tiles yielded: `groups`, and how many cells of each (split, class, region row, region column) passed.
+    """The result of one tile, or of many.
 
-    `census` counts int64[3]: consistent cells, those whose core holds the class, and those of them not closed by a
-    test point or a validation block.
+    Attributes:
+      groups: the lowest ranked cells of each (split, class).
+      census: int64[3] of each (split, class, region row, region column): consistent cells, those whose core holds the
+        class, and those of the latter that no test point and no validation block closes.
     """
 
     groups: Mapping[Group, Lowest] = dataclasses.field(default_factory=dict)
@@ -171,12 +173,12 @@ def _row_areas_cm2() -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Round:
-    """One pass for train and validation: what is looked for, and what earlier passes took.
+    """One pass for train and validation: the cells to look for, and the cells that earlier passes took.
 
     Attributes:
-      sizes: records to keep of each group; other groups are done.
+      sizes: number of records to keep of each group; other groups are done.
       above: rank value up to which earlier passes have decided each group.
-      taken: discs of the minimum spacing round what they took of each group.
+      taken: discs of the minimum spacing round the cells that they took of each group.
       tests: discs of the buffer round every ranked test point.
       region_cells: side of the regions of the census, in cells; 0 = no census.
     """
@@ -241,11 +243,11 @@ def closed(
     design: designs.SamplingDesign,
     tests: spacing.Discs,
 ) -> np.ndarray:
-    """bool[cell]: whether each cell of a tile is closed to its split.
+    """bool[cell]: whether each cell of a tile may not be used for its split.
 
-    Closed is what lies nearer than the buffer to a ranked test point, and what of train lies nearer than the buffer
-    (or the spacing, if that is larger) to a block of validation. Only train gives way: validation has a tenth of the
-    blocks, so its surroundings are far smaller than those of train. The rule looks at places only, never at quotas.
+    A cell is closed if it lies within the buffer of a ranked test point. A cell of train is also closed if it lies
+    within the buffer (or the spacing, if that is larger) of a block of validation: validation has a tenth of the
+    blocks, so train loses far less than validation would. The rule looks at places only, never at quotas.
     """
     is_closed = tests.hold(cells)
     apart_m = max(design.buffer_m, design.min_spacing_m)

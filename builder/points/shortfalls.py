@@ -1,4 +1,4 @@
-"""What the region could not give: per split, class and place, with the reasons, for people and for the metadata."""
+"""Where a draw has fewer points than were asked for, and why: for people and for the metadata."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """What was drawn of what was asked for.
+    """The points that were drawn, counted against those that were asked for.
 
     Attributes:
       strata: see `of_strata`.
@@ -64,7 +64,7 @@ def of_strata(drawn: drawing.Drawn) -> dict[str, Record]:
 
 
 def find(drawn: drawing.Drawn, design: designs.SamplingDesign) -> list[Record]:
-    """Every (split, class) with fewer ranked points than `design.ranked` asks, and what each region had of it."""
+    """Every (split, class) with fewer ranked points than `design.ranked` asks for, and the counts of each region."""
     found = []
     for split in designs.SPLITS:
         for c in legends.seven().classes:
@@ -152,7 +152,7 @@ def _shortfall_lines(record: Record) -> list[str]:
 
 
 def _cause(record: Record) -> str:
-    """What took most of the cells, and the flag that gives them back; "" where the region simply has few."""
+    """The rule that took most of the cells, and the flag that gives them back; "" where the region has few cells."""
     if record["ranked"] >= record["wanted"] or "open" not in record["regions"][0]:
         return ""
     pure, free = (sum(region[name] for region in record["regions"]) for name in ("pure_core", "open"))

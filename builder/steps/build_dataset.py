@@ -1,4 +1,4 @@
-"""From a frame to a dataset: acquire what is missing, decide what goes in, and look at what came out."""
+"""From a frame to a dataset: acquire the missing chips, choose the examples, and check what was written."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Build:
         images = store.ChipStore(self.frame.chips_folder, self.imagery.digest).images
         return {
             split: [functools.partial(examples.of_shard, rows, images) for rows in self.assembled.shards(split)]
-            # On Beam, TFDS runs the splits before again with each split: the largest is last.
+            # On Beam, TFDS runs all earlier splits again for each split, so the largest comes last.
             for split in reversed(self.assembled.splits)
         }
 
@@ -79,7 +79,7 @@ class Build:
             )
 
     def _metadata(self) -> dict[str, Any]:
-        """Plain JSON: how the dataset was made. No paths and no times, so that equal datasets have equal metadata."""
+        """How the dataset was made, as JSON values; no paths, no times: equal datasets have equal metadata."""
         of_frame = self.frame.metadata
         return {
             "created_by": code_version.created_by(),
@@ -106,12 +106,12 @@ class Build:
 
 
 def prepare(frame_folder: pathlib.Path, rules: assembly.Contents, beam_options: Sequence[str]) -> Build:
-    """Acquires what the frame's chip store lacks, and decides which examples the dataset holds.
+    """Acquires the chips that the frame's store lacks, and decides which examples the dataset holds.
 
     Raises:
       errors.InputError: if the folder is no frame, a file in it is wrong, or no example would be left.
     """
-    logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)  # it tells of every annotation of every stage
+    logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)  # it logs every annotation of every stage
     frame = frames.Frame.open(frame_folder, needs_imagery=True)
     reviewed = reviews.read(frame.reviews_file, legend.seven())
     verdicts = reviews.majority(reviewed)

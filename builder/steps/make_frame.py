@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -96,10 +96,8 @@ def make_frame(request: FrameRequest) -> FrameSummary:
         nothing is left half-written.
     """
     out, imagery, tile_cells, beam_options = request.out, request.imagery, request.tile_cells, request.beam_options
+    design = _of_imagery(request.design, imagery)
     running.check_options(beam_options)  # before hours of work
-    design = request.design
-    if imagery is not None:
-        design = dataclasses.replace(design, chip_size_m=chip_size_m(imagery))
     if not request.dry_run:
         frame_folder.check(out, design, overwrite=request.overwrite)
     found = products.find(request.products)
@@ -116,21 +114,23 @@ def make_frame(request: FrameRequest) -> FrameSummary:
         drawn = drawing.draw(point_draws.FrameTiles(rasters, tile_cells, beam_options), design)
         points = drawing.table_of_drawn(drawn, design)
         account = shortfalls.account(drawn, design)
-        metadata = _metadata(design) | {
-            "products": found.records(),
-            "strata": account.strata,
-            "shortfalls": account.shortfalls,
-        }
+        metadata = _metadata(design, found.records(), account.strata, account.shortfalls)
+        notices = (*account.empty_splits, *_imagery_notice(out, imagery))
         points_table.write(folder / frames.POINTS, points, metadata)
         frames.seal(folder)
-        notices = (*account.empty_splits, *_imagery_notice(out, imagery))
-    outcome = f"{out}: {points.num_rows:,} ranked points."
     if request.dry_run:
         outcome = f"dry run: {points.num_rows:,} points would be ranked; nothing was written into {out}."
+    else:
+        outcome = f"{out}: {points.num_rows:,} ranked points."
     text = "\n".join([compared.table(legends.seven()), "", *account.lines, "", *notices, outcome])
     print(text)
     frame = None if request.dry_run else frames.Frame.open(out)
     return FrameSummary(frame, points, metadata, compared, notices, text)
+
+
+def _of_imagery(design: designs.SamplingDesign, imagery: pathlib.Path | None) -> designs.SamplingDesign:
+    """The design for the chips that an imagery.toml asks for."""
+    return design if imagery is None else dataclasses.replace(design, chip_size_m=chip_size_m(imagery))
 
 
 def _of_products(
@@ -169,11 +169,10 @@ def frame_of_given_points(request: GivenRequest) -> FrameSummary:
     """
     out, imagery, dry_run = request.out, request.imagery, request.dry_run
     points = given.read(request.points_file, legends.seven())
-    size_m = designs.SamplingDesign.chip_size_m if imagery is None else chip_size_m(imagery)
+    size_m = chip_size_m(imagery)
     design = given.design_of(points, chip_size_m=size_m, split_block_deg=request.split_block_deg)
     rows = given.table_of_given(points, design)
-    nothing: dict[str, Any] = {"products": [], "strata": {}, "shortfalls": []}
-    metadata = _metadata(design) | nothing | {"given_file": request.points_file.name}
+    metadata = _metadata(design, [], {}, []) | {"given_file": request.points_file.name}
     notices = _imagery_notice(out, imagery)
     if not dry_run:
         frame_folder.check(out, design, overwrite=request.overwrite)
@@ -189,14 +188,21 @@ def frame_of_given_points(request: GivenRequest) -> FrameSummary:
     return FrameSummary(frame, rows, metadata, None, notices, text)
 
 
-def _metadata(design: designs.SamplingDesign) -> dict[str, Any]:
-    return {"design": design.to_json(), "design_sha256": design.digest, "created_by": code_version.created_by()}
+def _metadata(
+    design: designs.SamplingDesign,
+    records: Sequence[Mapping[str, Any]],
+    strata: Mapping[str, Any],
+    short: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The metadata of points.parquet, as JSON values."""
+    how = {"design": design.to_json(), "design_sha256": design.digest, "created_by": code_version.created_by()}
+    return how | {"products": records, "strata": strata, "shortfalls": short}
 
 
-def chip_size_m(imagery: pathlib.Path) -> float:
-    """Side of the chips that an imagery.toml asks for, in metres.
+def chip_size_m(imagery: pathlib.Path | None) -> float:
+    """Side of the chips that an imagery.toml asks for, in metres; the usual one without imagery.toml.
 
     Raises:
       errors.InputError: if the file is missing or wrong.
     """
-    return imagery_toml.read(imagery).chip.size_m
+    return designs.SamplingDesign.chip_size_m if imagery is None else imagery_toml.read(imagery).chip.size_m

@@ -1,4 +1,4 @@
-"""globeland_samples: what the dataset is. It declares; the work is done in `builder`."""
+"""The dataset globeland_samples, declared for TFDS; the work is done in `builder`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from builder import checksums
 from builder.dataset import assembly, examples, tfds_quirks
 from builder.dataset.examples import Kind
 from builder.frame import frame
@@ -42,6 +43,7 @@ class Builder(tfds.core.ShardBasedBuilder):
       {frame.IMAGERY:<16} imagery to ask, and the rules a chip must meet (needed)
       {frame.REVIEWS:<16} labels people gave; `accurate` and `test_inconsistent` need them
       {frame.CHIPS:<16} chips acquired so far; the build asks only for what is missing
+      {checksums.FILE:<16} sums of the points and the maps, which the build checks (needed)
       {", ".join(frame.RASTERS)}: the maps (not for given points)
     Write one with: python -m builder points --products PRODUCTS --imagery imagery.toml --out FRAME
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 from builder import atomic, errors, input_files
 
+BYTE_ORDER_MARK = "\ufeff"  # spreadsheets begin a file of UTF-8 with it
 LONGEST_SHOWN = 80  # characters of a wrong header in a message
 
 
@@ -33,7 +34,7 @@ def read(path: pathlib.Path, columns: Sequence[str], *, expected: str, cure: str
     Raises:
       errors.InputError: if it is no regular file, no CSV in UTF-8, lacks a column, or a row is cut or too long.
     """
-    text = input_files.read_text(path, expected=expected, cure=cure)
+    text = input_files.read_text(path, expected=expected, cure=cure).removeprefix(BYTE_ORDER_MARK)
     try:
         header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row] or [[]]
     except csv.Error as error:

@@ -34,6 +34,11 @@ class JsonRecord:
         value = self._value(key)
         return value if isinstance(value, str) else self._refuse(key, "a text", value)
 
+    def plain(self, key: str) -> str:
+        """The text, number or null under `key`, as text."""
+        value = self._value(key)
+        return self._refuse(key, "a text or a number", value) if isinstance(value, dict | list) else str(value)
+
     def texts(self, key: str) -> tuple[str, ...]:
         """The list of texts under `key`."""
         value = self._value(key)

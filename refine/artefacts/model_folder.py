@@ -26,10 +26,11 @@ UNFINISHED = ".unfinished"  # what follows the folder's name while the training 
 NEEDED = (MODEL, LABELS, CALIBRATION)  # files whose sha256 training.json must hold
 LISTED = (MODEL, HISTORY, LABELS, CALIBRATION)  # those that `train` writes
 SAVED_MODEL_FILES = ("saved_model.pb", "fingerprint.pb", "variables/*", "assets/*")
+_LITTER = (f"{atomic.TEMPORARY_PREFIX}*", f"{atomic.ASIDE_PREFIX}{SAVED_MODEL}/*")  # of exports that were killed
 KIND = output_folders.FolderKind(
     what="a model folder",
     mark=TRAINING,
-    files=(*LISTED, TRAINING, ONNX, EXPORTS, *(f"{SAVED_MODEL}/{name}" for name in SAVED_MODEL_FILES)),
+    files=(*LISTED, TRAINING, ONNX, EXPORTS, *(f"{SAVED_MODEL}/{name}" for name in SAVED_MODEL_FILES), *_LITTER),
 )
 CURE = "Copy the whole model folder again, or train again."
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -146,10 +146,7 @@ def judge_model(
 
 
 def strategy_of(
-    name: str,
-    folder: model_folder.ModelFolder,
-    assessment: estimators.Assessment,
-    by_season: seasonal.BySeason | None = None,
+    name: str, folder: model_folder.ModelFolder, assessment: estimators.Assessment, by_season: seasonal.BySeason | None
 ) -> comparisons.Strategy:
     """A model's part of the comparison.
 

@@ -35,7 +35,7 @@ class Refined:
     provenance: np.ndarray
 
 
-def keep_all(
+def provenance_before(
     base: np.ndarray, state: np.ndarray, region: np.ndarray, table: crosswalk.Crosswalk, *, source: str
 ) -> np.ndarray:
     """uint8[y, x]: the provenance of each pixel before anything is classified.
@@ -64,8 +64,8 @@ def keep_all(
     return provenance
 
 
-def wanted(provenance: np.ndarray, *, include_undetermined: bool) -> np.ndarray:
-    """bool[y, x]: the pixels to classify, given the provenance from `keep_all`."""
+def to_classify(provenance: np.ndarray, *, include_undetermined: bool) -> np.ndarray:
+    """bool[y, x]: the pixels to classify, given the provenance from `provenance_before`."""
     asked = provenance == Provenance.UNSURE
     if include_undetermined:
         asked |= provenance == Provenance.UNDETERMINED
@@ -123,8 +123,8 @@ def decide(
 
     Args:
       base: uint8[y, x], codes of the base map.
-      provenance: uint8[y, x], from `keep_all`.
-      asked: bool[y, x], from `wanted`; its n true pixels, row by row, are those of `pictured`.
+      provenance: uint8[y, x], from `provenance_before`.
+      asked: bool[y, x], from `to_classify`; its n true pixels, row by row, are those of `pictured`.
       pictured: bool[n], whether a chip could be taken; its m true entries are those of `probabilities`.
       probabilities: float32[m, class], calibrated, each row sums to 1.
       table: crosswalk of the base map.

@@ -58,7 +58,9 @@ def load(folder: model_folder.ModelFolder | pathlib.Path) -> TrainedModel:
     try:
         network = model.network_of(keras.models.load_model(file, compile=False))
         classes, size_px = int(network.logits.output_shape[-1]), network.size_px
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:  # Keras has no error of its own
+    except MemoryError:
+        raise
+    except Exception as error:  # Keras, zipfile and h5py have their own each
         raise errors.InputError(
             f"{file}: expected a network that `refine train` wrote; Keras cannot load it ({_first_line(error)}). "
             f"{model_folder.CURE}"

@@ -14,9 +14,10 @@ import rasterio.crs
 from builder import hashing
 from builder.chips import imagery_toml, store
 from builder.frame import frame as frames
+from builder.frame import points_table
 from builder.imagery import source
 from refine.artefacts import comparison as comparisons
-from refine.artefacts import refined_map
+from refine.artefacts import json_record, refined_map
 from refine.report import inputs, markup, parts
 
 PACKAGES = (
@@ -76,13 +77,17 @@ def of_map(refined: refined_map.RefinedMap, model: str | None = None) -> parts.F
 
 
 def of_frame(frame: frames.Frame) -> list[parts.FactTable]:
-    """The design of the sample, and the products it rests on."""
-    metadata = frame.metadata
-    design = metadata["design"]
-    rows = [(title, f"{design[key]}") for key, title in DESIGN_TITLES.items() if key in design]
-    rows += [("design, SHA-256", metadata["design_sha256"]), ("made by", metadata["created_by"])]
+    """The design of the sample, and the products it rests on.
+
+    Raises:
+      errors.InputError: if the metadata of the points lacks one of these facts.
+    """
+    metadata = json_record.JsonRecord(frame.metadata, f"{frame.points_file}", points_table.CURE)
+    design = metadata.record("design")
+    rows = [(title, design.plain(key)) for key, title in DESIGN_TITLES.items() if key in design.values]
+    rows += [("design, SHA-256", metadata.text("design_sha256")), ("made by", metadata.text("created_by"))]
     facts = [parts.FactTable("Sampling design", tuple(rows))]
-    if products := metadata.get("products"):
+    if products := metadata.records("products") if metadata.values.get("products") else ():
         header = ("product", "year", "version", "licence", "source", "files, SHA-256")
         facts.append(parts.FactTable("Land cover products", tuple(map(_product, products)), header))
     return facts
@@ -170,10 +175,11 @@ def of_software() -> parts.FactTable:
     return parts.FactTable("Software that wrote this page", tuple(versions))
 
 
-def _product(product: Mapping[str, Any]) -> tuple[str, ...]:
-    files = "; ".join(f"{file['name']} {file['sha256'][: inputs.DIGEST_SHOWN]}…" for file in product["files"])
-    year, version, citation = f"{product['year']}", f"{product['version']}", product.get("citation") or ""
-    return product["title"], year, version, product["licence"], citation, files
+def _product(product: json_record.JsonRecord) -> tuple[str, ...]:
+    files = (f"{file.text('name')} {file.text('sha256')[: inputs.DIGEST_SHOWN]}…" for file in product.records("files"))
+    citation = product.text("citation") if product.values.get("citation") else ""
+    facts = (product.plain(key) for key in ("title", "year", "version", "licence"))
+    return (*facts, citation, "; ".join(files))
 
 
 def _credit(picture: Mapping[str, Any], purpose: str) -> tuple[str, ...]:

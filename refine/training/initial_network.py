@@ -36,13 +36,12 @@ def start_network(
     Raises:
       errors.InputError: if the weights are missing or of another architecture.
     """
-    pictures = _pictures(train, settings)
     network = build_network(train, settings)
     model.load_weights(network.base, settings.weights)
     if settings.weights == training_settings.NO_WEIGHTS:
         kept = root / "starts" / f"{_digest(network, train, settings)}.npz"
         if not kept.is_file():
-            model.settle_statistics(network, pictures, steps=STATISTICS_STEPS)
+            model.settle_statistics(network, _pictures(train, settings), steps=STATISTICS_STEPS)
             with atomic.file(kept) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, *(np.asarray(v) for v in model.statistics(network.base)))
         else:

@@ -55,3 +55,20 @@ def test_options_that_were_not_given_are_left_to_the_dataclasses() -> None:
     given = command_line.fields_of(args, map_request.MapRequest, base=pathlib.Path("b.tif"))
     assert given == map_request.MapRequest(*map(pathlib.Path, ("m", "b.tif", "f", "o.tif")))
     assert not hasattr(args, "base_trust")
+
+
+def test_every_option_of_a_map_reaches_its_request() -> None:
+    words = (
+        "map --model m --base b.tif --frame f --out o.tif --bbox=-10,40,-9,41 --include-undetermined --base-trust 0.7 "
+        "--min-confidence 0.6 --engine onnxruntime --overwrite"
+    )
+    args = command.parser().parse_args(words.split())
+    assert command_line.fields_of(args, map_request.MapRequest, base=pathlib.Path("b.tif")) == map_request.MapRequest(
+        *map(pathlib.Path, ("m", "b.tif", "f", "o.tif")),
+        bbox=(-10.0, 40.0, -9.0, 41.0),
+        include_undetermined=True,
+        base_trust=0.7,
+        min_confidence=0.6,
+        engine="onnxruntime",
+        overwrite=True,
+    )

@@ -188,7 +188,7 @@ def test_only_runners_on_other_machines_are_distributed() -> None:
 
 
 def test_every_pipeline_is_one_line_without_branches_and_tags(tmp_path: pathlib.Path) -> None:
-    work = agreement_maps.TileWork((), None, None, tmp_path)
+    work = agreement_maps.TileWork((), 1, None, tmp_path)
     rasters = layers.Rasters(tmp_path, grid.CellWindow(0, 1, 0, 1))
     transforms = [
         agreement_maps.CompareProducts(work),

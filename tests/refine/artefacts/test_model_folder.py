@@ -50,6 +50,19 @@ def test_a_folder_comes_back_with_what_was_trained(folder: pathlib.Path) -> None
     assert hash(opened) == hash(model_folder.ModelFolder.open(folder))
 
 
+def test_what_train_and_its_exports_write_is_no_stranger(folder: pathlib.Path) -> None:
+    _write_onnx(folder)
+    for name in (
+        "saved_model/saved_model.pb", "saved_model/variables/variables.index", ".incomplete.x.onnx",
+        ".incomplete.y/variables/variables.index", ".replaced.saved_model/saved_model.pb",
+    ):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    assert list(model_folder.KIND.strangers(folder)) == []
+    (folder / "saved_model" / "notes.txt").write_text("mine")
+    assert list(model_folder.KIND.strangers(folder)) == ["saved_model/notes.txt"]
+
+
 def test_an_opened_folder_is_not_read_again(folder: pathlib.Path) -> None:
     _write_onnx(folder)
     opened = model_folder.ModelFolder.open(folder)

@@ -35,6 +35,12 @@ def test_a_table_without_doubtful_labels_is_read(folder: pathlib.Path) -> None:
     assert noise_summary.doubtful_labels(folder) == ()
 
 
+def test_a_table_that_a_spreadsheet_saved_is_read(folder: pathlib.Path) -> None:
+    path, labels = folder / noise_summary.DOUBTFUL, noise_summary.doubtful_labels(folder)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert noise_summary.doubtful_labels(folder) == labels
+
+
 def test_files_of_the_first_version_are_read_and_those_of_another_are_not(folder: pathlib.Path) -> None:
     path = folder / noise_summary.SUMMARY
     values = json.loads(path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -132,6 +133,46 @@ def test_an_export_that_says_something_else_is_refused(
 
     with pytest.raises(errors.InputError, match=words):
         served.check_parity("ONNX", run, loaded, network, chip_px=SIDE_PX)
+
+
+@pytest.mark.parametrize(("share", "is_refused"), [(1e-5, False), (1e-3, True)])
+def test_large_logits_may_differ_by_as_small_a_share(tmp_path: pathlib.Path, share: float, is_refused: bool) -> None:
+    """Engines differ in the last digits: of logits in the hundreds by more than of small ones."""
+    with small_network.in_place_of_inception_v3():
+        folder = _written(tmp_path / "model")
+    loaded = trained_model.load(folder)
+    dense = loaded.network.classifier.get_layer(model.LOGITS)
+    dense.set_weights([1e4 * weights for weights in dense.get_weights()])
+    network = served.served_model(loaded, chip_px=SIDE_PX)
+
+    def run(chips: np.ndarray) -> tuple[np.ndarray, ...]:
+        logits = loaded.logits(chips)
+        assert np.abs(logits).max() > 100
+        return logits + share * np.abs(logits).max(), loaded.probabilities(logits)
+
+    with pytest.raises(errors.InputError) if is_refused else contextlib.nullcontext():
+        served.check_parity("ONNX", run, loaded, network, chip_px=SIDE_PX)
+
+
+def test_an_export_that_was_changed_or_written_by_others_is_not_used(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    shutil.copytree(folder, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx", "exports.json"))
+    path = onnx_file.export(model_folder.ModelFolder.open(tmp_path / "model"))
+    assert model_folder.ModelFolder.open(tmp_path / "model").exported(model_folder.ONNX) == path
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(errors.InputError, match=r"model\.onnx differs from what was written"):
+        model_folder.ModelFolder.open(tmp_path / "model")
+
+
+def test_a_saved_model_with_a_file_of_the_user_is_not_replaced(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    out = saved_model.export(model_folder.ModelFolder.open(tmp_path / "model"))
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(errors.InputError, match=r"would delete notes\.txt"):
+        saved_model.export(model_folder.ModelFolder.open(tmp_path / "model"))
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 def test_unfinished_work_is_pointed_at(tmp_path: pathlib.Path) -> None:

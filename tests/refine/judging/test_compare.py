@@ -152,7 +152,7 @@ def test_a_training_that_broke_is_shown(compared: Compared, folder: model_folder
     )
     for stages, words in ends:
         record = {**folder.record, "stopped": stages[-1]["stopped"], "stages": stages}
-        strategy = compare.strategy_of("logits / rough", dataclasses.replace(folder, record=record), assessment)
+        strategy = compare.strategy_of("logits / rough", dataclasses.replace(folder, record=record), assessment, None)
         shown = dataclasses.replace(compared.comparison, strategies=(strategy,), pairs=())
         assert f" {words} |" in comparison_table.markdown(shown)
         assert shown.to_json()["strategies"][0]["stopped"] == words
@@ -176,7 +176,7 @@ def test_paired_tests_count_who_alone_is_right(compared: Compared, folder: model
     assessment = estimators.simple_random(_all_right(labels))
 
     def judged(name: str, predicted: np.ndarray) -> compare.JudgedModel:
-        return compare.JudgedModel(compare.strategy_of(name, folder, assessment), assessment, predicted)
+        return compare.JudgedModel(compare.strategy_of(name, folder, assessment, None), assessment, predicted)
 
     first = np.where(np.arange(14) < 4, wrong, labels)
     second = np.where(np.arange(14) >= 13, wrong, labels)

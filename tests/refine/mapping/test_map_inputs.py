@@ -40,6 +40,12 @@ def test_nothing_is_replaced_silently(world: pathlib.Path, tmp_path: pathlib.Pat
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(existing, "somebody's")]
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(errors.InputError, match=r"expected a place that can be written; .*file cannot"):
+        refine_map.refine_map(map_world.request(world, tmp_path / "file" / "r.tif"))
+
+
 def test_the_base_is_never_the_output(world: pathlib.Path) -> None:
     base = world / "n49_30_2010lc030.tif"
     with pytest.raises(errors.InputError, match="is the base map itself"):

@@ -27,8 +27,10 @@ def _one(
 ) -> tuple[int, int, Provenance]:
     """(code, confidence, provenance) of one inconsistent pixel whose chip is classified; 1 / 7 weighs no class more."""
     code = np.array([[base]], np.uint8)
-    provenance = reclassify.keep_all(code, np.full((1, 1), INCONSISTENT), np.ones((1, 1), bool), TABLE, source="a.tif")
-    asked = reclassify.wanted(provenance, include_undetermined=False)
+    provenance = reclassify.provenance_before(
+        code, np.full((1, 1), INCONSISTENT), np.ones((1, 1), bool), TABLE, source="a.tif"
+    )
+    asked = reclassify.to_classify(provenance, include_undetermined=False)
     shares = np.full((int(asked.sum()), 7), (1 - sure) / 6)
     shares[:, legend.seven().names.index(predicted)] = sure
     done = reclassify.decide(
@@ -113,17 +115,17 @@ def test_full_trust_changes_nothing_and_a_class_that_the_model_lacks_is_not_weig
 def test_only_inconsistent_cells_are_asked_about_unless_undetermined_ones_are_included(
     state: agreement.State, expected: Provenance
 ) -> None:
-    provenance = reclassify.keep_all(
+    provenance = reclassify.provenance_before(
         np.array([[20]], np.uint8), np.array([[state]]), np.array([[True]]), TABLE, source="a.tif"
     )
     assert provenance.item() == expected
-    assert reclassify.wanted(provenance, include_undetermined=False).item() == (state == INCONSISTENT)
+    assert reclassify.to_classify(provenance, include_undetermined=False).item() == (state == INCONSISTENT)
     both = (INCONSISTENT, agreement.State.UNDETERMINED)
-    assert reclassify.wanted(provenance, include_undetermined=True).item() == (state in both)
+    assert reclassify.to_classify(provenance, include_undetermined=True).item() == (state in both)
 
 
 def test_outside_the_region_nothing_is_asked() -> None:
-    provenance = reclassify.keep_all(
+    provenance = reclassify.provenance_before(
         np.array([[20]], np.uint8), np.array([[INCONSISTENT]]), np.array([[False]]), TABLE, source="a.tif"
     )
     assert provenance.item() == Provenance.OUTSIDE_REGION
@@ -131,7 +133,7 @@ def test_outside_the_region_nothing_is_asked() -> None:
 
 def test_an_unknown_code_of_the_base_is_refused_with_its_file() -> None:
     with pytest.raises(errors.InputError, match=r"n49_30.*33"):
-        reclassify.keep_all(
+        reclassify.provenance_before(
             np.array([[33]], np.uint8), np.array([[2]]), np.array([[True]]), TABLE, source="n49_30_2010lc030.tif"
         )
 
@@ -155,8 +157,8 @@ states = hnp.arrays(np.uint8, (6, 5), elements=st.integers(0, 3))
 def test_a_code_differs_from_the_base_just_where_it_says_changed(
     base: np.ndarray, state: np.ndarray, region: np.ndarray, undetermined: bool, floor: float, trust: float, seed: int
 ) -> None:
-    provenance = reclassify.keep_all(base, state, region, TABLE, source="a.tif")
-    asked = reclassify.wanted(provenance, include_undetermined=undetermined)
+    provenance = reclassify.provenance_before(base, state, region, TABLE, source="a.tif")
+    asked = reclassify.to_classify(provenance, include_undetermined=undetermined)
     random = np.random.default_rng(seed)
     pictured = random.random(asked.sum()) < 0.7
     shares = random.dirichlet(np.ones(7), int(pictured.sum()))
