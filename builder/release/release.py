@@ -77,10 +77,7 @@ def release(
     source = version.read(built)
     target = to / source.path
     output_folders.check(target, KIND, option=OPTION, overwrite=overwrite)
-    found = inspection.inspect(built, source.formats[0], expected=source.expected)
-    rows = index.read(built)
-    _check_sound(source, rows, found)
-    described = facts.of_version(source, rows)
+    described, found = _describe(source)
     warnings = tuple(_check_redistribution(described.examples))
     today = datetime.datetime.now(datetime.UTC).date()
     entry = record.of_release(described, found.features, date or today, url)
@@ -110,8 +107,16 @@ def _check_url(url: str) -> None:
         )
 
 
+def _describe(source: version.Version) -> tuple[Release, inspection.Inspection]:
+    """The facts of a build, and what its shards hold; refuses a build in which `verify` would find a fault."""
+    found = inspection.inspect(source.folder, source.formats[0], expected=source.expected)
+    rows = index.read(source.folder)
+    _check_sound(source, rows, found)
+    return facts.of_version(source, rows), found
+
+
 def _check_sound(source: version.Version, rows: pa.Table, found: inspection.Inspection) -> None:
-    """Refuses a build in which `verify` would find a fault."""
+    """Refuses a build whose shards, index and documents do not say the same, or in which an example is wrong."""
     faults = [
         *verify.shard_faults(source, found, source.formats[0]),
         *verify.differences_from_index(source, rows, found, source.formats[0]),
