@@ -33,7 +33,7 @@ import PIL.Image
 from refine.artefacts import model_folder
 from refine.network import devices, losses, model, process
 from refine.samples import datasets, feeds
-from refine.training import learning_set, train_model, training_history, training_settings, versions
+from refine.training import learning_set, package_versions, train_model, training_history, training_settings
 
 SIDE_PX = 299
 NAMES = ("land", "water")
@@ -155,7 +155,7 @@ def main() -> None:
         rates |= step_rates(args.batch_size, args.steps)
         first, later = head_epochs(root, chips[: args.head_chips], args.batch_size)
     print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Keras on {keras.backend.backend()}; ", end="")
-    print(", ".join(f"{name} {version}" for name, version in versions.installed().items()))
+    print(", ".join(f"{name} {version}" for name, version in package_versions.installed().items()))
     print(f"chips of {SIDE_PX} px, {statistics.mean(map(len, chips)) / 1000:.0f} KB of JPEG\n")
     print("| | chips/s | chips/s per core |\n|---|---|---|")
     for name, (wall, cpu) in rates.items():

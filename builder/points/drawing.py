@@ -78,7 +78,7 @@ def _train_and_validation(
     while sizes:
         discs = {group: spacing.Discs(taken[group]["cell"], design.min_spacing_m) for group in sizes if group in taken}
         regions = 0 if above else sampling.region_cells(design)
-        passed = sampling.Round(sizes, {g: above[g] for g in discs}, discs, tests, regions)
+        passed = sampling.Pass(sizes, {g: above[g] for g in discs}, discs, tests, regions)
         found = over_tiles(functools.partial(sampling.training_tile, design=design, passed=passed))
         census = census or found.census
         for group, lowest in found.groups.items():

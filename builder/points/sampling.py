@@ -172,7 +172,7 @@ def _row_areas_cm2() -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Round:
+class Pass:
     """One pass for train and validation: the cells to look for, and the cells that earlier passes took.
 
     Attributes:
@@ -190,7 +190,7 @@ class Round:
     region_cells: int
 
 
-def training_tile(tile: layers.Tile, design: designs.SamplingDesign, passed: Round) -> Draw:
+def training_tile(tile: layers.Tile, design: designs.SamplingDesign, passed: Pass) -> Draw:
     """The candidates for train and validation of one tile, and their census."""
     known = np.isin(tile.consensus, legends.seven().codes)
     y, x = np.nonzero((tile.state == agreement.State.CONSISTENT) & known)
@@ -216,7 +216,7 @@ def training_tile(tile: layers.Tile, design: designs.SamplingDesign, passed: Rou
 
 
 def _undecided(
-    chosen: np.ndarray, cells: np.ndarray, group: Group, design: designs.SamplingDesign, passed: Round
+    chosen: np.ndarray, cells: np.ndarray, group: Group, design: designs.SamplingDesign, passed: Pass
 ) -> np.ndarray:
     """Those of the `chosen` indexes that earlier passes neither took nor ruled out by spacing."""
     if group not in passed.above:

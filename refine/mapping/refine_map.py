@@ -7,7 +7,7 @@ refined_confidence.tif, refined_provenance.tif, refined_changes.csv, refined_cha
 from __future__ import annotations
 
 from refine.artefacts import refined_map
-from refine.mapping import blocks, engines, map_inputs, map_request, work_folder, writing
+from refine.mapping import engines, map_blocks, map_inputs, map_request, work_folder, writing
 
 
 def refine_map(request: map_request.MapRequest) -> refined_map.MapSummary:
@@ -20,6 +20,6 @@ def refine_map(request: map_request.MapRequest) -> refined_map.MapSummary:
     """
     job = map_inputs.open_job(request)
     if not work_folder.is_staged(job.folder):
-        blocks.make_all(job, engines.open_engine(request.engine, job.model))
+        map_blocks.make_all(job, engines.open_engine(request.engine, job.model))
         writing.stage(job)
     return writing.publish(job)

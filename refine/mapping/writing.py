@@ -13,7 +13,7 @@ from builder import errors
 from builder.legend import legend
 from builder.maps import cog
 from refine.artefacts import changes, provenance, refined_map
-from refine.mapping import blocks, change_figure, map_inputs, stac_item, work_folder
+from refine.mapping import change_figure, map_blocks, map_inputs, stac_item, work_folder
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def _write_rasters(job: map_inputs.Job, staged: refined_map.RefinedMap) -> refin
     total = refined_map.MapSummary()
     with contextlib.ExitStack() as stack:
         write_codes, write_provenance, write_confidence = (_open(job, layer, stack) for layer in layers)
-        for window, block in blocks.read_all(job):
+        for window, block in map_blocks.read_all(job):
             corner = window.row0, window.col0
             write_codes((*corner, block.refined.codes[np.newaxis]))
             write_provenance((*corner, block.refined.provenance[np.newaxis]))

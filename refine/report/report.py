@@ -10,7 +10,7 @@ from builder.frame import frame as frames
 from builder.imagery import source
 from refine.artefacts import comparison as comparisons
 from refine.artefacts import refined_map
-from refine.report import chip_sheets, inputs, map_layers, page, parts, provenance_facts, sampling_part
+from refine.report import chip_sheets, inputs, map_layers, origin_facts, page, parts, sampling_part
 from refine.samples import datasets
 
 
@@ -120,14 +120,14 @@ def _facts(
     """How everything on the page was made; `shown` are the acquisitions whose pictures the map part shows."""
     facts = []
     if files is not None:
-        facts.append(provenance_facts.of_map(files.refined, inputs.model_name(files.refined.tags(), comparison)))
+        facts.append(origin_facts.of_map(files.refined, inputs.model_name(files.refined.tags(), comparison)))
     if comparison is not None:
-        facts += provenance_facts.of_models(comparison)
+        facts += origin_facts.of_models(comparison)
     if frame is not None:
-        facts += provenance_facts.of_frame(frame)
-    if (imagery := provenance_facts.of_imagery(frame, shown)) is not None:
+        facts += origin_facts.of_frame(frame)
+    if (imagery := origin_facts.of_imagery(frame, shown)) is not None:
         facts.append(imagery)
-    return (*facts, provenance_facts.of_software())
+    return (*facts, origin_facts.of_software())
 
 
 def _left_out(request: ReportRequest) -> dict[str, str]:

@@ -11,7 +11,7 @@ from refine.artefacts import comparison as comparisons
 from refine.artefacts import provenance
 from refine.report import charts, land_cover, parts, prose, swipe
 from refine.report.markup import (
-    DASH,
+    DASH,  # fmt: skip
     Html,
     filled,
     interval,
@@ -22,7 +22,7 @@ from refine.report.markup import (
     share,
     swatch,
     table,
-)  # fmt: skip
+)
 
 CHANGES_SHOWN = 15
 SHADE = 55  # percent of the accent colour in the fullest cell of a matrix

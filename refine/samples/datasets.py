@@ -12,7 +12,7 @@ import numpy as np
 
 from builder import errors
 from builder.legend import legend
-from refine.samples import class_table, readers, releases
+from refine.samples import class_table, prepared_datasets, readers
 
 KEY_FEATURES = ("key", "id", "filename", "image/filename", "tfds_id")
 IDENTITIES = ("key", "id")  # those that name one example among all splits and configs
@@ -199,7 +199,7 @@ def open_dataset(reference: str, *, data_dir: pathlib.Path | None, labels: pathl
     """
     folder = pathlib.Path(reference)
     # Inside DATA the name of a release is a folder too.
-    is_folder = folder.is_dir() and not releases.is_released(reference, data_dir)
+    is_folder = folder.is_dir() and not prepared_datasets.is_released(reference, data_dir)
     opened = _open_folder(folder) if is_folder else _open_release(reference, data_dir)
     return opened if labels is None else _with_classes(opened, labels)
 
@@ -239,7 +239,7 @@ def _open_folder(root: pathlib.Path) -> Dataset:
 def _open_release(reference: str, data_dir: pathlib.Path | None) -> Dataset:
     import tensorflow_datasets as tfds
 
-    folder, name, version = releases.find(reference, data_dir)
+    folder, name, version = prepared_datasets.find(reference, data_dir)
     with readers.damage_errors(str(folder)):
         return _of_builder(tfds.builder_from_directory(folder), name, version)
 

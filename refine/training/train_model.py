@@ -15,12 +15,12 @@ from refine.network import calibration, devices, model, trained_model
 from refine.training import (
     initial_network,
     learning_set,
+    package_versions,
     predictions,
     resumable_fit,
     strategies,
     training_plan,
     training_settings,
-    versions,
     write_model,
 )
 
@@ -160,7 +160,7 @@ def _record(
         "seconds": round(sum(row["seconds"] for row in history), 3),
         "seconds_this_run": round(seconds_this_run, 3),
         "images_per_s": round(_images_per_s(outcomes[-1].history), 2),
-        "versions": versions.installed(),
+        "versions": package_versions.installed(),
     }
 
 

@@ -19,7 +19,7 @@ from builder.frame import frame
 from builder.legend import legend
 from builder.maps import rasters
 from refine.artefacts import model_folder, provenance, refined_map
-from refine.mapping import blocks, map_inputs, map_request
+from refine.mapping import map_blocks, map_inputs, map_request
 
 SIDE, BLOCK, PIXEL_M, FOREST = 24, 16, 30, 20  # four blocks
 CODES = np.array(legend.seven().codes, np.uint8)  # GlobeLand30 has the same
@@ -88,7 +88,7 @@ def engine() -> Reads:
 def _whole(job: map_inputs.Job) -> tuple[np.ndarray, np.ndarray]:
     """(codes, provenance), each uint8[y, x], put together from the blocks."""
     codes, why = np.zeros((2, SIDE, SIDE), np.uint8)
-    for window, block in blocks.read_all(job):
+    for window, block in map_blocks.read_all(job):
         codes[window.slices], why[window.slices] = block.refined.codes, block.refined.provenance
     return codes, why
 
@@ -97,12 +97,12 @@ def _whole(job: map_inputs.Job) -> tuple[np.ndarray, np.ndarray]:
 def test_every_class_is_written_where_its_chip_was_taken(
     job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch, group_px: int, worth_a_run: int
 ) -> None:
-    monkeypatch.setattr(blocks, "GROUP_PX", group_px)
-    monkeypatch.setattr(blocks, "WORTH_A_RUN", worth_a_run)
+    monkeypatch.setattr(map_blocks, "GROUP_PX", group_px)
+    monkeypatch.setattr(map_blocks, "WORTH_A_RUN", worth_a_run)
     shown = np.random.default_rng(0).integers(REFUSED, len(CODES), (SIDE, SIDE))
     monkeypatch.setattr(chip, "acquire", Ground(job.base, shown).acquire)
-    blocks.make_all(job, engine)
-    summary = sum((block.summary for _, block in blocks.read_all(job)), refined_map.MapSummary())
+    map_blocks.make_all(job, engine)
+    summary = sum((block.summary for _, block in map_blocks.read_all(job)), refined_map.MapSummary())
     codes, why = _whole(job)
     taken = shown != REFUSED
     np.testing.assert_array_equal(codes, np.where(taken, CODES[shown], FOREST))
@@ -114,9 +114,9 @@ def test_every_class_is_written_where_its_chip_was_taken(
 def test_few_chips_of_a_block_are_classified_in_one_run(
     job: map_inputs.Job, engine: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "GROUP_PX", 4)
+    monkeypatch.setattr(map_blocks, "GROUP_PX", 4)
     monkeypatch.setattr(chip, "acquire", Ground(job.base, np.zeros((SIDE, SIDE), np.int64)).acquire)
-    blocks.make_all(job, engine)
+    map_blocks.make_all(job, engine)
     assert engine.runs == [256, 128, 128, 64]  # not 36 groups of 16
 
 
@@ -134,9 +134,9 @@ def test_an_error_while_chips_are_taken_ends_the_map_and_what_was_finished_stays
 
     monkeypatch.setattr(chip, "acquire", breaks)
     with pytest.raises(errors.InputError, match=r"scene\.tif is damaged"):
-        blocks.make_all(job, engine)
-    assert [blocks.file(job, window).is_file() for window in blocks.windows(job)] == [True, True, False, False]
-    blocks.make_all(job, engine)
+        map_blocks.make_all(job, engine)
+    assert [map_blocks.file(job, window).is_file() for window in map_blocks.windows(job)] == [True, True, False, False]
+    map_blocks.make_all(job, engine)
     assert asked == [256, 128, 128, 128, 64]  # the third block again, the first two not
 
 
@@ -158,14 +158,14 @@ def test_a_damaged_block_is_made_again_and_named_in_one_line(
     damage: Callable[[bytes], bytes],
 ) -> None:
     monkeypatch.setattr(chip, "acquire", Ground(job.base, np.zeros((SIDE, SIDE), np.int64)).acquire)
-    blocks.make_all(job, engine)
+    map_blocks.make_all(job, engine)
     whole = _whole(job)
-    damaged = blocks.file(job, blocks.windows(job)[1])
+    damaged = map_blocks.file(job, map_blocks.windows(job)[1])
     damaged.write_bytes(damage(damaged.read_bytes()))
     with pytest.raises(errors.InputError, match=f"{damaged.name}: expected a finished block"):
         _whole(job)
     engine.runs.clear()
-    blocks.make_all(job, engine)
+    map_blocks.make_all(job, engine)
     assert engine.runs == [128]  # this block alone
     (said,) = [record.getMessage() for record in caplog.records]
     assert damaged.name in said
