@@ -6,6 +6,7 @@ import ast
 import collections
 import functools
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -272,3 +273,19 @@ def test_every_module_has_a_docstring() -> None:
 def test_no_module_imports_a_test_module(path: pathlib.Path) -> None:
     imported = {part for name in _imports(path) for part in name.split(".")}
     assert not {part for part in imported if part.startswith("test_")}
+
+
+def test_every_file_and_name_that_contributing_sends_people_to_exists() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where do I add")[1].split("## Glossary")[0]
+    places = set(re.findall(r"`([^`]+)`", table)) - {"products.toml"}  # a file of the user
+    files = [path for package in ("builder", "refine") for path in (ROOT / package).rglob("*.*")]
+    file_names = {path.name for path in files}
+    words = set(
+        re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in files if path.suffix == ".py"))
+    )
+    assert len(places) > 50
+    assert [
+        place
+        for place in sorted(places)
+        if not ((ROOT / place).exists() or place in file_names or place.removesuffix("()") in words)
+    ] == []

@@ -37,7 +37,8 @@ class SamplingDesign:
 
     Attributes:
       products: names of the products, base first; empty where the points were given.
-      base: the product whose classes make the strata and whose pixels fill the chips.
+      base: the product whose classes make the strata and whose pixels in the middle of a training cell, where
+        the chip lies, all hold its class.
       min_agreement: products that must hold the class of a consistent cell.
       per_class: accepted chips wanted per class, train and validation together.
       test_per_stratum: accepted chips wanted per class in `test` and in `test_inconsistent`.

@@ -1,7 +1,8 @@
 """Reclassification of a block as pure functions on arrays: which pixels to classify, and which code each one gets.
 
-Only pixels of *inconsistent* cells are reclassified, the paper's step 4. Everything else keeps its code. The provenance
-raster says why each pixel holds its code.
+Only pixels of *inconsistent* cells are reclassified: the last step of the published method, which refines GlobeLand30
+where the products contradict it. Everything else keeps its code. The provenance raster says why each pixel holds its
+code.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def provenance_before(
 ) -> np.ndarray:
     """uint8[y, x]: the provenance of each pixel before anything is classified.
 
-    Pixels that may be classified are UNSURE where their cell is inconsistent, and UNDETERMINED where it is
-    undetermined.
+    UNSURE marks the pixels of inconsistent cells, which are to be classified: it stands until a picture makes them
+    CONFIRMED or CHANGED, and stays where no class is likely enough.
 
     Args:
       base: uint8[y, x], codes of the base map.

@@ -16,9 +16,10 @@ from builder.frame import layers as frame_layers
 from builder.geometry import grid
 from builder.legend import legend
 from builder.maps import agreement, cog
-from refine.mapping import map_request
+from refine.mapping import map_request, refine_map
 
 WINDOW = grid.window_of_bbox(108.0, 34.0, 108.02, 34.0139)
+BOX = (108.0, 34.006, 108.006, 34.008)
 BASE = "n49_30_2010lc030.tif"
 BASE_PX = 30
 BASE_CRS = "EPSG:32649"
@@ -33,6 +34,13 @@ path = "scenes"
 licence = "CC0-1.0"
 date = { from = "tag" }
 """
+
+
+def refined(world: pathlib.Path) -> pathlib.Path:
+    """The map of `world`, made."""
+    out = world / "refined.tif"
+    refine_map.refine_map(request(world, out))
+    return out
 
 
 def write(folder: pathlib.Path) -> pathlib.Path:
@@ -54,6 +62,12 @@ def write(folder: pathlib.Path) -> pathlib.Path:
     )
     _model(folder / "model")
     return folder
+
+
+def read(path: pathlib.Path) -> np.ndarray:
+    """The one band of a map."""
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
 
 
 def write_frame(folder: pathlib.Path) -> None:

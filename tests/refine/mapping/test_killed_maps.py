@@ -14,14 +14,11 @@ import time
 import map_world
 import numpy as np
 import pytest
-import rasterio
 from checkout import ROOT
 
 from builder import errors
 from refine.artefacts import refined_map
 from refine.mapping import change_figure, engines, refine_map
-
-BOX = (108.0, 34.006, 108.006, 34.008)
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def refined(world: pathlib.Path) -> pathlib.Path:
-    """The map, made once."""
-    out = world / "refined.tif"
-    refine_map.refine_map(map_world.request(world, out))
-    return out
-
-
-def _read(path: pathlib.Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
+    return map_world.refined(world)
 
 
 @pytest.mark.slow
@@ -55,7 +44,7 @@ def test_a_map_interrupted_while_it_is_written_leaves_nothing_and_goes_on(
             refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
     assert [p.name[:12] for p in tmp_path.iterdir()] == [".incomplete."]
     refine_map.refine_map(map_world.request(world, tmp_path / "r.tif"))
-    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
+    np.testing.assert_array_equal(map_world.read(refined), map_world.read(tmp_path / "r.tif"))
     assert sorted(tmp_path.iterdir()) == sorted(refined_map.RefinedMap(tmp_path / "r.tif").outputs)
 
 
@@ -71,7 +60,7 @@ def _without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_map_killed_between_two_renames_ends_whole_when_it_is_run_again(
     world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, moved: int
 ) -> None:
-    request = map_world.request(world, tmp_path / "r.tif", bbox=BOX)
+    request = map_world.request(world, tmp_path / "r.tif", bbox=map_world.BOX)
     with monkeypatch.context() as patched:
         _interrupt_renames(patched, request.out, after=moved)
         with pytest.raises(KeyboardInterrupt):
@@ -81,7 +70,7 @@ def test_a_map_killed_between_two_renames_ends_whole_when_it_is_run_again(
     _without_network(monkeypatch)
     summary = refine_map.refine_map(request)
     assert sorted(tmp_path.iterdir()) == sorted(refined_map.RefinedMap(request.out).outputs)
-    why = _read(refined_map.RefinedMap.open(request.out).provenance)
+    why = map_world.read(refined_map.RefinedMap.open(request.out).provenance)
     assert summary.pixels == {value: (why == value).sum() for value in np.unique(why).tolist()}
 
 
@@ -110,7 +99,7 @@ def _interrupt_renames(monkeypatch: pytest.MonkeyPatch, out: pathlib.Path, *, af
 def test_a_map_killed_while_it_replaces_another_is_never_half_of_each(
     world: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = map_world.request(world, tmp_path / "r.tif", bbox=BOX)
+    first = map_world.request(world, tmp_path / "r.tif", bbox=map_world.BOX)
     refine_map.refine_map(first)
     second = dataclasses.replace(first, base_trust=0.3, overwrite=True)
     with monkeypatch.context() as patched:
@@ -143,5 +132,5 @@ def test_a_killed_map_goes_on_and_ends_equal(
     finished = set(tmp_path.glob(".incomplete.*/*.npz"))
     assert finished
     refine_map.refine_map(request)
-    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
+    np.testing.assert_array_equal(map_world.read(refined), map_world.read(tmp_path / "r.tif"))
     assert not list(tmp_path.glob(".incomplete.*"))

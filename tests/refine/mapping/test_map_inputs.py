@@ -25,11 +25,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return map_world.write(tmp_path_factory.mktemp("world"))
 
 
-def _read(path: pathlib.Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
-
-
 @pytest.mark.parametrize(
     "existing", ["r.tif", "r.json", "r_changes.csv", "r_confidence.tif", "r_provenance.tif.aux.xml"]
 )
@@ -81,7 +76,7 @@ def test_codes_of_another_map_are_refused_before_anything_is_classified(
     world: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     base = tmp_path / "n49_30_2010lc030.tif"
-    codes = _read(world / "n49_30_2010lc030.tif")
+    codes = map_world.read(world / "n49_30_2010lc030.tif")
     codes[-1, -1] = 33
     with rasterio.open(world / "n49_30_2010lc030.tif") as source, rasterio.open(base, "w", **source.profile) as copy:
         copy.write(codes, 1)

@@ -18,8 +18,6 @@ from refine.artefacts import model_folder, refined_map
 from refine.artefacts.provenance import Provenance
 from refine.mapping import engines, refine_map
 
-BOX = (108.0, 34.006, 108.006, 34.008)
-
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
@@ -28,15 +26,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def refined(world: pathlib.Path) -> pathlib.Path:
-    """The map, made once."""
-    out = world / "refined.tif"
-    refine_map.refine_map(map_world.request(world, out))
-    return out
-
-
-def _read(path: pathlib.Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
+    return map_world.refined(world)
 
 
 def test_the_refined_map_lies_on_exactly_the_grid_of_the_base(world: pathlib.Path, refined: pathlib.Path) -> None:
@@ -49,8 +39,11 @@ def test_the_refined_map_lies_on_exactly_the_grid_of_the_base(world: pathlib.Pat
 
 
 def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathlib.Path) -> None:
-    before, after = _read(world / "n49_30_2010lc030.tif"), _read(refined)
-    why, sure = _read(refined_map.RefinedMap(refined).provenance), _read(refined_map.RefinedMap(refined).confidence)
+    before, after = map_world.read(world / "n49_30_2010lc030.tif"), map_world.read(refined)
+    why, sure = (
+        map_world.read(refined_map.RefinedMap(refined).provenance),
+        map_world.read(refined_map.RefinedMap(refined).confidence),
+    )
     np.testing.assert_array_equal(before != after, why == Provenance.CHANGED)
     assert (why[:2, :2] == Provenance.OUTSIDE_LEGEND).all()
     assert why[3, 3] == Provenance.NO_DATA
@@ -64,7 +57,7 @@ def test_every_pixel_says_why_it_is_as_it_is(world: pathlib.Path, refined: pathl
 @pytest.mark.slow
 def test_both_engines_make_the_same_map(world: pathlib.Path, refined: pathlib.Path, tmp_path: pathlib.Path) -> None:
     refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", engine="onnxruntime"))
-    np.testing.assert_array_equal(_read(refined), _read(tmp_path / "r.tif"))
+    np.testing.assert_array_equal(map_world.read(refined), map_world.read(tmp_path / "r.tif"))
 
 
 def test_engines_agree_on_chips_of_another_size_than_the_network(world: pathlib.Path) -> None:
@@ -89,7 +82,7 @@ def test_the_item_beside_the_map_is_valid_stac_and_the_change_table_adds_up(refi
     assert item.properties["start_datetime"].startswith("2010")
     assert item.bbox[0] < 108.008 < item.bbox[2]
     rows = refined_map.RefinedMap(refined).change_table.read_text().splitlines()[1:]
-    changed = (_read(refined_map.RefinedMap(refined).provenance) == Provenance.CHANGED).sum()
+    changed = (map_world.read(refined_map.RefinedMap(refined).provenance) == Provenance.CHANGED).sum()
     assert sum(int(row.split(",")[-2]) for row in rows) == changed
     assert sum(float(row.split(",")[-1]) for row in rows) == pytest.approx(changed * 0.09, rel=0.002)
 
@@ -105,7 +98,7 @@ def test_the_model_is_verified_once(
         return hash_file(path)
 
     monkeypatch.setattr(hashing, "sha256_of_file", sha256_of_file)
-    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=map_world.BOX))
     assert opened.count(world / "model" / model_folder.MODEL) == 1
 
 
@@ -122,7 +115,7 @@ def test_a_region_without_a_single_picture_is_an_error_with_its_reasons(
 
 
 def test_a_region_leaves_the_rest_alone(world: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=BOX))
-    why = _read(refined_map.RefinedMap(tmp_path / "r.tif").provenance)
+    refine_map.refine_map(map_world.request(world, tmp_path / "r.tif", bbox=map_world.BOX))
+    why = map_world.read(refined_map.RefinedMap(tmp_path / "r.tif").provenance)
     assert (why[0, 5:] == Provenance.OUTSIDE_REGION).all()
     assert 0 < np.isin(why, [Provenance.CHANGED, Provenance.CONFIRMED]).sum() < 200
