@@ -69,6 +69,7 @@ def _train(args: argparse.Namespace) -> int:
     from refine.samples import datasets
     from refine.training import learning_set, train_model
 
+    output_folders.check_place(args.out, option="--out")  # before the dataset is read
     formats.check_formats(args.export)
     dataset = datasets.open_dataset(args.dataset, data_dir=args.data_dir, labels=args.labels)
     settings = _settings(args)
@@ -154,6 +155,7 @@ def _map(args: argparse.Namespace) -> int:
     if len(args.base) > 1 or args.out.is_dir():
         from refine.mapping import tiles
 
+        output_folders.check_place(args.out, option="--out")
         requests = [
             command_line.fields_of(args, map_request.MapRequest, base=base, out=tiles.out_of(args.out, base))
             for base in args.base

@@ -32,11 +32,7 @@ from builder.release import (
 from builder.release.facts import Release
 
 OPTION = "--to"
-KIND = output_folders.FolderKind(
-    what="a release",
-    mark=version.INFO_FILE,
-    files=("*.json", "*.png", "*.txt", "*-of-*", index.FILE, card.FILE, licences.FILE, "LICENSE"),
-)
+KIND = output_folders.FolderKind(what="a release", mark=version.INFO_FILE)  # SHA256SUMS lists all its files
 
 
 @dataclasses.dataclass(frozen=True)

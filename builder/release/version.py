@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import os
 import pathlib
 from collections.abc import Iterator
 
-from builder import errors, input_files
-from builder.dataset import example_faults, shard_files
+from builder import checksums, errors, input_files
+from builder.dataset import example_faults, index, inspection, shard_files
 from builder.frame import design as designs
 from builder.release import forms
 from builder.release.forms import COUNT, DAY, NUMBER, OBJECT, POSITIVE, SHA256, TEXT, VERSION, Json, Optional
@@ -16,6 +17,16 @@ from builder.release.forms import COUNT, DAY, NUMBER, OBJECT, POSITIVE, SHA256, 
 INFO_FILE = "dataset_info.json"
 METADATA_FILE = "metadata.json"
 FEATURES_FILE = "features.json"
+BUILT_FILES = (  # patterns of the names that `tfds build` writes
+    INFO_FILE,
+    METADATA_FILE,
+    FEATURES_FILE,
+    "LICENSE",
+    "*.labels.txt",
+    "*-of-*",
+    index.FILE,
+    inspection.LEAKAGE_FILE,
+)
 CURE = "Name the folder of one version, .../globeland_samples/<config>/<version>, or build it again."
 
 _SHARE = {"confirmed": COUNT, "reviewed": COUNT, "share": NUMBER, "low": NUMBER, "high": NUMBER}
@@ -193,7 +204,7 @@ def strangers(folder: pathlib.Path, *, allow_links: bool) -> Iterator[str]:
 
 
 def check_files(folder: pathlib.Path) -> None:
-    """Refuses a built folder with a link in it, which might lead to a private file, or anything but files.
+    """Refuses a version with files of others in it, which would be published with it, and links to private files.
 
     Raises:
       errors.InputError: naming the first.
@@ -203,3 +214,11 @@ def check_files(folder: pathlib.Path) -> None:
             f"{folder / name}: expected nothing but regular files in a built version; found a link or a special file. "
             "Remove it, or build again."
         )
+    listed = checksums.read(folder) or {}  # of a release
+    for path in checksums.files(folder):
+        name = path.relative_to(folder).as_posix()
+        if name not in listed and not any(fnmatch.fnmatchcase(name, pattern) for pattern in BUILT_FILES):
+            raise errors.InputError(
+                f"{path}: expected nothing but what `tfds build` wrote, because a release publishes the whole folder. "
+                "Move it elsewhere."
+            )

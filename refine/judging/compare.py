@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from builder import atomic, errors
+from builder import atomic, errors, output_folders
 from refine.accuracy import accuracy, estimators, intervals, paired, seasonal, support
 from refine.artefacts import comparison as comparisons
 from refine.artefacts import csv_rows, model_folder
@@ -51,9 +51,10 @@ def compare(
     training. Writes compare.csv, compare.md, compare.json and compare.png into `out`.
 
     Raises:
-      errors.InputError: if `out` holds a model of other settings, the datasets are of different versions, or `test`
-        has other classes or shares examples with train.
+      errors.InputError: if `out` is refused by `check_out` or holds a model of other settings, the datasets are of
+        different versions, or `test` has other classes or shares examples with train.
     """
+    check_out(out)
     check_versions(compared)
     for dataset in compared.values():
         datasets.check_fits(test.dataset, classes=dataset.classes, trained_on=dataset.full_name)
@@ -75,6 +76,22 @@ def compare(
     comparison = comparison_of(test, judged)
     write(comparison, out)
     return comparison
+
+
+def check_out(out: pathlib.Path) -> None:
+    """Refuses a place that cannot hold a comparison, or where its tables would replace files of others.
+
+    Raises:
+      errors.InputError: naming the place or the file.
+    """
+    output_folders.check_place(out, option="--out")
+    own = [out / name for name in (comparisons.TABLE, comparisons.MARKDOWN, comparisons.FIGURE)]
+    existing = [path for path in own if path.exists()]
+    if existing and not (out / comparisons.SUMMARY).exists():
+        raise errors.InputError(
+            f"--out {out}: expected a new folder, or that of a comparison; {existing[0].name} would be replaced, and "
+            f"no {comparisons.SUMMARY} says that `compare` wrote it. Name another --out."
+        )
 
 
 def _learning_sets(
@@ -226,10 +243,10 @@ def _label_origins(test: datasets.Split) -> dict[str, int]:
 
 def write(comparison: comparisons.Comparison, out: pathlib.Path) -> None:
     """Writes the table (CSV and Markdown), compare.json and the figure into `out`."""
+    comparison.write(out)  # first: it marks the other files as ours, if the run is killed between them
     rows = comparison_table.rows_of(comparison)
     csv_rows.write(out / comparisons.TABLE, list(rows[0]), rows)
     with atomic.file(out / comparisons.MARKDOWN) as temporary:
         temporary.write_text(comparison_table.markdown(comparison), encoding="utf-8")
-    comparison.write(out)
     with atomic.file(out / comparisons.FIGURE) as temporary:
         comparison_figure.draw(comparison, temporary)

@@ -49,8 +49,9 @@ def train(
     Raises:
       errors.InputError: if `out` exists, or unfinished work of other settings is in the way, or the training breaks.
     """
-    work, root, began = model_folder.work_folder(out), features_root or out.parent / FEATURES, time.monotonic()
+    root, began = features_root or out.parent / FEATURES, time.monotonic()
     _check_out(out, root, overwrite=overwrite)
+    work = model_folder.work_folder(out)
     plan = training_plan.plan_of(given, settings)
     training_plan.check(work, plan)
     devices.check_devices(settings.devices)  # before minutes are spent on the network

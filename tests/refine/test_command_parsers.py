@@ -72,3 +72,24 @@ def test_every_option_of_a_map_reaches_its_request() -> None:
         engine="onnxruntime",
         overwrite=True,
     )
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "demo {place}",
+        "train --dataset d --strategy logits --overwrite --out {place}",
+        "noise --dataset d --overwrite --out {place}",
+        "map --model m --base b.tif --frame f --overwrite --out {place}",
+    ],
+)
+def test_the_folder_one_is_in_is_refused_before_anything_is_read(
+    words: str, place: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "mine.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path / "work")
+    assert command.main(words.format(place=place).split()) == command_line.WRONG_INPUT
+    assert "received the folder you are in, or one above it" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["work", "mine.txt"]

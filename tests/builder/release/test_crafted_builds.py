@@ -261,6 +261,13 @@ def test_a_resolution_that_is_no_number_breaks_the_rule(copy: pathlib.Path) -> N
     assert f"{index.FILE}: 1 examples are coarser than 2.0 m, such as {rows['key'][0]}" in list(verify.faults(copy))
 
 
+def test_a_file_of_a_user_in_a_build_is_not_published(copy: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    (copy / "my_notes.txt").write_text("mine")
+    with pytest.raises(errors.InputError, match=r"my_notes\.txt: expected nothing but what `tfds build` wrote"):
+        release.release(copy, tmp_path / "to", record_in=tmp_path / "records")
+    assert not (tmp_path / "to").exists()
+
+
 # --- A release that fails ---------------------------------------------------------------------------------------------
 
 
@@ -270,12 +277,15 @@ def test_the_error_about_an_existing_release_names_to(built: pathlib.Path, tmp_p
         release.release(built, tmp_path, record_in=tmp_path / "records")
 
 
-def test_overwriting_a_release_keeps_what_others_put_there(built: pathlib.Path, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("name", ["thesis.doc", "notes.txt", "figure.png", "results.json"])
+def test_overwriting_a_release_keeps_what_others_put_there(
+    built: pathlib.Path, tmp_path: pathlib.Path, name: str
+) -> None:
     folder = release.release(built, tmp_path, record_in=tmp_path / "records").folder
-    (folder / "thesis.doc").write_text("mine")
-    with pytest.raises(errors.InputError, match=r"would delete thesis\.doc"):
+    (folder / name).write_text("mine")
+    with pytest.raises(errors.InputError, match=f"would delete {re.escape(name)}"):
         release.release(built, tmp_path, record_in=tmp_path / "records", overwrite=True)
-    assert (folder / "thesis.doc").exists()
+    assert (folder / name).read_text() == "mine"
 
 
 def test_a_writer_of_another_library_that_fails_leaves_a_sentence_and_nothing_else(

@@ -50,6 +50,22 @@ def test_every_strategy_meets_every_dataset(compared: Compared) -> None:
     }  # fmt: skip
 
 
+def test_a_comparison_is_not_written_into_the_folder_one_is_in(
+    compared: Compared, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.InputError, match="received the folder you are in"):
+        compare.compare(compared.by_kind, [SETTINGS], pathlib.Path(), test=compared.test)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_that_is_not_of_a_comparison_is_not_replaced(compared: Compared, tmp_path: pathlib.Path) -> None:
+    (tmp_path / comparison.TABLE).write_text("mine")
+    with pytest.raises(errors.InputError, match=r"compare\.csv would be replaced, and no compare\.json"):
+        compare.compare(compared.by_kind, [SETTINGS], tmp_path, test=compared.test)
+    assert [path.name for path in tmp_path.iterdir()] == [comparison.TABLE]
+
+
 def test_the_table_the_page_and_the_summary_say_the_same(compared: Compared) -> None:
     with (compared.out / comparison.TABLE).open(newline="") as stream:
         rows = list(csv.DictReader(stream))

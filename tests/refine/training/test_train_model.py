@@ -131,6 +131,18 @@ def test_overwrite_never_deletes_what_the_project_did_not_write(
     assert (tmp_path / "holidays" / "photo.jpg").is_file() and (tmp_path / "model" / "notes.txt").is_file()
 
 
+def test_the_folder_one_is_in_is_no_model_folder(
+    home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(home)
+    given = learning_set.learning_set_of(dataset, settings)
+    monkeypatch.chdir(tmp_path)
+    for out in (".", "..", str(tmp_path)):
+        with pytest.raises(errors.InputError, match="received the folder you are in"):
+            train_model.train(given, settings, pathlib.Path(out), overwrite=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_of_unfinished_work_that_holds_other_files_is_refused(
     home: pathlib.Path, dataset: datasets.Dataset, tmp_path: pathlib.Path
 ) -> None:
