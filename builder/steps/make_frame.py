@@ -118,14 +118,18 @@ def make_frame(request: FrameRequest) -> FrameSummary:
         notices = (*account.empty_splits, *_imagery_notice(out, imagery))
         points_table.write(folder / frames.POINTS, points, metadata)
         frames.seal(folder)
-    if request.dry_run:
-        outcome = f"dry run: {points.num_rows:,} points would be ranked; nothing was written into {out}."
-    else:
-        outcome = f"{out}: {points.num_rows:,} ranked points."
-    text = "\n".join([compared.table(legends.seven()), "", *account.lines, "", *notices, outcome])
+    text = "\n".join(
+        [compared.table(legends.seven()), "", *account.lines, "", *notices, _outcome(request, points.num_rows)]
+    )
     print(text)
     frame = None if request.dry_run else frames.Frame.open(out)
     return FrameSummary(frame, points, metadata, compared, notices, text)
+
+
+def _outcome(request: FrameRequest, ranked: int) -> str:
+    if request.dry_run:
+        return f"dry run: {ranked:,} points would be ranked; nothing was written into {request.out}."
+    return f"{request.out}: {ranked:,} ranked points."
 
 
 def _of_imagery(design: designs.SamplingDesign, imagery: pathlib.Path | None) -> designs.SamplingDesign:
