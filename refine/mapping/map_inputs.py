@@ -26,7 +26,7 @@ from refine.mapping import engines, map_request, reclassify, work_folder
 
 LARGEST_BYTE = 255
 CHECK_ROWS = 512  # of the base, read at a time when its codes are checked
-BLOCKS_FORMAT = 2  # raise it when the same request yields other blocks
+BLOCKS_FORMAT = 3  # raise it when the same request yields other blocks
 SUFFIXES = (".tif", ".tiff")
 BASE_YEAR = 2010  # of a base whose year the frame does not state
 GLOBE = (-180.0, -90.0, 180.0, 90.0)

@@ -60,7 +60,7 @@ def provenance_before(
     provenance[inside & (state == agreement.State.CONSISTENT)] = Provenance.CONSISTENT
     provenance[inside & (state == agreement.State.UNDETERMINED)] = Provenance.UNDETERMINED
     provenance[inside & (state == agreement.State.INCONSISTENT)] = Provenance.UNSURE
-    provenance[classes == legend.OUTSIDE] = Provenance.OUTSIDE_LEGEND
+    provenance[inside & (classes == legend.OUTSIDE)] = Provenance.OUTSIDE_LEGEND
     provenance[classes == legend.NODATA] = Provenance.NO_DATA
     return provenance
 

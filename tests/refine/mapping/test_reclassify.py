@@ -12,7 +12,7 @@ from builder import errors
 from builder.legend import crosswalk, legend
 from builder.maps import agreement
 from refine.artefacts import refined_map
-from refine.artefacts.provenance import Provenance
+from refine.artefacts.provenance import UNSEEN, Provenance
 from refine.mapping import reclassify
 
 TABLE = crosswalk.shipped("globeland30")
@@ -129,6 +129,13 @@ def test_outside_the_region_nothing_is_asked() -> None:
         np.array([[20]], np.uint8), np.array([[INCONSISTENT]]), np.array([[False]]), TABLE, source="a.tif"
     )
     assert provenance.item() == Provenance.OUTSIDE_REGION
+
+
+def test_a_pixel_outside_the_legend_and_the_region_is_no_part_of_the_region() -> None:
+    wetland, consistent = np.full((1, 2), 50, np.uint8), np.full((1, 2), INCONSISTENT)
+    provenance = reclassify.provenance_before(wetland, consistent, np.array([[True, False]]), TABLE, source="a.tif")
+    assert provenance.tolist() == [[Provenance.OUTSIDE_LEGEND, Provenance.OUTSIDE_REGION]]
+    assert Provenance.OUTSIDE_REGION in UNSEEN  # so that areas of the region leave it out
 
 
 def test_an_unknown_code_of_the_base_is_refused_with_its_file() -> None:
